@@ -1,0 +1,97 @@
+# eagain: make, make check, make bench, make lint, make install [PREFIX=/usr/local] [DESTDIR=], make clean
+
+VERSION = 0.1
+PREFIX = /usr/local
+LIBDIR = $(PREFIX)/lib/eagain
+BUILD = build
+CFLAGS = -O2 -g
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+
+# -I. for "tracer/format.h" and "shim/op.h"; each part sees its own headers first.
+COMMON = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -I. -MMD -MP
+
+# The shim: nothing exported but names.def; unwinding through it must work (cancellation, exceptions from handlers); no
+# fortify, no stack protector, no lazy binding: they would bring in symbols, or the loader's lock, at the wrong time.
+SHIM_CFLAGS = $(COMMON) -Ishim -fPIC -fvisibility=hidden -fexceptions -fasynchronous-unwind-tables -fno-stack-protector \
+	-U_FORTIFY_SOURCE -fno-strict-aliasing -ftls-model=initial-exec
+SHIM_LDFLAGS = -shared -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,-soname,libeagain.so \
+	-Wl,--version-script=$(BUILD)/exports.map
+
+TRACER_CFLAGS = $(COMMON) -Itracer -Ishim -DEAGAIN_VERSION='"$(VERSION)"' -DEAGAIN_LIBDIR='"$(LIBDIR)"'
+
+ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+SHIM_SOURCES = $(wildcard shim/*.c shim/calls/*.c shim/mux/*.c) $(wildcard tracer/line.c) shim/arch/$(ARCH).S
+SHIM_OBJECTS = $(patsubst %,$(BUILD)/shim.o/%.o,$(SHIM_SOURCES))
+TRACER_SOURCES = $(wildcard tracer/*.c)
+TRACER_OBJECTS = $(patsubst %,$(BUILD)/tracer.o/%.o,$(TRACER_SOURCES))
+PROGRAMS = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(filter-out tests/programs/early.c,$(wildcard tests/programs/*.c))) \
+	$(patsubst tests/programs/%/,$(BUILD)/tests/%,$(sort $(dir $(wildcard tests/programs/*/*.c))))
+BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+
+all: $(BUILD)/eagain $(BUILD)/libeagain.so
+
+$(BUILD)/libeagain.so: $(SHIM_OBJECTS) $(BUILD)/exports.map
+	$(CC) $(CFLAGS) $(SHIM_LDFLAGS) $(LDFLAGS) -o $@ $(SHIM_OBJECTS)
+
+$(BUILD)/eagain: $(TRACER_OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/exports.map: shim/names.def Makefile
+	@mkdir -p $(@D)
+	{ echo '{ global:'; grep -o 'NAME([A-Za-z0-9_]*)' $< | sed 's/NAME(\(.*\))/\1;/'; echo 'local: *; };'; } > $@
+
+$(BUILD)/shim.o/%.o: %
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SHIM_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tracer.o/%.o: %
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(TRACER_CFLAGS) -c -o $@ $<
+
+# Test programs: one file each, or a folder each.  early.so is a library whose constructor runs before the shim's.
+programs: $(PROGRAMS) $(BUILD)/tests/early.so
+
+TEST_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread
+
+$(BUILD)/tests/%: tests/programs/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $<
+
+.SECONDEXPANSION:
+$(BUILD)/tests/%: $$(wildcard tests/programs/%/*.c tests/programs/%/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(BUILD)/tests/early.so: tests/programs/early.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(TEST_CFLAGS) -shared -fPIC -Wl,-z,initfirst -o $@ $<
+
+benches: $(BENCHES)
+
+$(BUILD)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $<
+
+check: all programs
+	scripts/check
+
+bench: all benches
+	scripts/bench
+
+lint:
+	scripts/lint
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)
+	install -m 755 $(BUILD)/eagain $(DESTDIR)$(PREFIX)/bin/eagain
+	install -m 644 $(BUILD)/libeagain.so $(DESTDIR)$(LIBDIR)/libeagain.so
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/eagain $(DESTDIR)$(LIBDIR)/libeagain.so
+	-rmdir $(DESTDIR)$(LIBDIR)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all programs benches check bench lint install uninstall clean
+-include $(SHIM_OBJECTS:.o=.d) $(TRACER_OBJECTS:.o=.d)

@@ -1,0 +1,51 @@
+/* aarch64.h - what differs between processors: the system call instruction, the interrupted context, a signal-safe add.  */
+#ifndef EAGAIN_ARCH_H
+#define EAGAIN_ARCH_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#define ARCH_HAS_TSC 0
+
+/* A raw system call: returns the kernel's own value, -errno on failure; errno is not touched.  */
+static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory", "cc");
+	return x0;
+}
+
+/* Adds n to *p and returns what was there.  Atomic against signal handlers of this thread: the exception clears the
+ * exclusive monitor (Arm ARM, B2.9), so an interrupted pair starts again.  */
+static inline uint64_t arch_fetch_add(uint64_t *p, uint64_t n)
+{
+	return __atomic_fetch_add(p, n, __ATOMIC_RELAXED);
+}
+
+static inline uintptr_t arch_pc(const ucontext_t *uc)
+{
+	return (uintptr_t)uc->uc_mcontext.pc;
+}
+
+static inline void arch_set_pc(ucontext_t *uc, uintptr_t pc)
+{
+	uc->uc_mcontext.pc = pc;
+}
+
+/* The generic timer is not read here: CLOCK_MONOTONIC's vDSO reads the same register.  */
+static inline uint64_t arch_ticks(void)
+{
+	return 0;
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* attempt.h - one non-blocking try: which calls may be tried how (the whitelist), and the try itself.  */
+#ifndef EAGAIN_ATTEMPT_H
+#define EAGAIN_ATTEMPT_H
+
+#include "op.h"
+
+/* The result of an attempt on an fd that is not what its hint says: nothing has happened; take the plain call.  */
+#define ATTEMPT_HINT_WRONG (-4096L)
+
+/* How this operation may be attempted: an enum trace_way.  NONE and GUARD mean the plain call.  */
+unsigned attempt_way(const struct op *op);
+
+/* One try.  Bytes moved, 0 at the end of file, -EAGAIN, another -errno, or ATTEMPT_HINT_WRONG.  Does not advance the op.  */
+long attempt(const struct op *op);
+
+/* A hint that said "pipe" may have outlived the pipe.  On a regular file RWF_NOWAIT returns short, without end of file, where
+ * the next block is not in memory.  Such a cut falls on a block boundary, so only a short read of whole blocks is worth asking
+ * whether the fd has a position, which a pipe has not.  If it is a file: reads the rest natively.  Returns the bytes read.  */
+long attempt_finish_file(struct op *op, long result);
+
+/* Takes `n` moved bytes off what is to be moved.  */
+void attempt_advance(struct op *op, size_t n);
+
+/* Whether a write has moved all its bytes.  */
+bool attempt_is_complete(const struct op *op);
+
+#endif

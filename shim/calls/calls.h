@@ -1,0 +1,42 @@
+/* calls.h - what the files in calls/ share: from the kernel's result to libc's, and the stdio slots.  */
+#ifndef EAGAIN_CALLS_H
+#define EAGAIN_CALLS_H
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "shim/op.h"
+#include "shim/shim.h"
+#include "shim/sys.h"
+
+/* -errno becomes -1 and errno; a success leaves errno alone.  */
+static inline long as_libc(long result)
+{
+	if (unlikely(result < 0)) {
+		errno = (int)-result;
+		return -1;
+	}
+	return result;
+}
+
+/* The plain call, timed and recorded, for calls that are not attempted.  */
+static inline long plain_call(enum call_id call, long nr, int fd, long b, long c, long d, long e, long f)
+{
+	struct op op = {.nr = nr, .arg = {fd, b, c, d, e, f}, .fd = fd, .call = (uint8_t)call, .class = OP_PLAIN};
+
+	return as_libc(op_run(&op));
+}
+
+/* stdio.c: what libc's jump tables point to.  */
+ssize_t stdio_read(FILE *stream, void *buffer, ssize_t size);
+ssize_t stdio_write(FILE *stream, const void *buffer, ssize_t size);
+int stdio_close(FILE *stream);
+
+/* descriptor.c: fd is about to be closed, or to become another.  errno is untouched.  */
+void descriptor_closing(int fd);
+
+/* readwrite.c: read(2) and write(2) with the kernel's result, for stdio.  */
+long do_read(int fd, void *buffer, size_t size);
+long do_write(int fd, const void *buffer, size_t size);
+
+#endif

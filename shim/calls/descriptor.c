@@ -1,0 +1,187 @@
+/* descriptor.c - the calls that open, close, duplicate fds or change their flags: what the hints need to hear of.
+ *
+ * A hint is dropped before the kernel gives the number away, and made when the fd is next used.  */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "shim/config.h"
+#include "shim/fds.h"
+#include "shim/flag.h"
+#include "shim/init.h"
+#include "shim/libc.h"
+#include "shim/record.h"
+
+/* The fd is about to be closed, or to become another.  errno is untouched.  */
+void descriptor_closing(int fd)
+{
+	fd_hint hint = fds_peek(fd);
+
+	if (!hint)
+		return;
+	if (shim_on && !shim_sandboxed)
+		flag_off(fd);
+	if (record_on && HINT_KIND(hint) != KIND_unknown)
+		record_fd_event(TRACE_CLOSE, fd, 0);
+	fds_forget(fd);
+}
+
+EXPORT int close(int fd)
+{
+	/* close(2) is a cancellation point, in a process with threads. */
+	if (!libc_single_threaded())
+		pthread_testcancel();
+	descriptor_closing(fd);
+	return (int)as_libc(sys(SYS_close, fd));
+}
+
+struct range {
+	unsigned first, last;
+};
+
+static void closing_in_range(int fd, fd_hint hint, void *arg)
+{
+	const struct range *r = arg;
+
+	(void)hint;
+	if ((unsigned)fd >= r->first && (unsigned)fd <= r->last)
+		descriptor_closing(fd);
+}
+
+static void closing_range(unsigned first, unsigned last)
+{
+	struct range r = {first, last};
+
+	fds_each(closing_in_range, &r);
+}
+
+EXPORT int close_range(unsigned first, unsigned last, int flags)
+{
+	if (first <= last && !(flags & CLOSE_RANGE_CLOEXEC))
+		closing_range(first, last);
+	return (int)as_libc(sys(SYS_close_range, first, last, flags));
+}
+
+EXPORT void closefrom(int low)
+{
+	shim_need_libc();
+	closing_range(low < 0 ? 0 : (unsigned)low, ~0u);
+	libc.closefrom(low);
+}
+
+/* The hint goes along: kind and owner of O_NONBLOCK belong to the description.  */
+static int duplicated(int from, int to)
+{
+	if (to >= 0) {
+		fds_copy(from, to);
+		if (record_on && HINT_KIND(fds_peek(from)) != KIND_unknown)
+			record_fd_event(TRACE_DUP, from, to);
+	}
+	return to;
+}
+
+EXPORT int dup(int fd)
+{
+	return duplicated(fd, (int)as_libc(sys(SYS_dup, fd)));
+}
+
+EXPORT int dup3(int from, int to, int flags)
+{
+	if (from != to)
+		descriptor_closing(to);
+	return duplicated(from, (int)as_libc(sys(SYS_dup3, from, to, flags)));
+}
+
+/* dup2(2) of an fd onto itself only checks it; dup3 refuses that.  */
+EXPORT int dup2(int from, int to)
+{
+	if (from == to)
+		return as_libc(sys(SYS_fcntl, from, F_GETFD)) < 0 ? -1 : to;
+	return dup3(from, to, 0);
+}
+
+/* The program has said what O_NONBLOCK shall be: from now on the flag is its own.  */
+static void program_set_nonblock(int fd, bool on)
+{
+	fds_mark(fd, on ? HINT_NONBLOCK : 0, HINT_NONBLOCK | HINT_SWITCHED);
+}
+
+static int do_fcntl(int fd, int command, long argument)
+{
+	long result;
+
+	switch (command) {
+	case F_GETFL:
+		result = sys(SYS_fcntl, fd, command);
+		if (result >= 0 && config.switching == SWITCH_FLAG && (result & O_NONBLOCK) &&
+		    (flag_look(fd, fds_peek(fd)) & HINT_SWITCHED))
+			result &= ~O_NONBLOCK;
+		return (int)as_libc(result);
+	case F_SETFL:
+		result = sys(SYS_fcntl, fd, command, argument);
+		if (result == 0)
+			program_set_nonblock(fd, argument & O_NONBLOCK);
+		return (int)as_libc(result);
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		return duplicated(fd, (int)as_libc(sys(SYS_fcntl, fd, command, argument)));
+	default:
+		shim_need_libc();
+		return libc.fcntl(fd, command, argument);
+	}
+}
+
+EXPORT int fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	long argument;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, long);
+	va_end(arguments);
+	return do_fcntl(fd, command, argument);
+}
+
+EXPORT int fcntl64(int fd, int command, ...) __attribute__((alias("fcntl")));
+
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	long argument;
+	int result;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, long);
+	va_end(arguments);
+	result = (int)as_libc(sys(SYS_ioctl, fd, request, argument));
+	if (request == FIONBIO && result == 0)
+		program_set_nonblock(fd, *(const int *)argument);
+	return result;
+}
+
+static int forget_pair(int result, const int fds[2])
+{
+	if (result == 0) {
+		fds_forget(fds[0]);
+		fds_forget(fds[1]);
+	}
+	return result;
+}
+
+EXPORT int pipe2(int fds[2], int flags)
+{
+	return forget_pair((int)as_libc(sys(SYS_pipe2, fds, flags)), fds);
+}
+
+EXPORT int pipe(int fds[2])
+{
+	return pipe2(fds, 0);
+}
+
+EXPORT int __close(int) __attribute__((alias("close")));
+EXPORT int __dup2(int, int) __attribute__((alias("dup2"), nothrow, leaf));
+EXPORT int __fcntl(int, int, ...) __attribute__((alias("fcntl")));
+EXPORT int __pipe(int[2]) __attribute__((alias("pipe"), nothrow, leaf));

@@ -1,0 +1,314 @@
+/* process.c - fork, exec, spawn, exit, and the calls that enter a sandbox.
+ *
+ * A child is followed by the environment.  A program that cleared it, or set its own LD_PRELOAD, gets ours put next to theirs
+ * for the call; the program's own copy stays as it was.  vfork(2) needs no wrapper: nothing here is spoilt by a child that
+ * shares our memory.  */
+#include <alloca.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "shim/config.h"
+#include "shim/flag.h"
+#include "shim/init.h"
+#include "shim/libc.h"
+#include "shim/record.h"
+#include "shim/tracefile.h"
+
+static const char preload[] = "LD_PRELOAD=";
+
+enum { ENTRIES_MAX = 8 };       /* LD_PRELOAD, EAGAIN_SWITCH and what config.kept may hold */
+
+/* The value of `entry`, "NAME=value", in env; NULL where NAME is not there.  */
+static const char *find(char *const *env, const char *entry)
+{
+	size_t n = strcspn(entry, "=") + 1;
+
+	for (; env && *env; env++)
+		if (!strncmp(*env, entry, n))
+			return *env + n;
+	return NULL;
+}
+
+static bool names_library(const char *value)
+{
+	const char *at = value ? strstr(value, config.library) : NULL;
+	size_t n = strlen(config.library);
+
+	return at && (at == value || strchr(": ", at[-1])) && (!at[n] || strchr(": ", at[n]));
+}
+
+/* What `env` lacks, as entries that outlive the call; returns how many.  LD_PRELOAD comes first if it is among them.  */
+static unsigned missing(char *const *env, const char *entries[ENTRIES_MAX], bool *need_preload)
+{
+	unsigned n = 0;
+	const char *setting;
+
+	*need_preload = !names_library(find(env, preload));
+	for (size_t at = 0; at < config.kept_size && n < ENTRIES_MAX - 2; at += strlen(config.kept + at) + 1)
+		if (!find(env, config.kept + at))
+			entries[n++] = config.kept + at;
+	if (config.switching == SWITCH_FLAG) {
+		setting = flag_setting();
+		if (!find(env, setting) || strcmp(find(env, setting), strchr(setting, '=') + 1) != 0)
+			entries[n++] = setting;
+	}
+	return n;
+}
+
+/* Writes the environment for a child into `to`, which has room for all of env, ENTRIES_MAX and NULL.  */
+static void merge(char **to, char *const *env, const char *const *entries, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		*to++ = (char *)(uintptr_t)entries[i];
+	for (; env && *env; env++) {
+		bool replaced = false;
+
+		for (unsigned i = 0; i < n; i++)
+			replaced |= find((char *const[]){*env, NULL}, entries[i]) != NULL;
+		if (!replaced)
+			*to++ = *env;
+	}
+	*to = NULL;
+}
+
+static size_t count(char *const *list)
+{
+	size_t n = 0;
+
+	while (list && list[n])
+		n++;
+	return n;
+}
+
+/* Declares `env` as the environment that a child of this call shall have.  A macro, for the space must be on the caller's stack:
+ * a vfork child may not allocate.  */
+#define CHILD_ENVIRONMENT(env)                                                                                        \
+	do {                                                                                                          \
+		const char *entries_[ENTRIES_MAX];                                                                    \
+		bool need_preload_;                                                                                   \
+		unsigned n_;                                                                                          \
+                                                                                                                      \
+		if (!shim_on || !config.library[0])                                                                   \
+			break;                                                                                        \
+		n_ = missing(env, entries_, &need_preload_);                                                          \
+		if (need_preload_) {                                                                                  \
+			const char *theirs_ = find(env, preload);                                                     \
+			char *both_ = alloca(sizeof preload + CONFIG_PATH + (theirs_ ? strlen(theirs_) : 0) + 1);     \
+                                                                                                                      \
+			strcpy(both_, preload);                                                                       \
+			strcat(both_, config.library);                                                                \
+			if (theirs_ && *theirs_)                                                                      \
+				strcat(strcat(both_, ":"), theirs_);                                                  \
+			entries_[n_++] = both_;                                                                       \
+		}                                                                                                     \
+		if (n_) {                                                                                             \
+			char **merged_ = alloca((count(env) + ENTRIES_MAX + 1) * sizeof *merged_);                    \
+                                                                                                                      \
+			merge(merged_, env, entries_, n_);                                                            \
+			(env) = merged_;                                                                              \
+		}                                                                                                     \
+	} while (0)
+
+static void before_exec(void)
+{
+	if (!shim_on)
+		return;
+	if (record_on)
+		record_fd_event(TRACE_EXEC, -1, 0);
+	flag_off_everywhere();
+}
+
+EXPORT int execve(const char *path, char *const argv[], char *const env[])
+{
+	before_exec();
+	CHILD_ENVIRONMENT(env);
+	return (int)as_libc(sys(SYS_execve, path, argv, env));
+}
+
+EXPORT int execv(const char *path, char *const argv[])
+{
+	return execve(path, argv, environ);
+}
+
+EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
+{
+	shim_need_libc();
+	before_exec();
+	CHILD_ENVIRONMENT(env);
+	return libc.execvpe(file, argv, env);
+}
+
+EXPORT int execvp(const char *file, char *const argv[])
+{
+	return execvpe(file, argv, environ);
+}
+
+EXPORT int fexecve(int fd, char *const argv[], char *const env[])
+{
+	shim_need_libc();
+	before_exec();
+	CHILD_ENVIRONMENT(env);
+	return libc.fexecve(fd, argv, env);
+}
+
+/* The arguments of execl and its like, up to and with the NULL, as an array on the caller's stack.  */
+#define ARGUMENTS(argv, first, list)                                                                                  \
+	char **argv;                                                                                                  \
+	do {                                                                                                          \
+		va_list count_;                                                                                       \
+		size_t n_ = 1;                                                                                        \
+                                                                                                                      \
+		va_copy(count_, list);                                                                                \
+		for (const char *a_ = first; a_; a_ = va_arg(count_, const char *))                                   \
+			n_++;                                                                                         \
+		va_end(count_);                                                                                       \
+		argv = alloca(n_ * sizeof *argv);                                                                     \
+		argv[0] = (char *)(uintptr_t)(first);                                                                 \
+		for (size_t i_ = 1; i_ < n_; i_++)                                                                    \
+			argv[i_] = va_arg(list, char *);                                                              \
+	} while (0)
+
+EXPORT int execl(const char *path, const char *first, ...)
+{
+	va_list list;
+
+	va_start(list, first);
+	ARGUMENTS(argv, first, list);
+	va_end(list);
+	return execve(path, argv, environ);
+}
+
+EXPORT int execlp(const char *file, const char *first, ...)
+{
+	va_list list;
+
+	va_start(list, first);
+	ARGUMENTS(argv, first, list);
+	va_end(list);
+	return execvpe(file, argv, environ);
+}
+
+EXPORT int execle(const char *path, const char *first, ...)
+{
+	va_list list;
+	char *const *env;
+
+	va_start(list, first);
+	ARGUMENTS(argv, first, list);
+	env = va_arg(list, char *const *);
+	va_end(list);
+	return execve(path, argv, env);
+}
+
+EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path, const posix_spawn_file_actions_t *restrict actions,
+		       const posix_spawnattr_t *restrict attributes, char *const argv[restrict], char *const env[restrict])
+{
+	char *const *merged = env;
+	int result;
+	pid_t child;
+
+	shim_need_libc();
+	flag_off_everywhere();
+	CHILD_ENVIRONMENT(merged);
+	result = libc.posix_spawn(&child, path, actions, attributes, argv, merged);
+	if (result == 0 && pid)
+		*pid = child;
+	if (result == 0 && record_on)
+		record_fd_event(TRACE_FORK, -1, child);
+	return result;
+}
+
+EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file, const posix_spawn_file_actions_t *restrict actions,
+			const posix_spawnattr_t *restrict attributes, char *const argv[restrict], char *const env[restrict])
+{
+	char *const *merged = env;
+	int result;
+	pid_t child;
+
+	shim_need_libc();
+	flag_off_everywhere();
+	CHILD_ENVIRONMENT(merged);
+	result = libc.posix_spawnp(&child, file, actions, attributes, argv, merged);
+	if (result == 0 && pid)
+		*pid = child;
+	if (result == 0 && record_on)
+		record_fd_event(TRACE_FORK, -1, child);
+	return result;
+}
+
+EXPORT pid_t fork(void)
+{
+	pid_t pid;
+
+	shim_need_libc();
+	pid = libc.fork();
+	if (pid == 0 && !config.follow) {
+		shim_on = false;
+		record_on = false;
+	}
+	if (pid > 0 && record_on)
+		record_fd_event(TRACE_FORK, -1, pid);
+	return pid;
+}
+
+/* exit(3) is noticed by a handler (init.c).  */
+EXPORT void _exit(int status)
+{
+	shim_need_libc();
+	if (record_on)
+		record_fd_event(TRACE_EXIT, -1, status & 0xff);
+	flag_off_everywhere();
+	libc._exit(status);
+	__builtin_unreachable();
+}
+
+EXPORT void _Exit(int status) __attribute__((alias("_exit"), noreturn));
+
+/* libc moves fds 0-2 inside.  */
+EXPORT int daemon(int nochdir, int noclose)
+{
+	int result;
+
+	shim_need_libc();
+	result = libc.daemon(nochdir, noclose);
+	for (int fd = 0; fd <= 2; fd++)
+		fds_relook(fd);
+	return result;
+}
+
+EXPORT int prctl(int option, ...)
+{
+	va_list list;
+	long a[4];
+
+	va_start(list, option);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (option == PR_SET_SECCOMP)
+		shim_enter_sandbox();
+	if (option == PR_SET_TSC)
+		tracefile_leave_tsc();
+	return (int)as_libc(sys(SYS_prctl, option, a[0], a[1], a[2], a[3]));
+}
+
+EXPORT long syscall(long nr, ...)
+{
+	va_list list;
+	long a[6];
+
+	va_start(list, nr);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (nr == SYS_seccomp)
+		shim_enter_sandbox();
+	return as_libc(sys6(nr, a[0], a[1], a[2], a[3], a[4], a[5]));
+}
+
+EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));

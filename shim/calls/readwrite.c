@@ -1,0 +1,68 @@
+/* readwrite.c - read, write, readv, writev.  */
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "calls.h"
+
+long do_read(int fd, void *buffer, size_t size)
+{
+	struct op op = {
+		.nr = SYS_read, .arg = {fd, (long)buffer, (long)size}, .fd = fd,
+		.call = CALL_read, .class = OP_READ, .head = {buffer, size}, .length = size,
+	};
+
+	return op_run(&op);
+}
+
+long do_write(int fd, const void *buffer, size_t size)
+{
+	struct op op = {
+		.nr = SYS_write, .arg = {fd, (long)buffer, (long)size}, .fd = fd,
+		.call = CALL_write, .class = OP_WRITE, .head = {(void *)(uintptr_t)buffer, size}, .length = size,
+	};
+
+	return op_run(&op);
+}
+
+EXPORT ssize_t read(int fd, void *buffer, size_t size)
+{
+	return as_libc(do_read(fd, buffer, size));
+}
+
+EXPORT ssize_t write(int fd, const void *buffer, size_t size)
+{
+	return as_libc(do_write(fd, buffer, size));
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *vector, int count)
+{
+	struct op op = {
+		.nr = SYS_readv, .arg = {fd, (long)vector, count}, .fd = fd,
+		.call = CALL_readv, .class = OP_READV, .vector = vector, .vectors = (unsigned)count,
+	};
+
+	return as_libc(op_run(&op));
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *vector, int count)
+{
+	struct op op = {
+		.nr = SYS_writev, .arg = {fd, (long)vector, count}, .fd = fd,
+		.call = CALL_writev, .class = OP_WRITEV, .vector = vector, .vectors = (unsigned)count,
+	};
+
+	return as_libc(op_run(&op));
+}
+
+/* glibc's public aliases, and what _FORTIFY_SOURCE makes of read (the check is libc's: __chk_fail does not return).  */
+EXPORT ssize_t __read(int, void *, size_t) __attribute__((alias("read")));
+EXPORT ssize_t __write(int, const void *, size_t) __attribute__((alias("write")));
+
+extern void __chk_fail(void) __attribute__((noreturn));
+EXPORT ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room);
+EXPORT ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room)
+{
+	if (size > room)
+		__chk_fail();
+	return read(fd, buffer, size);
+}

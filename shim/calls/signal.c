@@ -1,0 +1,111 @@
+/* signal.c - the calls that install handlers.  The program's handler stays its own; only the restorer is ours (signals.h).  */
+#include <signal.h>
+#include <string.h>
+
+#include "calls.h"
+#include "shim/init.h"
+#include "shim/libc.h"
+#include "shim/signals.h"
+
+#ifndef SA_RESTORER
+#define SA_RESTORER 0x04000000
+#endif
+
+/* What the kernel takes (rt_sigaction(2), "C library/kernel differences"): its own layout and a mask of 64 signals.  */
+struct kernel_sigaction {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+static void (*restorer_for(unsigned long flags))(void)
+{
+	return flags & SA_RESTART ? restorer_restarting : restorer_interrupting;
+}
+
+static void to_kernel(struct kernel_sigaction *k, const struct sigaction *a)
+{
+	k->handler = a->sa_handler;
+	k->flags = (unsigned long)a->sa_flags | SA_RESTORER;
+	k->restorer = restorer_for((unsigned long)a->sa_flags);
+	memcpy(&k->mask, &a->sa_mask, sizeof k->mask);
+}
+
+static void from_kernel(struct sigaction *a, const struct kernel_sigaction *k)
+{
+	memset(&a->sa_mask, 0, sizeof a->sa_mask);
+	memcpy(&a->sa_mask, &k->mask, sizeof k->mask);
+	a->sa_handler = k->handler;
+	a->sa_flags = (int)k->flags;
+	a->sa_restorer = k->restorer;
+}
+
+EXPORT int sigaction(int signal, const struct sigaction *restrict new, struct sigaction *restrict old)
+{
+	struct kernel_sigaction knew, kold;
+	long result;
+
+	/* 32 and 33 are libc's own, for cancellation and setuid (nptl(7)). */
+	if (signal == 32 || signal == 33)
+		return (int)as_libc(-EINVAL);
+	if (new)
+		to_kernel(&knew, new);
+	result = sys(SYS_rt_sigaction, signal, new ? &knew : NULL, old ? &kold : NULL, sizeof kold.mask);
+	if (result == 0 && old)
+		from_kernel(old, &kold);
+	return (int)as_libc(result);
+}
+
+/* The older calls have histories of their own (what signal() does depends on siginterrupt()): libc does them, and the handler
+ * that it has installed gets our restorer afterwards.  */
+static void adopt(int signal)
+{
+	struct kernel_sigaction k;
+
+	if (sys(SYS_rt_sigaction, signal, NULL, &k, sizeof k.mask) < 0 || k.handler == SIG_DFL || k.handler == SIG_IGN ||
+	    k.restorer == restorer_for(k.flags))
+		return;
+	k.flags |= SA_RESTORER;
+	k.restorer = restorer_for(k.flags);
+	sys(SYS_rt_sigaction, signal, &k, NULL, sizeof k.mask);
+}
+
+#define OLD_CALL(name)                                                                                                \
+	EXPORT sighandler_t name(int signal_, sighandler_t handler)                                                   \
+	{                                                                                                             \
+		sighandler_t old;                                                                                     \
+                                                                                                                      \
+		shim_need_libc();                                                                                     \
+		old = libc.name(signal_, handler);                                                                    \
+		if (old != SIG_ERR)                                                                                   \
+			adopt(signal_);                                                                               \
+		return old;                                                                                           \
+	}
+
+EXPORT sighandler_t bsd_signal(int, sighandler_t);
+EXPORT sighandler_t ssignal(int, sighandler_t);
+EXPORT sighandler_t sysv_signal(int, sighandler_t);
+EXPORT sighandler_t __sysv_signal(int, sighandler_t);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+OLD_CALL(signal)
+OLD_CALL(bsd_signal)
+OLD_CALL(ssignal)
+OLD_CALL(sysv_signal)
+OLD_CALL(__sysv_signal)
+OLD_CALL(sigset)
+
+EXPORT int siginterrupt(int signal, int interrupt)
+{
+	int result;
+
+	shim_need_libc();
+	result = libc.siginterrupt(signal, interrupt);
+	if (result == 0)
+		adopt(signal);
+	return result;
+}
+#pragma GCC diagnostic pop
+
+EXPORT int __sigaction(int, const struct sigaction *, struct sigaction *) __attribute__((alias("sigaction"), nothrow, leaf));

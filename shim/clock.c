@@ -1,0 +1,67 @@
+/* clock.c - which clock the recording may trust.  */
+#include "clock.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+
+enum clock_source clock_source;
+
+/* For CLOCK_SCALED: ticks = base_ticks + (ns - base_ns) * ticks_per_ns, the factor with 32 bits behind the point.  */
+static uint64_t base_ticks, base_ns, ticks_per_ns;
+
+static uint64_t as_ns(const struct timespec *t)
+{
+	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
+}
+
+uint64_t clock_ns(void)
+{
+	struct timespec t = {0};
+
+	if (clock_source == CLOCK_SCALED)
+		sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+	else
+		clock_gettime(CLOCK_MONOTONIC, &t);
+	return as_ns(&t);
+}
+
+uint64_t clock_ticks_slowly(void)
+{
+	uint64_t ns = clock_ns();
+
+	if (clock_source == CLOCK_SCALED)
+		return base_ticks + (uint64_t)((unsigned __int128)(ns - base_ns) * ticks_per_ns >> 32);
+	return ns;
+}
+
+bool clock_tsc_is_trusted(void)
+{
+	static const char path[] = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+	char name[32];
+	long fd, n;
+
+	if (!ARCH_HAS_TSC)
+		return false;
+	fd = sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = sys(SYS_read, fd, name, sizeof name - 1);
+	sys(SYS_close, fd);
+	if (n <= 0)
+		return false;
+	name[n] = 0;
+	return !strcmp(name, "tsc\n") || !strcmp(name, "kvm-clock\n");
+}
+
+void clock_leave_tsc(uint64_t start_ticks, uint64_t start_ns)
+{
+	uint64_t ticks = arch_ticks(), ns = clock_ns();
+
+	if (clock_source != CLOCK_TSC || ns <= start_ns || ticks <= start_ticks)
+		return;
+	base_ticks = start_ticks;
+	base_ns = start_ns;
+	ticks_per_ns = (uint64_t)(((unsigned __int128)(ticks - start_ticks) << 32) / (ns - start_ns));
+	clock_source = CLOCK_SCALED;
+}

@@ -1,0 +1,34 @@
+/* clock.h - the recording's clock.
+ *
+ * The TSC where the kernel itself takes its time from it (clock source "tsc", or "kvm-clock", which is the TSC scaled by the
+ * hypervisor), and CLOCK_MONOTONIC elsewhere.  The trace's control file holds the choice, so that a tree has one clock.  */
+#ifndef EAGAIN_CLOCK_H
+#define EAGAIN_CLOCK_H
+
+#include "shim.h"
+#include "sys.h"
+
+enum clock_source { CLOCK_NANOSECONDS, CLOCK_TSC, CLOCK_SCALED };
+
+extern enum clock_source clock_source;
+
+/* CLOCK_MONOTONIC in nanoseconds.  */
+uint64_t clock_ns(void);
+
+/* The clock where it is not the TSC.  */
+uint64_t clock_ticks_slowly(void);
+
+/* Now, in ticks of the recording's clock.  */
+static inline uint64_t clock_ticks(void)
+{
+	return likely(clock_source == CLOCK_TSC) ? arch_ticks() : clock_ticks_slowly();
+}
+
+/* Whether the kernel's clock source is the TSC.  Opens a file: for the first process of a trace only.  */
+bool clock_tsc_is_trusted(void);
+
+/* The program forbids itself the TSC (PR_SET_TSC), and with it the vDSO's clocks: from now on the system call is asked, and
+ * scaled to ticks by the pair at the trace's start and one of now.  */
+void clock_leave_tsc(uint64_t start_ticks, uint64_t start_ns);
+
+#endif

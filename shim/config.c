@@ -1,0 +1,152 @@
+/* config.c - reads the settings from the environment.  A value that makes no sense is as if it were not there: the shim never
+ * prints in the program's name; the `eagain` command checks values before it sets them.  */
+#include "config.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+struct config config = {.max_size = (uint64_t)1 << 30, .active = true, .follow = true};
+
+/* Bytes: a number, perhaps with K, M or G.  Returns `otherwise` for anything else.  */
+static uint64_t parse_size(const char *s, uint64_t otherwise)
+{
+	uint64_t n = 0;
+
+	if (*s < '0' || *s > '9')
+		return otherwise;
+	for (; *s >= '0' && *s <= '9'; s++) {
+		if (n > (UINT64_MAX >> 31) / 10)
+			return otherwise;
+		n = n * 10 + (uint64_t)(*s - '0');
+	}
+	switch (*s) {
+	case 'K': case 'k': return s[1] ? otherwise : n << 10;
+	case 'M': case 'm': return s[1] ? otherwise : n << 20;
+	case 'G': case 'g': return s[1] ? otherwise : n << 30;
+	case 0: return n;
+	default: return otherwise;
+	}
+}
+
+/* Replaces *entry, which is "NAME=relative", by an absolute one, held in `storage`; returns its value.  The pointer in the
+ * environment is changed in place: that needs no allocation, and only concerns a variable that is ours.  */
+static const char *make_absolute(char **entry, size_t name_size, char *storage, size_t size)
+{
+	const char *value = *entry + name_size;
+	char cwd[512];
+	long n;
+	size_t length = strlen(value);
+
+	if (!*value || *value == '/' || !strcmp(value, "-"))
+		return value;
+	n = sys(SYS_getcwd, cwd, sizeof cwd);   /* counts the NUL */
+	if (n <= 1 || cwd[0] != '/' || name_size + (size_t)n + length + 1 > size)
+		return "";
+	memcpy(storage, *entry, name_size);
+	memcpy(storage + name_size, cwd, (size_t)n - 1);
+	storage[name_size + (size_t)n - 1] = '/';
+	memcpy(storage + name_size + (size_t)n, value, length + 1);
+	*entry = storage;
+	return storage + name_size;
+}
+
+static void copy_path(char to[CONFIG_PATH], const char *from)
+{
+	size_t n = strlen(from);
+
+	if (n < CONFIG_PATH)
+		memcpy(to, from, n + 1);
+}
+
+/* EAGAIN_FOLLOW=0: the first process that sees it writes its pid there, so that its children know they are not it.  */
+static bool follow_from(char **entry, size_t name_size)
+{
+	static char storage[40];
+	const char *value = *entry + name_size;
+	long pid = sys(SYS_getpid), owner = 0;
+	char digits[24];
+	size_t n = 0, at;
+
+	if (strcmp(value, "0") == 0) {
+		memcpy(storage, *entry, name_size);
+		at = name_size;
+		memcpy(storage + at, "0:", 2);
+		at += 2;
+		for (owner = pid; owner; owner /= 10)
+			digits[n++] = (char)('0' + owner % 10);
+		while (n)
+			storage[at++] = digits[--n];
+		storage[at] = 0;
+		*entry = storage;
+		config.follow = false;
+		return true;
+	}
+	if (strncmp(value, "0:", 2) != 0)
+		return true;
+	for (value += 2; *value >= '0' && *value <= '9'; value++)
+		owner = owner * 10 + (*value - '0');
+	config.follow = false;
+	return owner == pid;
+}
+
+/* The element of LD_PRELOAD that names us: the one whose last part is libeagain.so.  */
+static void find_library(const char *preload)
+{
+	static const char name[] = "libeagain.so";
+
+	while (*preload) {
+		size_t n = strcspn(preload, ": ");
+
+		if (n >= sizeof name - 1 && n < CONFIG_PATH && !memcmp(preload + n - (sizeof name - 1), name, sizeof name - 1)) {
+			memcpy(config.library, preload, n);
+			config.library[n] = 0;
+			return;
+		}
+		preload += n;
+		preload += strspn(preload, ": ");
+	}
+}
+
+/* Keeps a copy of "NAME=value" for children whose environment lacks it.  */
+static void keep(const char *entry)
+{
+	size_t n = strlen(entry) + 1;
+
+	if (n > sizeof config.kept - config.kept_size)
+		return;
+	memcpy(config.kept + config.kept_size, entry, n);
+	config.kept_size += n;
+}
+
+void config_read(char **envp)
+{
+	static char trace[CONFIG_PATH + 32], log[CONFIG_PATH + 32];
+	enum { TRACE = sizeof "EAGAIN_TRACE=" - 1, LOG = sizeof "EAGAIN_LOG=" - 1, SWITCHING = sizeof "EAGAIN_SWITCH=" - 1,
+	       MAX_SIZE = sizeof "EAGAIN_MAX_SIZE=" - 1, FOLLOW = sizeof "EAGAIN_FOLLOW=" - 1,
+	       PRELOAD = sizeof "LD_PRELOAD=" - 1 };
+
+	for (; envp && *envp; envp++) {
+		const char *e = *envp;
+
+		if (!strncmp(e, "LD_PRELOAD=", PRELOAD))
+			find_library(e + PRELOAD);
+		if (strncmp(e, "EAGAIN_", 7) != 0)
+			continue;
+		if (!strncmp(e, "EAGAIN_TRACE=", TRACE))
+			copy_path(config.trace, make_absolute(envp, TRACE, trace, sizeof trace));
+		else if (!strncmp(e, "EAGAIN_LOG=", LOG))
+			copy_path(config.log, make_absolute(envp, LOG, log, sizeof log));
+		else if (!strncmp(e, "EAGAIN_SWITCH=flag", SWITCHING + 4)) {
+			config.switching = SWITCH_FLAG;
+			config.switch_entry = envp;
+			continue;
+		} else if (!strncmp(e, "EAGAIN_MAX_SIZE=", MAX_SIZE))
+			config.max_size = parse_size(e + MAX_SIZE, config.max_size);
+		else if (!strncmp(e, "EAGAIN_FOLLOW=", FOLLOW))
+			config.active = follow_from(envp, FOLLOW);
+		keep(*envp);
+	}
+}

@@ -1,0 +1,30 @@
+/* config.h - the settings, as the environment gave them.  The table is settings.def.  */
+#ifndef EAGAIN_CONFIG_H
+#define EAGAIN_CONFIG_H
+
+#include "shim.h"
+
+enum switching { SWITCH_AUTO, SWITCH_FLAG };
+
+#define CONFIG_PATH 1024        /* longest EAGAIN_TRACE and EAGAIN_LOG; longer ones are ignored */
+
+struct config {
+	char trace[CONFIG_PATH];        /* absolute directory, or "" */
+	char log[CONFIG_PATH];          /* absolute file, "-" for stderr, or "" */
+	enum switching switching;
+	uint64_t max_size;              /* bytes */
+	bool active;                    /* false in a child of a program that runs with EAGAIN_FOLLOW=0 */
+	bool follow;
+	char library[CONFIG_PATH];      /* our own path as LD_PRELOAD named it, or "" */
+	char **switch_entry;            /* EAGAIN_SWITCH in the environment we started with: for flag.c */
+	char kept[2 * CONFIG_PATH + 512];       /* "EAGAIN_...=value" strings for children, one after the other */
+	size_t kept_size;
+};
+
+extern struct config config;
+
+/* Reads the settings from the environment, once, at start-up.  Relative paths are made absolute, in the environment too, so
+ * that children which start in another directory find the same files.  No allocation, no stdio.  */
+void config_read(char **envp);
+
+#endif

@@ -1,0 +1,250 @@
+/* fds.c - the table of hints, and how an fd is looked at.  Names are in fdname.c.  */
+#include "fds.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/time.h>
+
+#include "config.h"
+#include "fdname.h"
+#include "record.h"
+#include "sys.h"
+
+enum {
+	LEAF_SIZE = 1024,       /* hints in a leaf: one page */
+	ROOT_SIZE = 1024,       /* so fds up to 2^20; beyond that there are no hints, only plain calls */
+};
+
+typedef fd_hint leaf[LEAF_SIZE];        /* each read and written as one word, by the __atomic builtins */
+
+static leaf first_leaf;
+static leaf *root[ROOT_SIZE] = {&first_leaf};
+
+/* The place of fd's hint; NULL where there can be none, or, without `make`, is none yet.  */
+static fd_hint *place(int fd, bool make)
+{
+	leaf *l, *expected = NULL;
+	long address;
+
+	if (fd < 0 || fd >= LEAF_SIZE * ROOT_SIZE)
+		return NULL;
+	l = __atomic_load_n(&root[fd / LEAF_SIZE], __ATOMIC_ACQUIRE);
+	if (likely(l != NULL))
+		return &(*l)[fd % LEAF_SIZE];
+	if (!make)
+		return NULL;
+	address = sys(SYS_mmap, NULL, sizeof *l, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (address < 0 && address > -4096)
+		return NULL;
+	l = (leaf *)address;
+	if (!__atomic_compare_exchange_n(&root[fd / LEAF_SIZE], &expected, l, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		sys(SYS_munmap, l, sizeof *l);
+		l = expected;
+	}
+	return &(*l)[fd % LEAF_SIZE];
+}
+
+static int socket_option(int fd, int option)
+{
+	int value = -1;
+	socklen_t size = sizeof value;
+
+	return sys(SYS_getsockopt, fd, SOL_SOCKET, option, &value, &size) < 0 ? -1 : value;
+}
+
+static bool socket_has_timeout(int fd, int option)
+{
+	struct timeval t = {0};
+	socklen_t size = sizeof t;
+
+	return sys(SYS_getsockopt, fd, SOL_SOCKET, option, &t, &size) == 0 && (t.tv_sec || t.tv_usec);
+}
+
+/* TCP, UDP and unix sockets with usual options are what attempts were proven for; all others are KIND_socket.  */
+static fd_hint look_at_socket(int fd)
+{
+	int domain = socket_option(fd, SO_DOMAIN), type = socket_option(fd, SO_TYPE);
+	fd_hint kind = KIND_socket;
+
+	if (domain == AF_INET || domain == AF_INET6) {
+		int protocol = socket_option(fd, SO_PROTOCOL);
+
+		if (type == SOCK_STREAM && protocol == IPPROTO_TCP)
+			kind = KIND_stream;
+		else if (type == SOCK_DGRAM && protocol == IPPROTO_UDP)
+			kind = KIND_dgram;
+	} else if (domain == AF_UNIX) {
+		kind = type == SOCK_STREAM ? KIND_stream : type == SOCK_DGRAM ? KIND_dgram :
+			type == SOCK_SEQPACKET ? KIND_seqpacket : KIND_socket;
+	}
+	if (kind == KIND_stream && socket_option(fd, SO_RCVLOWAT) != 1)
+		kind = KIND_socket;
+	if (socket_has_timeout(fd, SO_RCVTIMEO) || socket_has_timeout(fd, SO_SNDTIMEO))
+		kind |= HINT_TIMEOUT;
+	return kind;
+}
+
+/* Linux, Documentation/admin-guide/devices.txt: 4 consoles and serial lines, 5 /dev/tty and /dev/console (5:2 is /dev/ptmx),
+ * 136-143 slaves of ptys, 128-135 their masters.  */
+static enum fd_kind look_at_device(dev_t device)
+{
+	unsigned number = major(device);
+
+	if (number == 5 && minor(device) == 2)
+		return KIND_ptmx;
+	if (number >= 128 && number <= 135)
+		return KIND_ptmx;
+	if (number == 4 || number == 5 || (number >= 136 && number <= 143))
+		return KIND_tty;
+	return KIND_device;
+}
+
+/* What has no file type of its own is known by the link in /proc: "anon_inode:[eventfd]".  */
+static enum fd_kind look_at_anonymous(int fd)
+{
+	static const struct {
+		const char *name;
+		enum fd_kind kind;
+	} known[] = {
+		{"anon_inode:[eventfd]", KIND_eventfd}, {"anon_inode:[timerfd]", KIND_timerfd},
+		{"anon_inode:[signalfd]", KIND_signalfd}, {"anon_inode:inotify", KIND_inotify},
+		{"anon_inode:[pidfd]", KIND_pidfd}, {"anon_inode:[eventpoll]", KIND_epoll},
+	};
+	char text[40];
+	size_t n = fd_link(fd, text, sizeof text);
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (n == strlen(known[i].name) && !memcmp(text, known[i].name, n))
+			return known[i].kind;
+	return KIND_other;
+}
+
+/* Asks the kernel.  0 for a bad fd.  */
+static fd_hint look(int fd)
+{
+	struct stat st;
+	long flags = sys(SYS_fcntl, fd, F_GETFL);
+	fd_hint hint;
+
+	if (flags < 0 || sys(SYS_fstat, fd, &st) < 0)
+		return KIND_unknown;
+	if (flags & O_PATH)
+		return KIND_other;
+	switch (st.st_mode & S_IFMT) {
+	case S_IFIFO:
+		/* Anonymous pipes live on pipefs, where RWF_NOWAIT works (Linux 6.4); a FIFO that is opened by name refuses it,
+		 * and so does a pipe reopened through /proc: the attempt finds out.  */
+		hint = fd_is_on_pipefs(fd) ? KIND_pipe : KIND_fifo;
+		break;
+	case S_IFSOCK: hint = look_at_socket(fd); break;
+	case S_IFREG: hint = KIND_file; break;
+	case S_IFDIR: hint = KIND_directory; break;
+	case S_IFBLK: hint = KIND_block; break;
+	case S_IFCHR: hint = look_at_device(st.st_rdev); break;
+	default: hint = look_at_anonymous(fd); break;
+	}
+	/* In flag mode, who set the flag is flag.c's question.  */
+	if ((flags & O_NONBLOCK) && config.switching == SWITCH_AUTO)
+		hint |= HINT_NONBLOCK;
+	return hint;
+}
+
+fd_hint fds_hint(int fd)
+{
+	fd_hint *p = place(fd, true);
+	fd_hint hint, expected;
+
+	if (unlikely(!p))
+		return KIND_unknown;
+	hint = __atomic_load_n(p, __ATOMIC_RELAXED);
+	if (unlikely(HINT_KIND(hint) == KIND_unknown)) {
+		expected = hint;
+		hint = look(fd);
+		if (HINT_KIND(hint) == KIND_unknown)
+			return hint;
+		if (config.switching == SWITCH_FLAG)
+			hint |= expected & (HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED);
+		/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
+		__atomic_compare_exchange_n(p, &expected, hint, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	}
+	return hint;
+}
+
+fd_hint fds_peek(int fd)
+{
+	fd_hint *p = place(fd, false);
+
+	return p ? __atomic_load_n(p, __ATOMIC_RELAXED) : 0;
+}
+
+void fds_forget(int fd)
+{
+	fd_hint *p = place(fd, false);
+
+	if (p && __atomic_load_n(p, __ATOMIC_RELAXED))
+		__atomic_store_n(p, 0, __ATOMIC_RELAXED);
+}
+
+void fds_mark(int fd, uint32_t set, uint32_t clear)
+{
+	fd_hint *p = place(fd, true);
+	fd_hint old;
+
+	if (!p)
+		return;
+	old = __atomic_load_n(p, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(p, &old, (old & ~clear) | set, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+void fds_relook(int fd)
+{
+	if (fds_peek(fd))
+		fds_mark(fd, 0, ~(uint32_t)(HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED));
+}
+
+static void relook(int fd, fd_hint hint, void *arg)
+{
+	(void)hint;
+	(void)arg;
+	fds_relook(fd);
+}
+
+void fds_relook_all(void)
+{
+	fds_each(relook, NULL);
+}
+
+void fds_copy(int from, int to)
+{
+	fds_forget(to);
+	if (fds_peek(from))
+		fds_mark(to, fds_peek(from) & (0xffu | HINT_NONBLOCK | HINT_NO_NOWAIT | HINT_TIMEOUT | HINT_SWITCHED), 0);
+}
+
+void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg)
+{
+	for (int r = 0; r < ROOT_SIZE; r++) {
+		leaf *l = __atomic_load_n(&root[r], __ATOMIC_ACQUIRE);
+
+		for (int i = 0; l && i < LEAF_SIZE; i++) {
+			fd_hint hint = __atomic_load_n(&(*l)[i], __ATOMIC_RELAXED);
+
+			if (hint)
+				visit(r * LEAF_SIZE + i, hint, arg);
+		}
+	}
+}
+
+void fds_name(int fd, fd_hint hint)
+{
+	if ((hint >> HINT_NAMED_SHIFT) == record_lap())
+		return;
+	record_fd(fd, HINT_KIND(hint));
+	fds_mark(fd, record_lap() << HINT_NAMED_SHIFT, 0xffffu << HINT_NAMED_SHIFT);
+}

@@ -1,0 +1,49 @@
+/* fds.h - what we think of an fd: a hint, never a fact.
+ *
+ * One word per fd number, in a table that grows with use.  A hint may be wrong at any time (libc's insides, a vfork child,
+ * another process or a raw system call can change what a number means), so it only chooses the way of an attempt; the
+ * attempt must notice when the fd is something else (attempt.c) and the plain call is always right.  */
+#ifndef EAGAIN_FDS_H
+#define EAGAIN_FDS_H
+
+#include "shim.h"
+
+typedef uint32_t fd_hint;
+
+#define HINT_KIND(h) ((enum fd_kind)((h) & 0xffu))
+
+enum hint_bit {
+	HINT_NONBLOCK = 1u << 8,        /* the program itself wants non-blocking I/O here: the plain call is the attempt */
+	HINT_NO_NOWAIT = 1u << 9,       /* the kernel refused RWF_NOWAIT here */
+	HINT_TIMEOUT = 1u << 10,        /* SO_RCVTIMEO or SO_SNDTIMEO is set */
+	HINT_SWITCHED = 1u << 11,       /* --switch=flag: O_NONBLOCK on this description is our doing */
+	HINT_INHERITED = 1u << 12,      /* --switch=flag: was open when this image started */
+	HINT_NAMED_SHIFT = 16,          /* the upper half: for which lap of the recording the fd has been named */
+};
+
+/* The hint for fd; looks at the fd first where there is none.  KIND_unknown for a bad fd.  Signal-safe, no locks.  */
+fd_hint fds_hint(int fd);
+
+/* The hint as it stands, 0 where there is none.  */
+fd_hint fds_peek(int fd);
+
+/* Forgets all about fd: for every call that closes it, gives it a new meaning, or changes its flags.  */
+void fds_forget(int fd);
+
+/* Sets or clears bits of an existing hint.  */
+void fds_mark(int fd, uint32_t set, uint32_t clear);
+
+/* Copies the bits that belong to the description (dup(2)).  */
+void fds_copy(int from, int to);
+
+/* What fd is must be asked again; whose O_NONBLOCK is, stays.  */
+void fds_relook(int fd);
+void fds_relook_all(void);
+
+/* Calls visit(fd, hint, arg) for each fd that has a hint.  */
+void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg);
+
+/* Records the fd's name if the recording does not have it yet.  */
+void fds_name(int fd, fd_hint hint);
+
+#endif

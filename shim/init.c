@@ -1,0 +1,63 @@
+/* init.c - start-up, in the order in which things depend on each other.
+ *
+ * The object is linked with -z initfirst, so this is the first constructor; what runs before it goes straight to the kernel.
+ * There is no destructor that disables anything: a program may do I/O to its last instruction.  */
+#include "init.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "calls/calls.h"
+#include "config.h"
+#include "flag.h"
+#include "libc.h"
+#include "record.h"
+#include "tracefile.h"
+
+bool shim_on;
+bool shim_sandboxed;
+
+void shim_need_libc(void)
+{
+	static bool found;
+
+	if (!found)
+		libc_find();
+	found = true;
+}
+
+void shim_enter_sandbox(void)
+{
+	shim_sandboxed = true;
+	tracefile_enter_sandbox();
+}
+
+/* exit(3) with its status.  Registered first, so called last, after the program's own handlers and destructors.  */
+static void at_exit(int status, void *unused)
+{
+	(void)unused;
+	if (record_on)
+		record_fd_event(TRACE_EXIT, -1, status & 0xff);
+	flag_end();
+}
+
+__attribute__((constructor)) static void start(int argc, char **argv, char **envp)
+{
+	int saved = errno;
+
+	(void)argc;
+	(void)argv;
+	shim_need_libc();
+	config_read(envp);
+	if (config.active) {
+		libc_serve_stdio(stdio_read, stdio_write, stdio_close);
+		record_start();
+		if (config.switching == SWITCH_FLAG)
+			flag_start(config.switch_entry);
+		if (record_on || config.switching == SWITCH_FLAG)
+			on_exit(at_exit, NULL);
+		shim_on = true;
+	}
+	errno = saved;
+}

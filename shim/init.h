@@ -1,0 +1,18 @@
+/* init.h - start-up, and what the whole shim goes by.  */
+#ifndef EAGAIN_INIT_H
+#define EAGAIN_INIT_H
+
+#include "shim.h"
+
+/* Set once start-up is done.  Until then (another library's constructor, an IFUNC resolver, LD_AUDIT) every wrapper passes
+ * straight to the kernel; also set never where the shim is not to serve this process (EAGAIN_FOLLOW=0).  */
+extern bool shim_on;
+
+/* The program has entered, or is about to enter, seccomp: from now on only plain calls, and no file is opened.  */
+extern bool shim_sandboxed;
+void shim_enter_sandbox(void);
+
+/* Looks up libc's functions if that has not been done: for the wrappers that need them even before start-up.  */
+void shim_need_libc(void);
+
+#endif

@@ -1,0 +1,63 @@
+/* libc.h - the libc functions that stand behind ours, looked up once at start-up.
+ *
+ * Most wrappers need none: they speak to the kernel (sys.h).  Here are those whose work in libc is more than one system call.  */
+#ifndef EAGAIN_LIBC_H
+#define EAGAIN_LIBC_H
+
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+
+#include "shim.h"
+
+/* LIBC(return type, name, parameters) */
+#define LIBC_FUNCTIONS(LIBC)                                                                                          \
+	LIBC(pid_t, fork, (void))                                                                                     \
+	LIBC(int, fcntl, (int, int, ...))                                                                             \
+	LIBC(int, execvpe, (const char *, char *const *, char *const *))                                              \
+	LIBC(int, posix_spawn, (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, \
+		char *const *, char *const *))                                                                        \
+	LIBC(int, posix_spawnp, (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, \
+		char *const *, char *const *))                                                                        \
+	LIBC(int, fexecve, (int, char *const *, char *const *))                                                       \
+	LIBC(void, _exit, (int))                                                                                      \
+	LIBC(int, pclose, (FILE *))                                                                                   \
+	LIBC(FILE *, freopen, (const char *, const char *, FILE *))                                                   \
+	LIBC(FILE *, freopen64, (const char *, const char *, FILE *))                                                 \
+	LIBC(void, closefrom, (int))                                                                                  \
+	LIBC(int, daemon, (int, int))                                                                                 \
+	LIBC(int, sigaction, (int, const struct sigaction *, struct sigaction *))                                     \
+	LIBC(sighandler_t, signal, (int, sighandler_t))                                                               \
+	LIBC(sighandler_t, bsd_signal, (int, sighandler_t))                                                           \
+	LIBC(sighandler_t, ssignal, (int, sighandler_t))                                                              \
+	LIBC(sighandler_t, sysv_signal, (int, sighandler_t))                                                          \
+	LIBC(sighandler_t, __sysv_signal, (int, sighandler_t))                                                        \
+	LIBC(sighandler_t, sigset, (int, sighandler_t))                                                               \
+	LIBC(int, siginterrupt, (int, int))
+
+struct libc {
+#define LIBC(type, name, parameters) type(*name) parameters;
+	LIBC_FUNCTIONS(LIBC)
+#undef LIBC
+};
+
+extern struct libc libc;
+
+/* Looks them up.  Only at start-up: dlsym(3) may allocate and lock.  */
+void libc_find(void);
+
+/* True while the process has certainly never had a second thread (glibc >= 2.32, <sys/single_threaded.h>).  */
+bool libc_single_threaded(void);
+
+/* Points the read, write and close slots of all of libc's stdio jump tables at these; false where that was refused.  */
+typedef ssize_t stdio_read_fn(FILE *, void *, ssize_t);
+typedef ssize_t stdio_write_fn(FILE *, const void *, ssize_t);
+typedef int stdio_close_fn(FILE *);
+bool libc_serve_stdio(stdio_read_fn *, stdio_write_fn *, stdio_close_fn *);
+
+/* What was in those slots.  */
+extern stdio_read_fn *libc_file_read;
+extern stdio_write_fn *libc_file_write;
+extern stdio_close_fn *libc_file_close;
+
+#endif

@@ -1,0 +1,14 @@
+/* livelog.h - EAGAIN_LOG: events as lines of text, while the program runs.  */
+#ifndef EAGAIN_LIVELOG_H
+#define EAGAIN_LIVELOG_H
+
+#include "shim.h"
+#include "tracer/format.h"
+
+/* Notes when the log begins.  */
+void livelog_start(void);
+
+/* Appends the lines of one event.  Signal-safe; errno is untouched.  */
+void livelog_event(const struct trace_record *event);
+
+#endif

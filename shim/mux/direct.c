@@ -1,0 +1,54 @@
+/* direct.c - a lone kernel thread waits on its own fd in ppoll(2).  */
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#include "mux.h"
+#include "sys.h"
+
+/* For ever, for a human; in read-only memory on purpose: ppoll writes the time left there, and where it cannot, a stop and
+ * continue ends it with EINTR instead of restarting it (Linux, poll_select_finish).  A native write that has moved some bytes
+ * returns them then, too.  */
+static const struct timespec for_ever = {.tv_sec = 1000000000};
+
+static short events(const struct op *op)
+{
+	return op_writes(op) ? POLLOUT : POLLIN;
+}
+
+enum mux_outcome mux_direct(const struct op *op, long *revents)
+{
+	struct pollfd p = {.fd = op->fd, .events = events(op)};
+	struct signal_counts before = signal_counts;
+	struct window w = {
+		.nr = SYS_ppoll,
+		.arg = {(long)&p, 1, op->moved ? (long)&for_ever : 0, 0, 8},
+		.counter = op->moved ? &signal_counts.any : &signal_counts.interrupting,
+		.seen = op->moved ? op->seen.any : op->seen.interrupting,
+	};
+	long result;
+
+	for (;;) {
+		result = window_syscall(&w);
+		if (result != -EINTR)
+			break;
+		if (*w.counter != w.seen || op->moved)
+			return MUX_INTERRUPTED;
+		/* A handler ran that is not ours to know (libc's, or one set by a raw system call): the plain call is right. */
+		if (before.any == signal_counts.any)
+			return MUX_DONE;
+		before = signal_counts;
+	}
+	if (result < 0)
+		return MUX_DONE;
+	*revents = p.revents;
+	return MUX_READY;
+}
+
+bool mux_would_block(const struct op *op)
+{
+	struct pollfd p = {.fd = op->fd, .events = events(op)};
+	struct timespec none = {0};
+
+	return sys(SYS_ppoll, &p, 1, &none, NULL, 8) == 0;
+}

@@ -1,0 +1,33 @@
+/* mux.c - the entrance: chooses how an operation waits.  */
+#include "mux.h"
+
+#include "config.h"
+#include "flag.h"
+#include "libc.h"
+#include "record.h"
+#include "tracer/format.h"
+
+/* A thread in ppoll does not hold the file: if another closes it, the number may mean the next connection when the thread wakes
+ * up.  The plain call holds it.  */
+static bool direct_serves(const struct op *op, bool ready_before)
+{
+	return (op->moved || op->way == TRACE_WAY_FLAG) && !ready_before && libc_single_threaded();
+}
+
+enum mux_outcome mux_wait(struct op *op, bool ready_before, long *result)
+{
+	bool direct = direct_serves(op, ready_before);
+	enum mux_outcome outcome = MUX_DONE;
+
+	if (record_on)
+		record_park(op, direct);
+	if (direct)
+		outcome = mux_direct(op, result);
+	if (outcome == MUX_READY && record_on)
+		record_ready(op, (unsigned)*result);
+	if (outcome == MUX_DONE) {
+		flag_off(op->fd);
+		*result = mux_plain(op);
+	}
+	return outcome;
+}

@@ -1,0 +1,31 @@
+/* mux.h - the multiplexer: how an operation waits.
+ *
+ * One entrance, and behind it the cheapest way that serves.  Waiting in the plain call is exact by construction, and with an
+ * attempt before it costs less than poll and a second attempt; so ppoll serves only where the plain call cannot: for the rest
+ * of a write that was cut, and where O_NONBLOCK is on the fd.  */
+#ifndef EAGAIN_MUX_H
+#define EAGAIN_MUX_H
+
+#include "op.h"
+
+enum mux_outcome {
+	MUX_READY,              /* attempt again; *result = revents */
+	MUX_INTERRUPTED,        /* a signal ends the operation */
+	MUX_DONE,               /* the wait was the native call for all that is left; *result is its result */
+};
+
+/* Waits until op can be attempted again, or is over.  `ready_before`: the last wait said ready, and the attempt after it would
+ * have blocked again: poll and the call do not agree on this fd.  A cancellation point.  */
+enum mux_outcome mux_wait(struct op *op, bool ready_before, long *result);
+
+/* The native call, for all of the operation or for what is left of it.  Ends with -EINTR also where the signal came after the
+ * operation began but before the kernel was entered.  A cancellation point.  */
+long mux_plain(const struct op *op);
+
+/* Whether the operation would block now, by poll(2) with no timeout.  */
+bool mux_would_block(const struct op *op);
+
+/* ppoll on the op's own fd.  */
+enum mux_outcome mux_direct(const struct op *op, long *revents);
+
+#endif

@@ -1,0 +1,59 @@
+/* plain.c - waiting in the native blocking call: exact by construction, and the way out whenever in doubt.  */
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "libc.h"
+#include "mux.h"
+#include "sys.h"
+
+/* The call goes through the window, so that a handler which ran since the operation began ends it.  With bytes moved, any
+ * handler does; else only one without SA_RESTART, or, on a socket with a timeout, again any (signal(7)).  */
+static struct window open_window(const struct op *op)
+{
+	bool any = op->moved || (op->hint & HINT_TIMEOUT);
+	struct window w = {
+		.nr = op->nr,
+		.counter = any ? &signal_counts.any : &signal_counts.interrupting,
+		.seen = any ? op->seen.any : op->seen.interrupting,
+	};
+
+	for (int i = 0; i < 6; i++)
+		w.arg[i] = op->arg[i];
+	return w;
+}
+
+/* libc's own calls are cancellation points in this way; in a process without threads they do not look, and nor do we.  */
+static long cancellable(const struct window *w)
+{
+	int type;
+	long result;
+
+	if (libc_single_threaded())
+		return window_syscall(w);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	result = window_syscall(w);
+	pthread_setcanceltype(type, NULL);
+	return result;
+}
+
+long mux_plain(const struct op *op)
+{
+	struct window w = open_window(op);
+	struct msghdr message = {0};
+
+	if (!op->moved)
+		return cancellable(&w);
+	/* What is left of a write that was cut, in two steps at most: the cut vector, then the others. */
+	if (HINT_KIND(op->hint) == KIND_stream) {
+		message.msg_iov = op->head.iov_len ? (struct iovec *)&op->head : (struct iovec *)op->vector;
+		message.msg_iovlen = op->head.iov_len ? 1 : op->vectors;
+		w.nr = SYS_sendmsg;
+		w.arg[1] = (long)&message;
+		w.arg[2] = MSG_NOSIGNAL | (op->class == OP_SEND ? op->arg[3] : 0);
+	} else {
+		w.nr = SYS_writev;
+		w.arg[1] = op->head.iov_len ? (long)&op->head : (long)op->vector;
+		w.arg[2] = op->head.iov_len ? 1 : op->vectors;
+	}
+	return cancellable(&w);
+}

@@ -1,0 +1,156 @@
+/* op.c - the life of one operation.  */
+#include "op.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "attempt.h"
+#include "config.h"
+#include "flag.h"
+#include "init.h"
+#include "libc.h"
+#include "mux/mux.h"
+#include "record.h"
+#include "tracer/format.h"
+
+/* A plain call that says EAGAIN, without a timeout, is on an fd with O_NONBLOCK after all.  The next operation goes straight
+ * there, so that a program with an event loop of its own pays for one attempt and not for two.  */
+static void learn(struct op *op, long result)
+{
+	if (result != -EAGAIN || (op->hint & HINT_TIMEOUT))
+		return;
+	op->asked = true;
+	if (config.switching == SWITCH_AUTO && op->class != OP_PLAIN)
+		fds_mark(op->fd, HINT_NONBLOCK, 0);
+}
+
+/* The plain call for the whole operation.  With a guard, and only where somebody wants to know, poll tells whether it would
+ * block.  */
+static long run_plain(struct op *op)
+{
+	long result;
+
+	flag_off(op->fd);
+	if (record_on && op->way == TRACE_WAY_GUARD && mux_would_block(op)) {
+		record_would_block(op);
+		record_park(op, false);
+	}
+	result = mux_plain(op);
+	if (unlikely(result < 0))
+		learn(op, result);
+	return result;
+}
+
+/* Waits for an operation whose attempt would have blocked.  True: attempt again.  False: it is over, with *result.  */
+static bool park(struct op *op, bool ready_before, long *result)
+{
+	if (record_on)
+		record_would_block(op);
+	switch (mux_wait(op, ready_before, result)) {
+	case MUX_INTERRUPTED:
+		*result = op->moved ? (long)op->moved : -EINTR;
+		return false;
+	case MUX_READY:
+		/* The peer is gone in the middle of a write: the kernel returns what was written, and leaves the error for the
+		 * next call.  A pipe has no such memory: its next attempt raises SIGPIPE, as the kernel does.  */
+		if (!op->moved || HINT_KIND(op->hint) != KIND_stream || !(*result & (POLLERR | POLLHUP)))
+			return true;
+		break;
+	case MUX_DONE:
+		if (!op->moved) {
+			learn(op, *result);
+			return false;
+		}
+		if (*result > 0)
+			attempt_advance(op, (size_t)*result);
+		if (*result > 0 && !op->head.iov_len && op->vectors)
+			return true;
+		break;
+	}
+	*result = (long)op->moved;
+	return false;
+}
+
+/* Attempts, and waits, until the operation is over.  A read is done as soon as one byte is there; a write when all bytes are
+ * written.  */
+static long run(struct op *op)
+{
+	bool ready_before = false;
+	long result;
+
+	for (;;) {
+		result = attempt(op);
+		if (likely(result >= 0)) {
+			if (!op_writes(op))
+				return attempt_finish_file(op, result);
+			attempt_advance(op, (size_t)result);
+			/* A handler that ran meanwhile ends a native write when it comes to wait; so does it here. */
+			if (attempt_is_complete(op) || result == 0 || signal_counts.any != op->seen.any)
+				return (long)op->moved;
+			ready_before = false;
+		} else if (result == -EAGAIN) {
+			if (!park(op, ready_before, &result))
+				return result;
+			ready_before = true;
+		} else if (op->moved) {
+			return (long)op->moved;
+		} else if (result == ATTEMPT_HINT_WRONG) {
+			op->way = TRACE_WAY_GUARD;
+			return run_plain(op);
+		} else {
+			return result;
+		}
+	}
+}
+
+/* In a sandbox nothing is done that the program would not do itself.  */
+static long run_sandboxed(struct op *op)
+{
+	op->hint = fds_peek(op->fd);
+	return run_plain(op);
+}
+
+static long run_known(struct op *op)
+{
+	op->hint = fds_hint(op->fd);
+	if (record_on) {
+		if (HINT_KIND(op->hint) != KIND_unknown)
+			fds_name(op->fd, op->hint);
+		op->enter = clock_ticks();
+	}
+	if (unlikely(config.switching == SWITCH_FLAG))
+		op->hint = flag_look(op->fd, op->hint);
+	op->way = (uint8_t)attempt_way(op);
+	if (op->way == TRACE_WAY_NONE || op->way == TRACE_WAY_GUARD)
+		return run_plain(op);
+	if (op->way == TRACE_WAY_FLAG)
+		flag_on(op->fd);
+	return run(op);
+}
+
+long op_run(struct op *op)
+{
+	long result;
+
+	if (unlikely(!shim_on))
+		return sys6(op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3], op->arg[4], op->arg[5]);
+	if (!libc_single_threaded())
+		pthread_testcancel();
+	op->seen = signal_counts;
+	if (unlikely(shim_sandboxed)) {
+		if (record_on)
+			op->enter = clock_ticks();
+		result = run_sandboxed(op);
+	} else {
+		result = run_known(op);
+	}
+	if (record_on) {
+		if (op->number)
+			record_return(op, result);
+		else
+			record_call(op, result);
+	}
+	return result;
+}

@@ -1,0 +1,158 @@
+/* record.c - puts events into slots, and, for the live log, into lines.  */
+#include "record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "config.h"
+#include "fdname.h"
+#include "livelog.h"
+#include "tracefile.h"
+
+bool record_on;
+
+static bool to_trace, to_log;
+
+void record_start(void)
+{
+	if (config.trace[0]) {
+		tracefile_start();
+		to_trace = tracefile_alive != NULL;
+	}
+	to_log = config.log[0] != 0;
+	if (to_log)
+		livelog_start();
+	record_on = to_trace || to_log;
+}
+
+/* Stores one event: the kind last, so that a reader sees it whole or not at all.  */
+static inline void put(const struct trace_record *event)
+{
+	struct trace_record *r;
+
+	if (likely(to_trace) && (r = tracefile_reserve(1)) != NULL) {
+		memcpy((char *)r + 1, (const char *)event + 1, sizeof *r - 1);
+		__atomic_store_n(&r->kind, event->kind, __ATOMIC_RELEASE);
+	}
+	if (unlikely(to_log))
+		livelog_event(event);
+}
+
+void record_call(const struct op *op, long result)
+{
+	struct trace_record e = {
+		.kind = TRACE_CALL, .call = op->call, .way = op->way, .fd = op->fd, .t = op->enter, .result = result,
+	};
+
+	if (result == -EAGAIN && op->asked)
+		e.flags = TRACE_ASKED;
+	e.duration = clock_ticks() - op->enter;
+	put(&e);
+}
+
+void record_would_block(struct op *op)
+{
+	struct trace_record e = {
+		.kind = TRACE_WOULD_BLOCK, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(),
+	};
+	uint64_t lead = e.t - op->enter;
+
+	if (!op->number)
+		op->number = tracefile_next_op();
+	e.length = op->length;
+	e.op = op->number;
+	e.lead = lead > UINT32_MAX ? UINT32_MAX : (uint32_t)lead;
+	put(&e);
+}
+
+static uint8_t partial(const struct op *op)
+{
+	return op->moved ? TRACE_PARTIAL : 0;
+}
+
+void record_park(const struct op *op, bool direct)
+{
+	struct trace_record e = {
+		.kind = TRACE_PARK, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
+	};
+
+	e.flags = partial(op) | (direct ? TRACE_WAIT_DIRECT : 0);
+	put(&e);
+}
+
+void record_ready(const struct op *op, unsigned revents)
+{
+	struct trace_record e = {
+		.kind = TRACE_READY, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
+	};
+
+	e.length = revents;
+	put(&e);
+}
+
+void record_return(const struct op *op, long result)
+{
+	struct trace_record e = {
+		.kind = TRACE_RETURN, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
+	};
+
+	e.flags = partial(op) | (result == -EAGAIN && op->asked ? TRACE_ASKED : 0);
+	e.result = result;
+	put(&e);
+	if (to_trace)
+		tracefile_pair(e.t);
+}
+
+void record_fd(int fd, enum fd_kind kind)
+{
+	enum { TEXT_MAX = 8 * TRACE_TEXT_BYTES };
+	char text[TEXT_MAX];
+	struct trace_record *r;
+	uint64_t inode;
+	int access;
+	size_t size, slots;
+
+	if (!to_trace)
+		return;
+	size = fd_name(fd, kind, text, sizeof text, &inode, &access);
+	slots = (size + TRACE_TEXT_BYTES - 1) / TRACE_TEXT_BYTES;
+	r = tracefile_reserve((unsigned)slots + 1);
+	if (!r)
+		return;
+	for (size_t i = 0; i < slots; i++) {
+		size_t n = size - i * TRACE_TEXT_BYTES;
+
+		memcpy((char *)&r[i + 1] + 1, text + i * TRACE_TEXT_BYTES, n < TRACE_TEXT_BYTES ? n : TRACE_TEXT_BYTES);
+		__atomic_store_n(&r[i + 1].kind, TRACE_TEXT, __ATOMIC_RELEASE);
+	}
+	r->call = r->way = r->flags = 0;
+	r->fd = fd;
+	r->t = clock_ticks();
+	r->inode = inode;
+	r->access = (uint16_t)access;
+	r->fd_kind = (uint16_t)kind;
+	r->text_size = (uint32_t)size;
+	__atomic_store_n(&r->kind, TRACE_NAME, __ATOMIC_RELEASE);
+}
+
+void record_fd_event(enum trace_kind kind, int fd, int64_t number)
+{
+	struct trace_record e = {.kind = (uint8_t)kind, .fd = fd, .t = clock_ticks(), .number = number};
+
+	/* A vfork child shares our memory, but its exec and exit are not ours. */
+	if ((kind == TRACE_EXIT || kind == TRACE_EXEC) && to_trace && *tracefile_alive && !tracefile_is_own())
+		return;
+	if (kind == TRACE_EXIT)
+		e.duration = clock_ns();
+	put(&e);
+}
+
+uint32_t record_lap(void)
+{
+	/* A fork's first record is this one: the lap must be that of the new file.  */
+	if (to_trace && unlikely(*tracefile_alive == 0))
+		tracefile_more(0);
+	return tracefile_lap();
+}
+

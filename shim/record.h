@@ -1,0 +1,42 @@
+/* record.h - what is written down of an operation, and to where: the trace (tracefile.h), the live log (EAGAIN_LOG), or both.
+ *
+ * All functions are async-signal-safe and leave errno alone.  Call them only while record_on.  */
+#ifndef EAGAIN_RECORD_H
+#define EAGAIN_RECORD_H
+
+#include "clock.h"
+#include "op.h"
+#include "shim.h"
+#include "tracer/format.h"
+
+extern bool record_on;
+
+/* Decides from the settings whether and where to record; once, at start-up.  */
+void record_start(void);
+
+/* The operation was done at its first attempt, or was a plain call.  Reads the clock.  */
+void record_call(const struct op *op, long result);
+
+/* The attempt said EWOULDBLOCK.  Gives the operation its number.  */
+void record_would_block(struct op *op);
+
+/* The wait begins, in ppoll (direct) or in the plain call.  */
+void record_park(const struct op *op, bool direct);
+
+/* The wait in ppoll ended with these revents.  */
+void record_ready(const struct op *op, unsigned revents);
+
+/* An operation that would have blocked is over.  */
+void record_return(const struct op *op, long result);
+
+/* What fd is.  */
+void record_fd(int fd, enum fd_kind kind);
+
+/* fd was closed; duplicated to `number`; the process made a child, is about to exec, exits.  */
+void record_fd_event(enum trace_kind kind, int fd, int64_t number);
+
+/* See tracefile_lap().  */
+uint32_t record_lap(void);
+
+
+#endif

@@ -1,0 +1,518 @@
+/* tracefile.c - the files of a trace as the shim writes them: control, PID.N, and their chunks.
+ *
+ * All of it is slow path: it runs once per process, per thread and per full chunk, with signals blocked.  Room is reserved on
+ * disk before it is mapped, because writing to a mapped hole of a full file system is a SIGBUS in the program.  */
+#include "tracefile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "config.h"
+#include "text.h"
+
+enum {
+	CHUNK_MAX = 16 * TRACE_CHUNK_UNIT,      /* chunks double from one unit to this: 1 MiB */
+	RETRY_AFTER = 4096,                     /* lost events after which room is asked for once more */
+	SPARE_CHUNKS = 16,
+};
+
+__thread struct tracefile_thread tracefile_thread __attribute__((tls_model("initial-exec")));
+volatile uint32_t *tracefile_alive;
+
+/* What the process knows of its file.  After a fork it still describes the parent's until tracefile_more() starts anew.  */
+static struct {
+	uint32_t generation;
+	uint32_t lap;
+	uint32_t op;
+	bool started;                   /* header is mapped */
+	bool sandboxed;
+	bool forked;                    /* this image is a fork of one that recorded */
+	char name[32];                  /* "PID.N" */
+	struct trace_process *header;
+	struct trace_control *control;
+	uint64_t page;
+} file;
+
+static pthread_key_t thread_key;
+static bool has_thread_key;
+
+/* Rests of chunks whose threads have ended.  */
+static struct spare {
+	struct trace_chunk *chunk;      /* NULL: free; 1: being filled or emptied */
+	uint64_t next, end;
+} spare[SPARE_CHUNKS];
+
+static bool is_error(long result)
+{
+	return result < 0 && result > -4096;
+}
+
+static void thread_end(void *thread);
+
+void tracefile_start(void)
+{
+	long page = sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	file.page = (uint64_t)getpagesize();
+	if (is_error(page))
+		return;
+	sys(SYS_madvise, page, 4096, MADV_WIPEONFORK);
+	tracefile_alive = (volatile uint32_t *)page;
+	has_thread_key = pthread_key_create(&thread_key, thread_end) == 0 && thread_key < 32;
+}
+
+uint32_t tracefile_lap(void)
+{
+	return file.lap;
+}
+
+uint32_t tracefile_next_op(void)
+{
+	return __atomic_add_fetch(&file.op, 1, __ATOMIC_RELAXED);
+}
+
+uint64_t tracefile_start_ns(void)
+{
+	return file.control ? file.control->preamble.start_ns : 0;
+}
+
+void tracefile_pair(uint64_t ticks)
+{
+	struct trace_chunk *c = tracefile_thread.chunk;
+
+	if (clock_source != CLOCK_NANOSECONDS && c && tracefile_thread.generation == *tracefile_alive) {
+		c->last_ticks = ticks;
+		c->last_ns = clock_ns();
+	}
+}
+
+void tracefile_leave_tsc(void)
+{
+	if (file.control)
+		clock_leave_tsc(file.control->preamble.start_ticks, file.control->preamble.start_ns);
+}
+
+bool tracefile_is_own(void)
+{
+	return file.started && *tracefile_alive && file.header->pid == (uint32_t)sys(SYS_getpid);
+}
+
+void tracefile_enter_sandbox(void)
+{
+	file.sandboxed = true;
+}
+
+static void next_lap(void)
+{
+	uint32_t lap = file.lap + 1;
+
+	file.lap = lap > 0xffff ? 1 : lap;
+}
+
+/* Maps `size` bytes of fd at `offset`, which need not be a multiple of the page size.  NULL on failure.  */
+static void *map(int fd, uint64_t offset, uint64_t size, int flags)
+{
+	uint64_t skip = offset & (file.page - 1);
+	long p = sys(SYS_mmap, NULL, size + skip, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, offset - skip);
+
+	return is_error(p) ? NULL : (char *)p + skip;
+}
+
+/* Reserves the range on disk; the file grows to it.  An enum trace_stop.  */
+static enum trace_stop reserve(int fd, uint64_t offset, uint64_t size)
+{
+	static const char zeros[4096];
+	struct rlimit limit;
+	long result;
+
+	/* Beyond RLIMIT_FSIZE the kernel would send SIGXFSZ (setrlimit(2)).  */
+	if (sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && offset + size > limit.rlim_cur)
+		return TRACE_STOP_FSIZE;
+	result = sys(SYS_fallocate, fd, 0, offset, size);
+	if (result != -EOPNOTSUPP && result != -ENOSYS)
+		return result < 0 ? TRACE_STOP_DISK : TRACE_STOP_NONE;
+	for (uint64_t done = 0; done < size; done += sizeof zeros)
+		if (sys(SYS_pwrite64, fd, zeros, sizeof zeros, offset + done) != sizeof zeros)
+			return TRACE_STOP_DISK;
+	return TRACE_STOP_NONE;
+}
+
+/* Takes `size` bytes of the whole tree's budget.  */
+static bool take_budget(uint64_t size)
+{
+	uint64_t used = __atomic_load_n(&file.control->used, __ATOMIC_RELAXED);
+
+	do
+		if (used + size > file.control->budget)
+			return false;
+	while (!__atomic_compare_exchange_n(&file.control->used, &used, used + size, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
+static void give_budget_back(uint64_t size)
+{
+	__atomic_fetch_sub(&file.control->used, size, __ATOMIC_RELAXED);
+}
+
+static void fill_preamble(struct trace_preamble *p, const char *magic, enum clock_source source)
+{
+	memcpy(p->magic, magic, sizeof p->magic);
+	p->version = TRACE_VERSION;
+	p->byte_order = TRACE_BYTE_ORDER;
+	p->record_size = sizeof(struct trace_record);
+	p->page_size = (uint32_t)file.page;
+	p->clock = source == CLOCK_NANOSECONDS ? TRACE_CLOCK_MONOTONIC : TRACE_CLOCK_TSC;
+	p->start_ns = clock_ns();
+	p->start_ticks = source == CLOCK_TSC ? arch_ticks() : source == CLOCK_SCALED ? clock_ticks() : p->start_ns;
+}
+
+/* Makes the control file under another name and links it into place: whoever comes first wins, and nobody sees half a file.  */
+static void create_control(int dir)
+{
+	char temporary[32];
+	struct text t = {temporary, temporary + sizeof temporary - 1};
+	struct trace_control *c;
+	struct timespec now;
+	long fd;
+
+	text_string(&t, TRACE_CONTROL_NAME ".");
+	text_number(&t, (uint64_t)sys(SYS_getpid), 10);
+	*t.at = 0;
+	fd = sys(SYS_openat, dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return;
+	c = reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE ? map((int)fd, 0, TRACE_HEADER_SIZE, 0) : NULL;
+	if (c) {
+		fill_preamble(&c->preamble, TRACE_CONTROL_MAGIC, clock_tsc_is_trusted() ? CLOCK_TSC : CLOCK_NANOSECONDS);
+		clock_gettime(CLOCK_REALTIME, &now);
+		c->start_realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+		c->budget = config.max_size;
+		c->used = TRACE_HEADER_SIZE;
+		sys(SYS_munmap, c, TRACE_HEADER_SIZE);
+		sys(SYS_linkat, dir, temporary, dir, TRACE_CONTROL_NAME, 0);
+	}
+	sys(SYS_unlinkat, dir, temporary, 0);
+	sys(SYS_close, fd);
+}
+
+/* Maps the control file, making it where there is none.  */
+static bool open_control(int dir)
+{
+	struct trace_control *c;
+	long fd;
+
+	for (int tries = 0; tries < 2; tries++) {
+		fd = sys(SYS_openat, dir, TRACE_CONTROL_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd != -ENOENT)
+			break;
+		create_control(dir);
+	}
+	if (fd < 0)
+		return false;
+	c = map((int)fd, 0, TRACE_HEADER_SIZE, 0);
+	sys(SYS_close, fd);
+	if (!c)
+		return false;
+	if (memcmp(c->preamble.magic, TRACE_CONTROL_MAGIC, sizeof c->preamble.magic) || c->preamble.version != TRACE_VERSION) {
+		sys(SYS_munmap, c, TRACE_HEADER_SIZE);
+		return false;
+	}
+	if (c->preamble.clock == TRACE_CLOCK_TSC && clock_source == CLOCK_NANOSECONDS)
+		clock_source = CLOCK_TSC;
+	file.control = c;
+	return true;
+}
+
+/* Opens the trace directory; makes it where EAGAIN_TRACE named one that is not there.  */
+static long open_directory(void)
+{
+	long dir = sys(SYS_openat, AT_FDCWD, config.trace, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (dir != -ENOENT)
+		return dir;
+	sys(SYS_mkdirat, AT_FDCWD, config.trace, 0700);
+	return sys(SYS_openat, AT_FDCWD, config.trace, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static void read_command(struct trace_process *p)
+{
+	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC), n;
+
+	if (fd < 0)
+		return;
+	n = sys(SYS_read, fd, p->command, sizeof p->command);
+	p->command_size = n < 0 ? 0 : (uint32_t)n;
+	sys(SYS_close, fd);
+}
+
+/* Creates PID.N, the first N that is free: a pid may come back, and an exec keeps it.  */
+static long create_file(int dir)
+{
+	long fd = -EEXIST;
+	uint64_t pid = (uint64_t)sys(SYS_getpid);
+
+	for (unsigned n = 0; fd == -EEXIST && n < 1u << 20; n++) {
+		struct text t = {file.name, file.name + sizeof file.name - 1};
+
+		text_number(&t, pid, 10);
+		text_char(&t, '.');
+		text_number(&t, n, 10);
+		*t.at = 0;
+		fd = sys(SYS_openat, dir, file.name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	}
+	return fd;
+}
+
+static void count_lost(uint64_t n)
+{
+	if (file.started)
+		__atomic_fetch_add(&file.header->lost_events, n, __ATOMIC_RELAXED);
+	else if (file.control)
+		__atomic_fetch_add(&file.control->lost_events, n, __ATOMIC_RELAXED);
+}
+
+static void note_stop(enum trace_stop why)
+{
+	if (file.started)
+		file.header->stop = why;
+}
+
+/* This process's own file, with its header.  The caller has blocked signals.  */
+static bool start_process(void)
+{
+	struct trace_process *p = NULL;
+	enum trace_stop stop = TRACE_STOP_NONE;
+	long dir = open_directory(), fd = -1;
+
+	file.started = false;
+	next_lap();
+	if (dir >= 0 && (file.control || open_control((int)dir))) {
+		if (!take_budget(TRACE_HEADER_SIZE))
+			stop = TRACE_STOP_BUDGET;
+		else {
+			fd = create_file((int)dir);
+			stop = fd < 0 ? TRACE_STOP_OPEN : reserve((int)fd, 0, TRACE_HEADER_SIZE);
+			if (stop == TRACE_STOP_NONE)
+				p = map((int)fd, 0, TRACE_HEADER_SIZE, 0);
+			if (!p) {
+				give_budget_back(TRACE_HEADER_SIZE);
+				if (fd >= 0)
+					sys(SYS_unlinkat, dir, file.name, 0);
+			}
+		}
+		if (!p)
+			__atomic_fetch_add(&file.control->lost_processes, 1, __ATOMIC_RELAXED);
+	}
+	if (p) {
+		p->pid = (uint32_t)sys(SYS_getpid);
+		p->ppid = (uint32_t)sys(SYS_getppid);
+		p->origin = file.forked ? TRACE_ORIGIN_FORK : TRACE_ORIGIN_EXEC;
+		p->mode = config.switching == SWITCH_FLAG;
+		p->next = TRACE_HEADER_SIZE;
+		read_command(p);
+		fill_preamble(&p->preamble, TRACE_PROCESS_MAGIC, clock_source);
+		file.header = p;
+		file.op = 0;
+		file.started = true;
+	}
+	if (fd >= 0)
+		sys(SYS_close, fd);
+	if (dir >= 0)
+		sys(SYS_close, dir);
+	file.forked = true;
+	for (int i = 0; i < SPARE_CHUNKS; i++)
+		spare[i].chunk = NULL;
+	*tracefile_alive = ++file.generation;
+	return file.started;
+}
+
+/* The file again, for one chunk more.  */
+static long reopen(void)
+{
+	long dir = sys(SYS_openat, AT_FDCWD, config.trace, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), fd;
+
+	if (dir < 0)
+		return dir;
+	fd = sys(SYS_openat, dir, file.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	sys(SYS_close, dir);
+	return fd;
+}
+
+/* A new chunk of the file for this thread.  */
+static enum trace_stop take_chunk(struct tracefile_thread *t)
+{
+	uint64_t size = t->chunk ? t->chunk->size * 2ull : TRACE_CHUNK_UNIT, offset;
+	struct trace_chunk *c = NULL;
+	enum trace_stop stop;
+	long fd;
+
+	if (size > CHUNK_MAX)
+		size = CHUNK_MAX;
+	while (!take_budget(size))
+		if ((size /= 2) < TRACE_CHUNK_UNIT)
+			return TRACE_STOP_BUDGET;
+	fd = file.sandboxed ? -EPERM : reopen();
+	stop = file.sandboxed ? TRACE_STOP_SANDBOX : TRACE_STOP_OPEN;
+	if (fd >= 0) {
+		offset = __atomic_fetch_add(&file.header->next, size, __ATOMIC_RELAXED);
+		stop = reserve((int)fd, offset, size);
+		if (stop == TRACE_STOP_NONE) {
+			/* Touching the pages all at once is cheaper than one by one; but a short-lived process writes few. */
+			c = map((int)fd, offset, size, t->chunk ? MAP_POPULATE : 0);
+			stop = c ? TRACE_STOP_NONE : TRACE_STOP_OPEN;
+		}
+		sys(SYS_close, fd);
+	}
+	if (!c) {
+		give_budget_back(size);
+		return stop;
+	}
+	c->size = (uint32_t)size;
+	c->tid = t->tid;
+	c->ns = clock_ns();
+	c->ticks = clock_ticks();
+	if (t->chunk) {
+		c->link = t->chunk->link;
+		t->chunk->link = (uintptr_t)c;
+	} else {
+		c->link = (uintptr_t)c;
+	}
+	t->chunk = c;
+	t->next = (uintptr_t)(c + 1);
+	t->end = (uintptr_t)c + size;
+	__atomic_store_n(&c->magic, TRACE_CHUNK_MAGIC, __ATOMIC_RELEASE);
+	return TRACE_STOP_NONE;
+}
+
+/* The flight recorder: no more chunks are to be had, so the thread's oldest one is written over.  */
+static bool come_round(struct tracefile_thread *t)
+{
+	struct trace_chunk *c;
+
+	if (!t->chunk)
+		return false;
+	c = (struct trace_chunk *)(uintptr_t)t->chunk->link;
+	__atomic_fetch_add(&file.header->dropped_events, c->size / sizeof(struct trace_record) - 2, __ATOMIC_RELAXED);
+	c->lap++;
+	t->chunk = c;
+	t->next = (uintptr_t)(c + 1);
+	t->end = (uintptr_t)c + c->size;
+	next_lap();
+	return true;
+}
+
+/* A chunk that an ended thread left.  */
+static bool take_spare(struct tracefile_thread *t)
+{
+	for (int i = 0; i < SPARE_CHUNKS; i++) {
+		struct trace_chunk *c = __atomic_load_n(&spare[i].chunk, __ATOMIC_RELAXED);
+		struct trace_record *r;
+
+		/* `next` and `end` belong to whoever has set `chunk` to the mark 1.  */
+		if ((uintptr_t)c <= 1 || !__atomic_compare_exchange_n(&spare[i].chunk, &c, (struct trace_chunk *)1, false,
+								      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			continue;
+		t->chunk = c;
+		t->next = spare[i].next;
+		t->end = spare[i].end;
+		__atomic_store_n(&spare[i].chunk, NULL, __ATOMIC_RELEASE);
+		r = (struct trace_record *)(uintptr_t)t->next;
+		t->next += sizeof *r;
+		memset(r, 0, sizeof *r);
+		r->fd = (int32_t)t->tid;
+		r->t = clock_ticks();
+		__atomic_store_n(&r->kind, TRACE_THREAD, __ATOMIC_RELEASE);
+		return true;
+	}
+	return false;
+}
+
+/* The thread ends: its chunk's rest goes to the next thread that needs one.  */
+static void give_spare(struct tracefile_thread *t)
+{
+	if (t->generation != *tracefile_alive || !t->chunk || t->end < t->next + 64 * sizeof(struct trace_record))
+		return;
+	for (int i = 0; i < SPARE_CHUNKS; i++) {
+		struct trace_chunk *none = NULL;
+
+		if (!__atomic_compare_exchange_n(&spare[i].chunk, &none, (struct trace_chunk *)1, false, __ATOMIC_ACQUIRE,
+						 __ATOMIC_RELAXED))
+			continue;
+		t->chunk->link = (uintptr_t)t->chunk;
+		spare[i].next = t->next;
+		spare[i].end = t->end;
+		__atomic_store_n(&spare[i].chunk, t->chunk, __ATOMIC_RELEASE);
+		t->chunk = NULL;
+		t->next = t->end = 0;
+		return;
+	}
+}
+
+/* Has tracefile_thread_end() called when the thread ends.  The key is among the process's first 32, for which
+ * pthread_setspecific needs no allocation.  */
+static void watch_thread_end(struct tracefile_thread *t)
+{
+	if (has_thread_key)
+		pthread_setspecific(thread_key, t);
+}
+
+static void thread_end(void *thread)
+{
+	uint64_t all = ~(uint64_t)0, old;
+
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
+	give_spare(thread);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
+}
+
+/* With signals blocked: finds room.  */
+static bool find_room(struct tracefile_thread *t, unsigned n)
+{
+	static uint32_t refused;        /* a hint how long ago room was refused; threads may miscount */
+	enum trace_stop stop;
+
+	if (*tracefile_alive == 0) {
+		refused = 0;
+		start_process();
+	}
+	if (t->generation != *tracefile_alive) {
+		*t = (struct tracefile_thread){.generation = *tracefile_alive, .tid = (uint32_t)sys(SYS_gettid)};
+		if (file.started)
+			watch_thread_end(t);
+		if (file.started && take_spare(t))
+			return true;
+	}
+	if (!file.started || (refused && ++refused % RETRY_AFTER))
+		goto lost;
+	stop = take_chunk(t);
+	if (stop == TRACE_STOP_NONE) {
+		refused = 0;
+		return true;
+	}
+	note_stop(stop);
+	if (come_round(t))
+		return true;
+	refused = 1;
+lost:
+	count_lost(n);
+	return false;
+}
+
+bool tracefile_more(unsigned n)
+{
+	uint64_t all = ~(uint64_t)0, old;
+	bool room;
+
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
+	room = find_room(&tracefile_thread, n);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
+	return room;
+}

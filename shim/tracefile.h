@@ -1,0 +1,78 @@
+/* tracefile.h - where records go: the process's file, and each thread's chunk of it.
+ *
+ * A thread appends to a chunk of its own: no lock, no allocation and no system call until the chunk is full.  A fork is
+ * noticed by a word in a page that the kernel wipes in the child (madvise(2), MADV_WIPEONFORK), because libc forks inside
+ * itself too; the child then starts a file of its own.  No fd is kept: a chunk is taken by opening the file again.  */
+#ifndef EAGAIN_TRACEFILE_H
+#define EAGAIN_TRACEFILE_H
+
+#include "shim.h"
+#include "sys.h"
+#include "tracer/format.h"
+
+/* The thread's place in its chunk.  `generation` tells which process it belongs to.  */
+struct tracefile_thread {
+	uint64_t next, end;             /* addresses: of the next free slot, and behind the last */
+	uint32_t generation;
+	uint32_t tid;
+	struct trace_chunk *chunk;
+	struct trace_chunk *oldest;     /* this thread's chunks are linked in a ring: oldest -> ... -> chunk -> oldest */
+};
+
+extern __thread struct tracefile_thread tracefile_thread;
+
+/* Points to this process's generation; reads 0 in a forked child that has not started its own file.  NULL before
+ * tracefile_start().  */
+extern volatile uint32_t *tracefile_alive;
+
+/* Prepares recording into config.trace; the file itself is made with the first record.  */
+void tracefile_start(void);
+
+/* Makes room for n slots: starts the process's file or the thread's chunk, or takes the next chunk.  False where there is no
+ * room: then n events are counted as lost.  Signal-safe.  */
+bool tracefile_more(unsigned n);
+
+/* n consecutive slots with their kinds cleared, or NULL.  Signal-safe.  */
+static inline struct trace_record *tracefile_reserve(unsigned n)
+{
+	struct tracefile_thread *t = &tracefile_thread;
+
+	for (;;) {
+		if (likely(t->generation == *tracefile_alive)) {
+			uint64_t at = arch_fetch_add(&t->next, n * sizeof(struct trace_record));
+
+			if (likely(at + n * sizeof(struct trace_record) <= t->end)) {
+				struct trace_record *r = (struct trace_record *)(uintptr_t)at;
+
+				for (unsigned i = 0; i < n; i++)
+					__atomic_store_n(&r[i].kind, TRACE_NONE, __ATOMIC_RELAXED);
+				return r;
+			}
+		}
+		if (!tracefile_more(n))
+			return NULL;
+	}
+}
+
+/* Grows whenever recorded names may have been lost: at a fork, and when the flight recorder comes round.  1 to 65535.  */
+uint32_t tracefile_lap(void);
+
+/* Where events are numbered: the next operation's number in this process.  */
+uint32_t tracefile_next_op(void);
+
+/* The moment the trace began, in CLOCK_MONOTONIC nanoseconds.  */
+uint64_t tracefile_start_ns(void);
+
+/* A later (ticks, ns) pair for the chunk in use, so that the reader's fit spans the whole run.  */
+void tracefile_pair(uint64_t ticks);
+
+/* Whether this is the process whose file is open, and not its vfork child.  */
+bool tracefile_is_own(void);
+
+/* See clock_leave_tsc().  */
+void tracefile_leave_tsc(void);
+
+/* The program entered seccomp: from now on no file is opened.  */
+void tracefile_enter_sandbox(void);
+
+#endif

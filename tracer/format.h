@@ -1,0 +1,173 @@
+/* format.h - the trace on disk, shared by the shim (which writes it) and the tracer (which reads it).
+ *
+ * A trace is a directory.  `control` holds what the whole process tree shares: the clock and the byte budget.  Every process
+ * image (a fork, or an exec) has one file PID.N of its own: one header page, then chunks.  A chunk belongs to one thread at
+ * a time and holds fixed-size records.  All files are mapped shared by their writers, so SIGKILL loses nothing written.
+ *
+ * Writers reserve a slot, clear its kind, fill it and store the kind last; a reader skips slots of kind 0 (torn, or never
+ * written).  All numbers are in the byte order of the machine that wrote them; the header says which.  */
+#ifndef EAGAIN_FORMAT_H
+#define EAGAIN_FORMAT_H
+
+#include <stdint.h>
+
+#define TRACE_VERSION 1u
+#define TRACE_CONTROL_MAGIC "EAGAINC"   /* with its NUL: 8 bytes */
+#define TRACE_PROCESS_MAGIC "EAGAINP"   /* with its NUL: 8 bytes */
+#define TRACE_CHUNK_MAGIC 0x4b4e4843u   /* "CHNK" */
+#define TRACE_BYTE_ORDER 0x01020304u
+#define TRACE_CONTROL_NAME "control"
+#define TRACE_HEADER_SIZE 4096u         /* of both files; the chunks of a process file start here */
+#define TRACE_CHUNK_UNIT 65536u         /* chunk sizes and offsets (after the header) are multiples of this */
+
+/* What `t` counts in every record. */
+enum trace_clock {
+	TRACE_CLOCK_MONOTONIC = 0,      /* nanoseconds of CLOCK_MONOTONIC */
+	TRACE_CLOCK_TSC = 1,            /* TSC ticks; the (ticks, ns) pairs in control, headers and chunks give the fit */
+};
+
+/* The common start of both headers: enough to refuse what cannot be read. */
+struct trace_preamble {
+	char magic[8];
+	uint32_t version;
+	uint32_t byte_order;
+	uint32_t record_size;
+	uint32_t page_size;
+	uint32_t clock;                 /* enum trace_clock */
+	uint32_t reserved;
+	uint64_t features;              /* bits a reader must know; none so far */
+	uint64_t start_ticks;           /* one pair: the same moment in ticks ... */
+	uint64_t start_ns;              /* ... and in CLOCK_MONOTONIC nanoseconds */
+};
+
+struct trace_control {
+	struct trace_preamble preamble;
+	uint64_t start_realtime_ns;     /* the same moment in CLOCK_REALTIME */
+	uint64_t budget;                /* bytes that all process files together may take (--max-size) */
+	uint64_t used;                  /* atomic: bytes taken so far */
+	uint64_t lost_events;           /* atomic: events of processes that could not have a file at all */
+	uint64_t lost_processes;        /* atomic: how many such processes */
+};
+
+/* Why a process could not record everything. */
+enum trace_stop {
+	TRACE_STOP_NONE = 0,
+	TRACE_STOP_BUDGET,              /* --max-size reached: the newest events were kept (or, without a chunk, none) */
+	TRACE_STOP_DISK,                /* no room on the file system */
+	TRACE_STOP_FSIZE,               /* RLIMIT_FSIZE */
+	TRACE_STOP_OPEN,                /* the file could not be opened again (chroot, rights dropped, fds exhausted) */
+	TRACE_STOP_SANDBOX,             /* the program entered seccomp */
+};
+
+#define TRACE_COMMAND_SIZE 2048
+
+struct trace_process {
+	struct trace_preamble preamble;
+	uint32_t pid, ppid;
+	uint32_t origin;                /* enum trace_origin */
+	uint32_t command_size;          /* bytes used in command */
+	uint64_t next;                  /* atomic: file offset of the next chunk to be taken */
+	uint64_t lost_events;           /* atomic: events not recorded for want of room */
+	uint64_t dropped_events;        /* atomic: recorded, then overwritten by newer ones (flight recorder) */
+	uint32_t stop;                  /* enum trace_stop: the latest reason */
+	uint32_t mode;                  /* 0 = --switch=auto, 1 = --switch=flag */
+	char command[TRACE_COMMAND_SIZE]; /* /proc/self/cmdline: arguments, each ended by NUL; cut where too long */
+};
+
+enum trace_origin {
+	TRACE_ORIGIN_EXEC = 0,          /* a fresh image (also: the first of the trace) */
+	TRACE_ORIGIN_FORK = 1,          /* a fork without exec: same command as its parent */
+};
+
+/* The first 64 bytes (two slots) of each chunk. */
+struct trace_chunk {
+	uint32_t magic;
+	uint32_t size;                  /* of the chunk with this header, in bytes */
+	uint32_t tid;                   /* of the thread that took it; a THREAD record hands it on */
+	uint32_t lap;                   /* how often the flight recorder has come round: > 0 = older records were overwritten */
+	uint64_t ticks, ns;             /* one pair, taken when the chunk was taken */
+	uint64_t link;                  /* writer's own */
+	uint64_t last_ticks, last_ns;   /* a later pair, taken now and then; 0 where there is none */
+	uint64_t reserved;
+};
+
+/* One slot.  `t` is in ticks of the trace's clock. */
+struct trace_record {
+	uint8_t kind;                   /* enum trace_kind, stored last */
+	uint8_t call;                   /* enum call_id, from shim/calls.def */
+	uint8_t way;                    /* enum trace_way */
+	uint8_t flags;                  /* enum trace_flag bits */
+	int32_t fd;
+	uint64_t t;
+	union {
+		int64_t result;         /* CALL, RETURN: what the program gets: >= 0, or -errno */
+		uint64_t length;        /* WOULD_BLOCK: bytes asked for; READY: revents */
+		uint64_t inode;         /* NAME */
+		int64_t number;         /* FORK: child's pid; EXIT: status; DUP: new fd */
+	};
+	union {
+		uint64_t duration;      /* CALL: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one more pair */
+		struct {
+			uint32_t op;    /* WOULD_BLOCK, PARK, READY, RETURN: which operation; counts up per process from 1 */
+			uint32_t lead;  /* WOULD_BLOCK: ticks from enter to t (cut at 2^32-1); RETURN: bytes moved before the last wait, cut */
+		};
+		struct {
+			uint16_t access;        /* NAME: O_RDONLY, O_WRONLY, O_RDWR */
+			uint16_t fd_kind;       /* NAME: enum fd_kind, from shim/kinds.def */
+			uint32_t text_size;     /* NAME: bytes of text in the TEXT slots that follow */
+		};
+	};
+};
+
+/* X(ID, "log name"): what a record says. */
+#define TRACE_KINDS(X)                                                                                                \
+	X(NONE, "none")               /* torn, or never written */                                                    \
+	X(CALL, "call")               /* done at the first attempt, or a plain call: from t, for `duration` */         \
+	X(WOULD_BLOCK, "EWOULDBLOCK") /* the attempt (or a guard's poll) said: this would block */                      \
+	X(PARK, "park")               /* the wait begins */                                                           \
+	X(READY, "ready")             /* the multiplexer says the fd is ready; a plain wait has none: ready = return */ \
+	X(RETURN, "return")           /* the operation is over */                                                     \
+	X(NAME, "fd")                 /* this fd, from now on, is this; text_size bytes in TEXT slots follow */          \
+	X(TEXT, "text")               /* 31 bytes of the text of the NAME before it */                                \
+	X(THREAD, "thread")           /* fd = tid: whose records follow in this chunk */                              \
+	X(CLOSE, "close")             /* the program closed fd */                                                     \
+	X(DUP, "dup")                 /* fd was duplicated to `number` */                                             \
+	X(FORK, "fork")               /* a child `number` was made by this process */                                  \
+	X(EXEC, "exec")               /* this image is about to be replaced (it may fail: then records go on) */        \
+	X(EXIT, "exit")               /* the program exits with status `number` */
+
+enum trace_kind {
+#define X(id, name) TRACE_##id,
+	TRACE_KINDS(X)
+#undef X
+	TRACE_KIND_COUNT
+};
+
+/* X(ID, "name"): how the operation was kept from blocking blindly. */
+#define TRACE_WAYS(X)                                                                                                 \
+	X(NONE, "none")                 /* the plain call */                                                          \
+	X(DONTWAIT, "MSG_DONTWAIT")                                                                                   \
+	X(NOWAIT, "RWF_NOWAIT")                                                                                       \
+	X(GUARD, "guard")               /* poll(fd, 0) told whether it would block; then the plain call */              \
+	X(FLAG, "O_NONBLOCK")           /* --switch=flag */
+
+enum trace_way {
+#define X(id, name) TRACE_WAY_##id,
+	TRACE_WAYS(X)
+#undef X
+	TRACE_WAY_COUNT
+};
+
+enum trace_flag {
+	TRACE_ASKED = 1,                /* EAGAIN went to the program, which had asked for non-blocking I/O */
+	TRACE_WAIT_DIRECT = 2,          /* PARK: waits in ppoll; without this bit: in the plain call */
+	TRACE_PARTIAL = 4,              /* PARK, RETURN: some bytes had been moved before */
+};
+
+#define TRACE_TEXT_BYTES 31             /* a TEXT slot is its kind and 31 bytes */
+
+_Static_assert(sizeof(struct trace_record) == 32, "records are 32 bytes");
+_Static_assert(sizeof(struct trace_chunk) == 64, "a chunk header is two slots");
+_Static_assert(sizeof(struct trace_process) <= TRACE_HEADER_SIZE, "the header fits its page");
+
+#endif
