@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "sys.h"
+#include "text.h"
 
 struct config config = {.max_size = (uint64_t)1 << 30, .active = true, .follow = true};
 
@@ -110,6 +112,32 @@ static void find_library(const char *preload)
 	}
 }
 
+/* EAGAIN_LOG=FILE: the first process that sees it makes it EAGAIN_LOG=@NANOSECONDS:FILE, so that the whole tree counts its time
+ * from the same moment.  */
+static void read_log(char **entry, size_t name_size)
+{
+	static char absolute[CONFIG_PATH + 32], stamped[CONFIG_PATH + 64];
+	const char *value = *entry + name_size;
+	struct text t = {stamped, stamped + sizeof stamped - 1};
+
+	if (*value == '@' && strchr(value, ':')) {
+		for (value++; *value >= '0' && *value <= '9'; value++)
+			config.log_start_ns = config.log_start_ns * 10 + (uint64_t)(*value - '0');
+		copy_path(config.log, value + 1);
+		return;
+	}
+	copy_path(config.log, make_absolute(entry, name_size, absolute, sizeof absolute));
+	config.log_start_ns = clock_ns();
+	if (!config.log[0])
+		return;
+	text_string(&t, "EAGAIN_LOG=@");
+	text_number(&t, config.log_start_ns, 10);
+	text_char(&t, ':');
+	text_string(&t, config.log);
+	*t.at = 0;
+	*entry = stamped;
+}
+
 /* Keeps a copy of "NAME=value" for children whose environment lacks it.  */
 static void keep(const char *entry)
 {
@@ -123,7 +151,7 @@ static void keep(const char *entry)
 
 void config_read(char **envp)
 {
-	static char trace[CONFIG_PATH + 32], log[CONFIG_PATH + 32];
+	static char trace[CONFIG_PATH + 32];
 	enum { TRACE = sizeof "EAGAIN_TRACE=" - 1, LOG = sizeof "EAGAIN_LOG=" - 1, SWITCHING = sizeof "EAGAIN_SWITCH=" - 1,
 	       MAX_SIZE = sizeof "EAGAIN_MAX_SIZE=" - 1, FOLLOW = sizeof "EAGAIN_FOLLOW=" - 1,
 	       PRELOAD = sizeof "LD_PRELOAD=" - 1 };
@@ -138,7 +166,7 @@ void config_read(char **envp)
 		if (!strncmp(e, "EAGAIN_TRACE=", TRACE))
 			copy_path(config.trace, make_absolute(envp, TRACE, trace, sizeof trace));
 		else if (!strncmp(e, "EAGAIN_LOG=", LOG))
-			copy_path(config.log, make_absolute(envp, LOG, log, sizeof log));
+			read_log(envp, LOG);
 		else if (!strncmp(e, "EAGAIN_SWITCH=flag", SWITCHING + 4)) {
 			config.switching = SWITCH_FLAG;
 			config.switch_entry = envp;

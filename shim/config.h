@@ -11,6 +11,7 @@ enum switching { SWITCH_AUTO, SWITCH_FLAG };
 struct config {
 	char trace[CONFIG_PATH];        /* absolute directory, or "" */
 	char log[CONFIG_PATH];          /* absolute file, "-" for stderr, or "" */
+	uint64_t log_start_ns;          /* where the log's time begins, CLOCK_MONOTONIC */
 	enum switching switching;
 	uint64_t max_size;              /* bytes */
 	bool active;                    /* false in a child of a program that runs with EAGAIN_FOLLOW=0 */

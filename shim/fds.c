@@ -16,14 +16,14 @@
 #include "sys.h"
 
 enum {
-	LEAF_SIZE = 1024,       /* hints in a leaf: one page */
+	LEAF_SIZE = FDS_LEAF,
 	ROOT_SIZE = 1024,       /* so fds up to 2^20; beyond that there are no hints, only plain calls */
 };
 
 typedef fd_hint leaf[LEAF_SIZE];        /* each read and written as one word, by the __atomic builtins */
 
-static leaf first_leaf;
-static leaf *root[ROOT_SIZE] = {&first_leaf};
+HOT_DATA fd_hint fds_first[FDS_LEAF];
+static leaf *root[ROOT_SIZE] = {&fds_first};
 
 /* The place of fd's hint; NULL where there can be none, or, without `make`, is none yet.  */
 static fd_hint *place(int fd, bool make)

@@ -21,6 +21,19 @@ enum hint_bit {
 	HINT_NAMED_SHIFT = 16,          /* the upper half: for which lap of the recording the fd has been named */
 };
 
+enum { FDS_LEAF = 1024 };       /* hints in a leaf of the table: one page */
+
+/* The hints of the first 1024 fds.  Words: use the __atomic builtins.  */
+extern fd_hint fds_first[FDS_LEAF];
+
+/* Whether fd is, as far as we know, a file, a directory or a device that never makes anybody wait.  */
+static inline bool fds_never_waits(int fd)
+{
+	enum { KINDS = 1u << KIND_file | 1u << KIND_directory | 1u << KIND_block | 1u << KIND_device };
+
+	return (unsigned)fd < FDS_LEAF && KINDS >> HINT_KIND(__atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED)) & 1;
+}
+
 /* The hint for fd; looks at the fd first where there is none.  KIND_unknown for a bad fd.  Signal-safe, no locks.  */
 fd_hint fds_hint(int fd);
 

@@ -15,8 +15,9 @@
 #include "record.h"
 #include "tracefile.h"
 
-bool shim_on;
-bool shim_sandboxed;
+HOT_DATA bool shim_on;
+HOT_DATA bool shim_passes;
+HOT_DATA bool shim_sandboxed;
 
 void shim_need_libc(void)
 {
@@ -58,6 +59,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		if (record_on || config.switching == SWITCH_FLAG)
 			on_exit(at_exit, NULL);
 		shim_on = true;
+		shim_passes = !record_on && config.switching == SWITCH_AUTO;
 	}
 	errno = saved;
 }

@@ -8,6 +8,9 @@
  * straight to the kernel; also set never where the shim is not to serve this process (EAGAIN_FOLLOW=0).  */
 extern bool shim_on;
 
+/* Whether a call on an fd that never waits may go straight to the kernel: nothing is recorded, no flag is switched.  */
+extern bool shim_passes;
+
 /* The program has entered, or is about to enter, seccomp: from now on only plain calls, and no file is opened.  */
 extern bool shim_sandboxed;
 void shim_enter_sandbox(void);

@@ -10,7 +10,6 @@
 #include <link.h>
 #include <stdint.h>
 #include <sys/mman.h>
-#include <sys/single_threaded.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -25,11 +24,6 @@ void libc_find(void)
 #define LIBC(type, name, parameters) *(void **)&libc.name = dlsym(RTLD_NEXT, #name);
 	LIBC_FUNCTIONS(LIBC)
 #undef LIBC
-}
-
-bool libc_single_threaded(void)
-{
-	return __libc_single_threaded;
 }
 
 struct relro {

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/single_threaded.h>
 
 #include "shim.h"
 
@@ -33,7 +34,9 @@
 	LIBC(sighandler_t, sysv_signal, (int, sighandler_t))                                                          \
 	LIBC(sighandler_t, __sysv_signal, (int, sighandler_t))                                                        \
 	LIBC(sighandler_t, sigset, (int, sighandler_t))                                                               \
-	LIBC(int, siginterrupt, (int, int))
+	LIBC(int, siginterrupt, (int, int))                                                                           \
+	LIBC(int, system, (const char *))                                                                             \
+	LIBC(void, quick_exit, (int))
 
 struct libc {
 #define LIBC(type, name, parameters) type(*name) parameters;
@@ -47,7 +50,10 @@ extern struct libc libc;
 void libc_find(void);
 
 /* True while the process has certainly never had a second thread (glibc >= 2.32, <sys/single_threaded.h>).  */
-bool libc_single_threaded(void);
+static inline bool libc_single_threaded(void)
+{
+	return __libc_single_threaded;
+}
 
 /* Points the read, write and close slots of all of libc's stdio jump tables at these; false where that was refused.  */
 typedef ssize_t stdio_read_fn(FILE *, void *, ssize_t);

@@ -1,9 +1,102 @@
-/* livelog.c - stands in until there is a formatter.  */
+/* livelog.c - EAGAIN_LOG: formats events as lines and appends them to the log.
+ *
+ * No fd is kept that the program could close or cover: the file is opened for each line.  That costs some microseconds, and
+ * the live log is for people who look; a trace is for measuring.  The clock is CLOCK_MONOTONIC unless a trace is written, too;
+ * an operation's lines come as they happen, its `enter` together with its EWOULDBLOCK.  */
 #include "livelog.h"
-void livelog_start(void)
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "config.h"
+#include "fdname.h"
+#include "fds.h"
+#include "sys.h"
+#include "tracefile.h"
+#include "tracer/line.h"
+
+static const char *const call_names[] = {
+#define CALL(id, name, direction) name,
+#include "calls.def"
+#undef CALL
+};
+
+static const char *const kind_names[] = {
+#define X(id, name) name,
+	TRACE_KINDS(X)
+#undef X
+};
+
+static const char *const way_names[] = {
+#define X(id, name) name,
+	TRACE_WAYS(X)
+#undef X
+};
+
+static void append(const char *text, size_t size)
 {
+	bool to_stderr = config.log[0] == '-' && !config.log[1];
+	long fd = 2;
+
+	if (!to_stderr)
+		fd = sys(SYS_openat, AT_FDCWD, config.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0)
+		return;
+	sys(SYS_write, fd, text, size);
+	if (!to_stderr)
+		sys(SYS_close, fd);
 }
-void livelog_event(const struct trace_record *event)
+
+/* The name stands for the fd as it is now; not after it was closed.  */
+static size_t name_of(const struct trace_record *e, char *name, size_t size)
 {
-	(void)event;
+	uint64_t inode;
+	int access;
+
+	if (e->fd < 0 || e->kind == TRACE_CLOSE)
+		return 0;
+	return fd_name(e->fd, HINT_KIND(fds_peek(e->fd)), name, size, &inode, &access);
+}
+
+static void write_line(struct line *l, const char *event, uint64_t t)
+{
+	char buffer[640];
+
+	l->event = event;
+	l->t_ns = t;
+	append(buffer, line_format(buffer, sizeof buffer, l));
+}
+
+void livelog_event(const struct trace_record *e)
+{
+	char name[120];
+	uint64_t now = clock_ns() - config.log_start_ns;
+	bool result = e->kind == TRACE_CALL || e->kind == TRACE_RETURN;
+	struct line l = {
+		.pid = (uint32_t)sys(SYS_getpid), .tid = (uint32_t)sys(SYS_gettid),
+		.call = e->call ? call_names[e->call] : NULL, .fd = e->fd, .name = name,
+		.has_result = result, .result = result ? e->result : 0,
+		.way = e->call ? way_names[e->way] : NULL, .asked = e->flags & TRACE_ASKED,
+	};
+
+	l.name_size = name_of(e, name, sizeof name);
+	if (e->kind == TRACE_WOULD_BLOCK || e->kind == TRACE_PARK || e->kind == TRACE_READY || e->kind == TRACE_RETURN)
+		l.op = e->op;
+	if (e->kind == TRACE_WOULD_BLOCK) {
+		write_line(&l, "enter", now);
+		l.has_result = true;
+		l.result = -EAGAIN;
+	}
+	if (e->kind == TRACE_FORK || e->kind == TRACE_EXIT || e->kind == TRACE_DUP) {
+		l.has_result = true;
+		l.result = e->number;
+	}
+	if (e->kind == TRACE_CALL) {
+		/* Without a trace the clock counts nanoseconds. */
+		l.has_duration = clock_source == CLOCK_NANOSECONDS;
+		l.duration_ns = e->duration;
+	}
+	write_line(&l, kind_names[e->kind], now);
 }

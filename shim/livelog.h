@@ -5,9 +5,6 @@
 #include "shim.h"
 #include "tracer/format.h"
 
-/* Notes when the log begins.  */
-void livelog_start(void);
-
 /* Appends the lines of one event.  Signal-safe; errno is untouched.  */
 void livelog_event(const struct trace_record *event);
 

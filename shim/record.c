@@ -10,7 +10,7 @@
 #include "livelog.h"
 #include "tracefile.h"
 
-bool record_on;
+HOT_DATA bool record_on;
 
 static bool to_trace, to_log;
 
@@ -21,8 +21,6 @@ void record_start(void)
 		to_trace = tracefile_alive != NULL;
 	}
 	to_log = config.log[0] != 0;
-	if (to_log)
-		livelog_start();
 	record_on = to_trace || to_log;
 }
 

@@ -10,6 +10,9 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* What every call touches lies together: after a system call the processor may have to look up each page anew.  */
+#define HOT_DATA __attribute__((section(".data.hot")))
+
 /* A function that programs see; everything else is hidden.  */
 #define EXPORT __attribute__((visibility("default")))
 

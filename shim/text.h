@@ -2,7 +2,7 @@
 #ifndef EAGAIN_TEXT_H
 #define EAGAIN_TEXT_H
 
-#include "shim.h"
+#include "shim/shim.h"
 
 struct text {
 	char *at;

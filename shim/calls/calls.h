@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "shim/fds.h"
+#include "shim/init.h"
+#include "shim/libc.h"
 #include "shim/op.h"
 #include "shim/shim.h"
 #include "shim/sys.h"
@@ -19,6 +22,13 @@ static inline long as_libc(long result)
 	return result;
 }
 
+/* Whether a transfer on fd has nothing to gain from us: no wait, no recording.  A hint that is wrong costs a wait that is not
+ * noticed: the call is the native one.  */
+static inline bool passes(int fd)
+{
+	return likely(shim_passes) && fds_never_waits(fd) && libc_single_threaded();
+}
+
 /* The plain call, timed and recorded, for calls that are not attempted.  */
 static inline long plain_call(enum call_id call, long nr, int fd, long b, long c, long d, long e, long f)
 {
@@ -26,6 +36,9 @@ static inline long plain_call(enum call_id call, long nr, int fd, long b, long c
 
 	return as_libc(op_run(&op));
 }
+
+/* signal.c: the handler of this signal, which libc has installed, gets our restorer.  */
+void signal_adopt(int signal);
 
 /* stdio.c: what libc's jump tables point to.  */
 ssize_t stdio_read(FILE *stream, void *buffer, ssize_t size);

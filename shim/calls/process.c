@@ -6,6 +6,7 @@
 #include <alloca.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -268,6 +269,17 @@ EXPORT void _exit(int status)
 }
 
 EXPORT void _Exit(int status) __attribute__((alias("_exit"), noreturn));
+
+/* What at_quick_exit handlers do is served as in --switch=auto.  */
+EXPORT void quick_exit(int status)
+{
+	shim_need_libc();
+	if (record_on)
+		record_fd_event(TRACE_EXIT, -1, status & 0xff);
+	flag_end();
+	libc.quick_exit(status);
+	__builtin_unreachable();
+}
 
 /* libc moves fds 0-2 inside.  */
 EXPORT int daemon(int nochdir, int noclose)

@@ -1,8 +1,10 @@
 /* signal.c - the calls that install handlers.  The program's handler stays its own; only the restorer is ours (signals.h).  */
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "calls.h"
+#include "shim/flag.h"
 #include "shim/init.h"
 #include "shim/libc.h"
 #include "shim/signals.h"
@@ -57,9 +59,9 @@ EXPORT int sigaction(int signal, const struct sigaction *restrict new, struct si
 	return (int)as_libc(result);
 }
 
-/* The older calls have histories of their own (what signal() does depends on siginterrupt()): libc does them, and the handler
- * that it has installed gets our restorer afterwards.  */
-static void adopt(int signal)
+/* A handler that libc has installed gets our restorer afterwards.  The older calls have histories of their own (what signal()
+ * does depends on siginterrupt()), so libc does them.  */
+void signal_adopt(int signal)
 {
 	struct kernel_sigaction k;
 
@@ -71,6 +73,19 @@ static void adopt(int signal)
 	sys(SYS_rt_sigaction, signal, &k, NULL, sizeof k.mask);
 }
 
+/* libc's system() puts the program's own handlers for SIGINT and SIGQUIT back, with a restorer of libc's.  */
+EXPORT int system(const char *command)
+{
+	int status;
+
+	shim_need_libc();
+	flag_off_everywhere();
+	status = libc.system(command);
+	signal_adopt(SIGINT);
+	signal_adopt(SIGQUIT);
+	return status;
+}
+
 #define OLD_CALL(name)                                                                                                \
 	EXPORT sighandler_t name(int signal_, sighandler_t handler)                                                   \
 	{                                                                                                             \
@@ -79,7 +94,7 @@ static void adopt(int signal)
 		shim_need_libc();                                                                                     \
 		old = libc.name(signal_, handler);                                                                    \
 		if (old != SIG_ERR)                                                                                   \
-			adopt(signal_);                                                                               \
+			signal_adopt(signal_);                                                                               \
 		return old;                                                                                           \
 	}
 
@@ -103,7 +118,7 @@ EXPORT int siginterrupt(int signal, int interrupt)
 	shim_need_libc();
 	result = libc.siginterrupt(signal, interrupt);
 	if (result == 0)
-		adopt(signal);
+		signal_adopt(signal);
 	return result;
 }
 #pragma GCC diagnostic pop

@@ -1,0 +1,154 @@
+/* line.c - one event as one line: key=value, quoted as logfmt does, made for grep and awk.  */
+#include "line.h"
+
+#include <errno.h>
+
+#include "shim/text.h"
+
+const char *line_errno_name(int number)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} names[] = {
+#define E(name) {name, #name}
+		E(EPERM), E(ENOENT), E(ESRCH), E(EINTR), E(EIO), E(ENXIO), E(E2BIG), E(ENOEXEC), E(EBADF), E(ECHILD), E(EAGAIN),
+		E(ENOMEM), E(EACCES), E(EFAULT), E(EBUSY), E(EEXIST), E(ENODEV), E(ENOTDIR), E(EISDIR), E(EINVAL), E(ENFILE),
+		E(EMFILE), E(ENOTTY), E(EFBIG), E(ENOSPC), E(ESPIPE), E(EROFS), E(EPIPE), E(ENOSYS), E(EPROTO), E(EOVERFLOW),
+		E(ENOTSOCK), E(EDESTADDRREQ), E(EMSGSIZE), E(EPROTOTYPE), E(ENOPROTOOPT), E(EPROTONOSUPPORT), E(EOPNOTSUPP),
+		E(EAFNOSUPPORT), E(EADDRINUSE), E(EADDRNOTAVAIL), E(ENETDOWN), E(ENETUNREACH), E(ENETRESET), E(ECONNABORTED),
+		E(ECONNRESET), E(ENOBUFS), E(EISCONN), E(ENOTCONN), E(ESHUTDOWN), E(ETIMEDOUT), E(ECONNREFUSED), E(EHOSTDOWN),
+		E(EHOSTUNREACH), E(EALREADY), E(EINPROGRESS), E(ECANCELED), E(EDQUOT), E(ENODATA), E(ETIME), E(ESTALE),
+#undef E
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (names[i].number == number)
+			return names[i].name;
+	return NULL;
+}
+
+static void key(struct text *t, const char *name)
+{
+	if (name[0] != 't' || name[1])
+		text_char(t, ' ');
+	text_string(t, name);
+	text_char(t, '=');
+}
+
+/* Seconds with nine decimals.  */
+static void seconds(struct text *t, uint64_t ns)
+{
+	uint64_t unit = 100000000;
+
+	text_number(t, ns / 1000000000, 10);
+	text_char(t, '.');
+	for (ns %= 1000000000; unit; unit /= 10)
+		text_char(t, (char)('0' + ns / unit % 10));
+}
+
+static bool needs_quotes(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)s[i] <= ' ' || s[i] == '=' || s[i] == '"' || s[i] == '\\' || s[i] == 127)
+			return true;
+	return n == 0;
+}
+
+static void value(struct text *t, const char *s, size_t n)
+{
+	if (!needs_quotes(s, n)) {
+		for (size_t i = 0; i < n; i++)
+			text_char(t, s[i]);
+		return;
+	}
+	text_char(t, '"');
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c == '"' || c == '\\') {
+			text_char(t, '\\');
+			text_char(t, (char)c);
+		} else if (c == '\n') {
+			text_string(t, "\\n");
+		} else if (c < ' ' || c == 127) {
+			text_string(t, "\\x");
+			text_char(t, "0123456789abcdef"[c >> 4]);
+			text_char(t, "0123456789abcdef"[c & 15]);
+		} else {
+			text_char(t, (char)c);
+		}
+	}
+	text_char(t, '"');
+}
+
+static void word(struct text *t, const char *name, const char *s)
+{
+	size_t n = 0;
+
+	while (s && s[n])
+		n++;
+	key(t, name);
+	if (n)
+		value(t, s, n);
+	else
+		text_char(t, '-');
+}
+
+static void result(struct text *t, const struct line *l)
+{
+	key(t, "ret");
+	if (!l->has_result)
+		text_char(t, '-');
+	else if (l->result < 0)
+		text_string(t, "-1");
+	else
+		text_number(t, (uint64_t)l->result, 10);
+	key(t, "errno");
+	if (!l->has_result || l->result >= 0)
+		text_char(t, '-');
+	else if (line_errno_name((int)-l->result))
+		text_string(t, line_errno_name((int)-l->result));
+	else
+		text_number(t, (uint64_t)-l->result, 10);
+}
+
+size_t line_format(char *buffer, size_t size, const struct line *l)
+{
+	struct text t = {buffer, buffer + size - 1};
+
+	key(&t, "t");
+	seconds(&t, l->t_ns);
+	key(&t, "pid");
+	text_number(&t, l->pid, 10);
+	key(&t, "tid");
+	text_number(&t, l->tid, 10);
+	key(&t, "op");
+	if (l->op)
+		text_number(&t, l->op, 10);
+	else
+		text_char(&t, '-');
+	word(&t, "ev", l->event);
+	word(&t, "call", l->call);
+	key(&t, "fd");
+	if (l->fd < 0)
+		text_char(&t, '-');
+	else
+		text_number(&t, (unsigned)l->fd, 10);
+	key(&t, "name");
+	if (l->name && l->name_size)
+		value(&t, l->name, l->name_size);
+	else
+		text_char(&t, '-');
+	result(&t, l);
+	if (l->has_duration) {
+		key(&t, "dur");
+		seconds(&t, l->duration_ns);
+	}
+	if (l->way)
+		word(&t, "way", l->way);
+	if (l->asked)
+		word(&t, "asked", "program");
+	*t.at++ = '\n';
+	return (size_t)(t.at - buffer);
+}

@@ -1,0 +1,36 @@
+/* line.h - one event as one line of text: `eagain log` and the shim's live log (EAGAIN_LOG) write the same lines.  */
+#ifndef EAGAIN_LINE_H
+#define EAGAIN_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct line {
+	uint64_t t_ns;                  /* from the start of the trace */
+	uint32_t pid, tid;
+	uint32_t op;                    /* 0: no operation */
+	const char *event;              /* "call", "EWOULDBLOCK", "park", ... */
+	const char *call;               /* NULL: none */
+	int fd;                         /* -1: none */
+	const char *name;               /* of the fd, or NULL; name_size bytes */
+	size_t name_size;
+	bool has_result;
+	int64_t result;                 /* >= 0, or -errno */
+	bool has_duration;
+	uint64_t duration_ns;
+	const char *way;                /* NULL: not shown */
+	bool asked;                     /* the program asked for non-blocking I/O itself */
+};
+
+/* Enough for any line with a name of 256 bytes, all of them escaped.  */
+#define LINE_MAX_SIZE 1536
+
+/* Writes the line with its newline into buffer and returns its length, cut to `size`.  Neither allocates nor uses stdio or the
+ * locale; signal-safe; errno is untouched.  */
+size_t line_format(char *buffer, size_t size, const struct line *l);
+
+/* "EAGAIN" for EAGAIN; NULL for a number without a name.  */
+const char *line_errno_name(int number);
+
+#endif

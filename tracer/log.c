@@ -1,0 +1,210 @@
+/* log.c - all events of a trace as lines, sorted over all processes.
+ *
+ * An operation that would block is shown as it went: enter, EWOULDBLOCK, park, ready, return.  `enter` is known from how long the
+ * attempt took; a wait in the plain call has no record of its readiness, which then is the moment of its return.  */
+#include "log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "line.h"
+#include "model.h"
+#include "say.h"
+
+/* One line to be: sorted by time, then by where it was found.  */
+struct event {
+	uint64_t ticks;
+	const struct trace_record *record;
+	uint32_t file, tid;
+	uint32_t name;                  /* index + 1 into names, 0: none */
+	uint8_t as;                     /* enum trace_kind, or AS_ENTER, AS_READY */
+};
+
+enum { AS_ENTER = 100, AS_READY = 101 };
+
+struct names {
+	char **text;
+	size_t count, room;
+};
+
+struct collect {
+	struct event *events;
+	size_t count, room;
+	struct names names;
+	uint32_t file;
+	uint32_t *current;              /* name of each fd now */
+	size_t fd_room;
+	uint32_t *ready;                /* operations of this file that have a READY record since their last PARK */
+	size_t ready_count;
+};
+
+static uint32_t *current_name(struct collect *c, int fd)
+{
+	if (fd < 0 || fd >= 1 << 20)
+		return NULL;
+	if ((size_t)fd >= c->fd_room) {
+		size_t room = (size_t)fd + 64;
+
+		c->current = must_have(realloc(c->current, room * sizeof *c->current));
+		memset(c->current + c->fd_room, 0, (room - c->fd_room) * sizeof *c->current);
+		c->fd_room = room;
+	}
+	return &c->current[fd];
+}
+
+static uint32_t add_name(struct names *n, const char *text)
+{
+	if (n->count == n->room) {
+		n->room = n->room ? n->room * 2 : 64;
+		n->text = must_have(realloc(n->text, n->room * sizeof *n->text));
+	}
+	n->text[n->count++] = must_have(strdup(text));
+	return (uint32_t)n->count;
+}
+
+static void add(struct collect *c, const struct trace_record *r, uint32_t tid, uint64_t ticks, uint8_t as)
+{
+	uint32_t *name = r->kind == TRACE_FORK || r->kind == TRACE_EXEC || r->kind == TRACE_EXIT ? NULL : current_name(c, r->fd);
+
+	if (c->count == c->room) {
+		c->room = c->room ? c->room * 2 : 4096;
+		c->events = must_have(realloc(c->events, c->room * sizeof *c->events));
+	}
+	c->events[c->count++] = (struct event){ticks, r, c->file, tid, name ? *name : 0, as};
+}
+
+/* Whether the operation has seen readiness since it parked; forgets it.  */
+static bool take_ready(struct collect *c, uint32_t op)
+{
+	for (size_t i = 0; i < c->ready_count; i++)
+		if (c->ready[i] == op) {
+			c->ready[i] = c->ready[--c->ready_count];
+			return true;
+		}
+	return false;
+}
+
+static void note_ready(struct collect *c, uint32_t op)
+{
+	c->ready = must_have(realloc(c->ready, (c->ready_count + 1) * sizeof *c->ready));
+	c->ready[c->ready_count++] = op;
+}
+
+static void collect(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
+{
+	struct collect *c = arg;
+	uint32_t *name;
+	char text[512];
+
+	switch (r->kind) {
+	case TRACE_NAME:
+		reader_text(r, rest, text, sizeof text);
+		name = current_name(c, r->fd);
+		if (name)
+			*name = add_name(&c->names, text);
+		break;
+	case TRACE_WOULD_BLOCK:
+		add(c, r, tid, r->t - r->lead, AS_ENTER);
+		break;
+	case TRACE_PARK:
+		take_ready(c, r->op);
+		break;
+	case TRACE_READY:
+		note_ready(c, r->op);
+		break;
+	case TRACE_RETURN:
+		if (!take_ready(c, r->op) && r->result != -EINTR)
+			add(c, r, tid, r->t, AS_READY);
+		break;
+	default:
+		break;
+	}
+	add(c, r, tid, r->t, r->kind);
+	name = current_name(c, r->fd);
+	if (r->kind == TRACE_CLOSE && name)
+		*name = 0;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	if (x->ticks != y->ticks)
+		return x->ticks < y->ticks ? -1 : 1;
+	if (x->record != y->record)
+		return x->record < y->record ? -1 : 1;
+	return x->as > y->as ? -1 : 1;          /* enter and ready come before what they were made from */
+}
+
+static const char *const kind_names[] = {
+#define X(id, name) name,
+	TRACE_KINDS(X)
+#undef X
+};
+
+static const char *const way_names[] = {
+#define X(id, name) name,
+	TRACE_WAYS(X)
+#undef X
+};
+
+static bool is_call(uint8_t kind)
+{
+	return kind == TRACE_CALL || kind == TRACE_WOULD_BLOCK || kind == TRACE_PARK || kind == TRACE_READY || kind == TRACE_RETURN;
+}
+
+static void print_event(const struct trace *t, const struct collect *c, const struct event *e, FILE *to)
+{
+	const struct trace_record *r = e->record;
+	bool call = is_call(r->kind), ended = e->as == TRACE_CALL || e->as == TRACE_RETURN;
+	char buffer[LINE_MAX_SIZE];
+	struct line l = {
+		.t_ns = reader_ns(t, e->ticks), .pid = t->files[e->file].header->pid, .tid = e->tid,
+		.op = call && r->kind != TRACE_CALL ? r->op : 0,
+		.event = e->as == AS_ENTER ? "enter" : e->as == AS_READY ? "ready" : kind_names[e->as],
+		.call = call ? model_call_name(r->call) : NULL, .fd = r->fd,
+		.way = call && r->way < TRACE_WAY_COUNT ? way_names[r->way] : NULL,
+		.has_result = ended, .result = ended ? r->result : 0,
+		.has_duration = r->kind == TRACE_CALL, .asked = call && ended && (r->flags & TRACE_ASKED),
+	};
+
+	if (e->name) {
+		l.name = c->names.text[e->name - 1];
+		l.name_size = strlen(l.name);
+	}
+	if (r->kind == TRACE_CALL) {
+		l.duration_ns = reader_duration(t, r->duration);
+		/* A program that asked for it itself gets its EAGAIN. */
+		if (l.asked)
+			l.event = kind_names[TRACE_WOULD_BLOCK];
+	}
+	if (e->as == TRACE_WOULD_BLOCK || r->kind == TRACE_FORK || r->kind == TRACE_EXIT || r->kind == TRACE_DUP) {
+		l.has_result = true;
+		l.result = e->as == TRACE_WOULD_BLOCK ? -EAGAIN : r->number;
+	}
+	fwrite(buffer, 1, line_format(buffer, sizeof buffer, &l), to);
+}
+
+void log_print(struct trace *t, FILE *to)
+{
+	struct collect c = {0};
+
+	for (size_t i = 0; i < t->file_count; i++) {
+		c.file = (uint32_t)i;
+		if (c.fd_room)
+			memset(c.current, 0, c.fd_room * sizeof *c.current);
+		c.ready_count = 0;
+		reader_each(&t->files[i], collect, &c);
+	}
+	if (c.count)
+		qsort(c.events, c.count, sizeof *c.events, by_time);
+	for (size_t i = 0; i < c.count; i++)
+		print_event(t, &c, &c.events[i], to);
+	for (size_t i = 0; i < c.names.count; i++)
+		free(c.names.text[i]);
+	free(c.names.text);
+	free(c.events);
+	free(c.current);
+	free(c.ready);
+}

@@ -1,0 +1,267 @@
+/* reader.c - opens a trace and walks its records.  Nothing in a file is trusted: every offset is checked against its size, and
+ * what makes no sense is skipped.  */
+#include "reader.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "say.h"
+
+static const char *check_preamble(const struct trace_preamble *p, const char *magic)
+{
+	static char newer[120];
+
+	if (memcmp(p->magic, magic, sizeof p->magic) != 0)
+		return "not a trace of eagain";
+	if (p->byte_order != TRACE_BYTE_ORDER)
+		return "written on a machine of the other byte order: read it there";
+	if (p->version > TRACE_VERSION) {
+		snprintf(newer, sizeof newer, "written by a newer eagain (format %u, this one reads %u): read it with that one",
+			 p->version, TRACE_VERSION);
+		return newer;
+	}
+	if (p->record_size != sizeof(struct trace_record) || p->features)
+		return "has records that this eagain does not know: read it with the one that wrote it";
+	return NULL;
+}
+
+/* Reads the control file; NULL or why not.  */
+static const char *read_control(const char *dir, struct trace_control *control)
+{
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	ssize_t n;
+
+	if (dir_fd < 0)
+		return strerror(errno);
+	fd = openat(dir_fd, TRACE_CONTROL_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	close(dir_fd);
+	if (fd < 0)
+		return errno == ENOENT ? "not a trace: there is no control file in it" : strerror(errno);
+	n = read(fd, control, sizeof *control);
+	close(fd);
+	if (n != (ssize_t)sizeof *control)
+		return "not a trace: its control file is cut short";
+	return check_preamble(&control->preamble, TRACE_CONTROL_MAGIC);
+}
+
+bool reader_is_trace(const char *dir)
+{
+	struct trace_control control = {0};
+	const char *why = read_control(dir, &control);
+
+	return !why || !memcmp(control.preamble.magic, TRACE_CONTROL_MAGIC, sizeof control.preamble.magic);
+}
+
+/* Maps one process file; false if it is none.  */
+static bool open_file(struct trace_file *f, int dir, const char *name)
+{
+	struct stat st;
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	void *p = MAP_FAILED;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)TRACE_HEADER_SIZE)
+		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED)
+		return false;
+	f->bytes = p;
+	f->size = (size_t)st.st_size;
+	f->header = p;
+	snprintf(f->name, sizeof f->name, "%s", name);
+	if (check_preamble(&f->header->preamble, TRACE_PROCESS_MAGIC)) {
+		munmap(p, f->size);
+		return false;
+	}
+	return true;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct trace_file *x = a, *y = b;
+	uint64_t s = x->header->preamble.start_ns, t = y->header->preamble.start_ns;
+
+	return s < t ? -1 : s > t ? 1 : strcmp(x->name, y->name);
+}
+
+static void open_files(struct trace *t, const char *dir)
+{
+	DIR *d = opendir(dir);
+	size_t room = 0;
+
+	for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+		if (e->d_name[0] < '0' || e->d_name[0] > '9')
+			continue;
+		if (t->file_count == room) {
+			room = room ? room * 2 : 16;
+			t->files = must_have(realloc(t->files, room * sizeof *t->files));
+		}
+		if (open_file(&t->files[t->file_count], dirfd(d), e->d_name))
+			t->file_count++;
+	}
+	if (d)
+		closedir(d);
+	if (t->file_count)
+		qsort(t->files, t->file_count, sizeof *t->files, by_start);
+}
+
+/* The next chunk at or behind *offset; moves *offset behind it.  */
+static const struct trace_chunk *next_chunk(const struct trace_file *f, size_t *offset)
+{
+	while (f->size - *offset >= sizeof(struct trace_chunk)) {
+		const struct trace_chunk *c = (const void *)(f->bytes + *offset);
+		size_t size = c->size;
+
+		if (c->magic == TRACE_CHUNK_MAGIC && size && size % TRACE_CHUNK_UNIT == 0) {
+			*offset += size < f->size - *offset ? size : f->size - *offset;
+			return c;
+		}
+		*offset += TRACE_CHUNK_UNIT < f->size - *offset ? TRACE_CHUNK_UNIT : f->size - *offset;
+	}
+	return NULL;
+}
+
+struct pairs {
+	uint64_t first_ticks, first_ns, last_ticks, last_ns;
+};
+
+static void add_pair(struct pairs *p, uint64_t ticks, uint64_t ns)
+{
+	if (ns < p->first_ns || ticks < p->first_ticks || ns <= p->last_ns || ticks <= p->last_ticks)
+		return;
+	p->last_ticks = ticks;
+	p->last_ns = ns;
+}
+
+static void exit_pair(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
+{
+	(void)tid;
+	(void)rest;
+	if (r->kind == TRACE_EXIT)
+		add_pair(arg, r->t, r->duration);
+}
+
+/* One fit for the whole trace: through its start and the latest pair of all, which is the longest base there is.  */
+static void fit_clock(struct trace *t)
+{
+	const struct trace_preamble *start = &t->control.preamble;
+	struct pairs p = {start->start_ticks, start->start_ns, start->start_ticks, start->start_ns};
+
+	t->base_ticks = start->start_ticks;
+	t->base_ns = start->start_ns;
+	t->ns_per_tick = 1;
+	if (start->clock != TRACE_CLOCK_TSC)
+		return;
+	for (size_t i = 0; i < t->file_count; i++) {
+		const struct trace_file *f = &t->files[i];
+		size_t offset = TRACE_HEADER_SIZE;
+		const struct trace_chunk *c;
+
+		add_pair(&p, f->header->preamble.start_ticks, f->header->preamble.start_ns);
+		while ((c = next_chunk(f, &offset)) != NULL) {
+			add_pair(&p, c->ticks, c->ns);
+			add_pair(&p, c->last_ticks, c->last_ns);
+		}
+		reader_each(f, exit_pair, &p);
+	}
+	if (p.last_ticks > p.first_ticks)
+		t->ns_per_tick = (double)(p.last_ns - p.first_ns) / (double)(p.last_ticks - p.first_ticks);
+}
+
+struct trace *reader_try(const char *dir, const char **why)
+{
+	struct trace *t = must_have(calloc(1, sizeof *t));
+
+	*why = read_control(dir, &t->control);
+	if (*why) {
+		free(t);
+		return NULL;
+	}
+	open_files(t, dir);
+	fit_clock(t);
+	return t;
+}
+
+struct trace *reader_open(const char *dir)
+{
+	const char *why;
+	struct trace *t = reader_try(dir, &why);
+
+	if (!t)
+		die(STATUS_FAILED, "%s: %s", dir, why);
+	return t;
+}
+
+void reader_close(struct trace *t)
+{
+	for (size_t i = 0; i < t->file_count; i++)
+		munmap((void *)(uintptr_t)t->files[i].bytes, t->files[i].size);
+	free(t->files);
+	free(t);
+}
+
+uint64_t reader_duration(const struct trace *t, uint64_t ticks)
+{
+	double ns = (double)ticks * t->ns_per_tick;
+
+	return ns < 1e18 ? (uint64_t)(ns + 0.5) : 0;
+}
+
+uint64_t reader_ns(const struct trace *t, uint64_t ticks)
+{
+	return ticks > t->base_ticks ? reader_duration(t, ticks - t->base_ticks) : 0;
+}
+
+static void each_in_chunk(const struct trace_chunk *c, size_t size, record_visitor *visit, void *arg)
+{
+	const struct trace_record *r = (const void *)(c + 1);
+	size_t n = (size - sizeof *c) / sizeof *r;
+	uint32_t tid = c->tid;
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t kind = __atomic_load_n(&r[i].kind, __ATOMIC_ACQUIRE);
+
+		if (kind == TRACE_NONE || kind == TRACE_TEXT || kind >= TRACE_KIND_COUNT)
+			continue;
+		if (kind == TRACE_THREAD)
+			tid = (uint32_t)r[i].fd;
+		else
+			visit(&r[i], tid, n - i - 1, arg);
+	}
+}
+
+void reader_each(const struct trace_file *file, record_visitor *visit, void *arg)
+{
+	size_t offset = TRACE_HEADER_SIZE;
+	const struct trace_chunk *c;
+
+	while ((c = next_chunk(file, &offset)) != NULL) {
+		size_t left = file->size - (size_t)((const char *)c - file->bytes);
+
+		each_in_chunk(c, c->size < left ? c->size : left, visit, arg);
+	}
+}
+
+size_t reader_text(const struct trace_record *name, size_t rest, char *text, size_t size)
+{
+	size_t n = name->text_size, done = 0;
+
+	if (n > size - 1)
+		n = size - 1;
+	for (size_t slot = 1; done < n && slot <= rest && name[slot].kind == TRACE_TEXT; slot++) {
+		size_t part = n - done < TRACE_TEXT_BYTES ? n - done : TRACE_TEXT_BYTES;
+
+		memcpy(text + done, (const char *)&name[slot] + 1, part);
+		done += part;
+	}
+	text[done] = 0;
+	return done;
+}

@@ -1,0 +1,52 @@
+/* reader.h - a trace directory, opened for reading: its process files, their records in turn, and its clock.  */
+#ifndef EAGAIN_READER_H
+#define EAGAIN_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format.h"
+
+/* One process file.  */
+struct trace_file {
+	const struct trace_process *header;
+	const char *bytes;              /* the whole file */
+	size_t size;
+	char name[256];
+};
+
+struct trace {
+	struct trace_control control;
+	struct trace_file *files;
+	size_t file_count;
+	double ns_per_tick;
+	uint64_t base_ticks, base_ns;
+};
+
+/* Whether dir looks like a trace: it has our control file.  */
+bool reader_is_trace(const char *dir);
+
+/* Opens the trace in dir, or dies with one line.  */
+struct trace *reader_open(const char *dir);
+
+/* As reader_open, but returns NULL, with *why, where there is no trace to read.  */
+struct trace *reader_try(const char *dir, const char **why);
+
+void reader_close(struct trace *t);
+
+/* Ticks as nanoseconds from the start of the trace; 0 for what lies before it.  */
+uint64_t reader_ns(const struct trace *t, uint64_t ticks);
+
+/* A duration in ticks as nanoseconds.  */
+uint64_t reader_duration(const struct trace *t, uint64_t ticks);
+
+/* Calls visit for each whole record of the file, in the order of the file; per thread that is nearly the order of time.  `rest`
+ * is how many slots lie behind the record in its chunk, for a name's text.  */
+typedef void record_visitor(const struct trace_record *record, uint32_t tid, size_t rest, void *arg);
+void reader_each(const struct trace_file *file, record_visitor *visit, void *arg);
+
+/* The text that follows a NAME record: copies it and a NUL into text, returns its length.  */
+size_t reader_text(const struct trace_record *name, size_t rest, char *text, size_t size);
+
+#endif

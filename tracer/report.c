@@ -1,0 +1,263 @@
+/* report.c - where the time went: the processes by how long they waited, under each its fds by how long they were waited for, and
+ * at the end the one sentence that a person came for.  */
+#include "report.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "say.h"
+#include "shim/shim.h"
+
+enum {
+	PROCESSES_SHOWN = 20,
+	FDS_SHOWN = 6,
+	COMMAND_WIDTH = 44,
+	CHAIN_MAX = 8,
+};
+
+/* 1.234 s, 12.3 ms, 456 us, 0: four characters of number, the unit, right-aligned in 9.  */
+static const char *duration(uint64_t ns, char text[16])
+{
+	double n = (double)ns;
+
+	if (ns == 0)
+		snprintf(text, 16, "0");
+	else if (n < 1e6)
+		snprintf(text, 16, "%.0f us", n / 1e3);
+	else if (n < 1e8)
+		snprintf(text, 16, "%.1f ms", n / 1e6);
+	else
+		snprintf(text, 16, "%.3f s", n / 1e9);
+	return text;
+}
+
+static const char *bytes(uint64_t n, char text[16])
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double value = (double)n;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit < 4) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(text, 16, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return text;
+}
+
+static uint64_t waited(const struct model_process *p)
+{
+	return p->wait_ns[DIRECTION_READ] + p->wait_ns[DIRECTION_WRITE];
+}
+
+static uint64_t fd_waited(const struct model_fd *f)
+{
+	return f->wait_ns[DIRECTION_READ] + f->wait_ns[DIRECTION_WRITE];
+}
+
+static int by_wait(const void *a, const void *b)
+{
+	const struct model_process *x = *(const struct model_process *const *)a, *y = *(const struct model_process *const *)b;
+
+	if (waited(x) != waited(y))
+		return waited(x) > waited(y) ? -1 : 1;
+	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+}
+
+static int fd_by_wait(const void *a, const void *b)
+{
+	const struct model_fd *x = *(const struct model_fd *const *)a, *y = *(const struct model_fd *const *)b;
+
+	if (fd_waited(x) != fd_waited(y))
+		return fd_waited(x) > fd_waited(y) ? -1 : 1;
+	return x->fd - y->fd;
+}
+
+/* The command, cut to what fits.  */
+static void print_command(const struct model_process *p, int width, FILE *to)
+{
+	int n = (int)strlen(p->command);
+
+	if (n == 0)
+		fprintf(to, "?");
+	else if (n <= width)
+		fprintf(to, "%s", p->command);
+	else
+		fprintf(to, "%.*s...", width - 3, p->command);
+	fprintf(to, " (pid %" PRIu32 ")", p->pid);
+}
+
+static void print_fd(const struct model *m, const struct model_process *p, const struct model_fd *f, FILE *to)
+{
+	const struct model_process *peer = model_peer(m, p, f);
+	bool writes = f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ] ||
+		      (!fd_waited(f) && f->bytes[DIRECTION_WRITE] > f->bytes[DIRECTION_READ]);
+	char wait[16], longest[16], in[16], out[16];
+
+	fprintf(to, "  %9s  fd %d, %s", duration(fd_waited(f), wait), f->fd, f->name ? f->name : "?");
+	if (peer) {
+		fprintf(to, writes ? " -> " : " <- ");
+		print_command(peer, COMMAND_WIDTH, to);
+	}
+	fprintf(to, "\n             %" PRIu64 " calls, %" PRIu64 " would block, longest wait %s", f->calls, f->would_block,
+		duration(f->longest_ns, longest));
+	if (f->bytes[DIRECTION_READ])
+		fprintf(to, ", %s read", bytes(f->bytes[DIRECTION_READ], in));
+	if (f->bytes[DIRECTION_WRITE])
+		fprintf(to, ", %s written", bytes(f->bytes[DIRECTION_WRITE], out));
+	if (f->waiting)
+		fprintf(to, "; still waiting at the end");
+	fputc('\n', to);
+}
+
+static void print_process(const struct model *m, const struct model_process *p, FILE *to)
+{
+	const struct model_fd **order = must_have(calloc(p->fd_count + 1, sizeof *order));
+	uint64_t wall = p->end_ns - p->start_ns, rest = wall > waited(p) ? wall - waited(p) : 0;
+	char total[16], reading[16], writing[16], other[16];
+	size_t shown = 0;
+
+	print_command(p, 60, to);
+	fprintf(to, ": %s in all\n", duration(wall, total));
+	fprintf(to, "  waited %s to read, %s to write; the other %s it computed, slept or waited for something else\n",
+		duration(p->wait_ns[DIRECTION_READ], reading), duration(p->wait_ns[DIRECTION_WRITE], writing), duration(rest, other));
+	for (size_t i = 0; i < p->fd_count; i++)
+		order[i] = &p->fds[i];
+	if (p->fd_count)
+		qsort(order, p->fd_count, sizeof *order, fd_by_wait);
+	for (size_t i = 0; i < p->fd_count && shown < FDS_SHOWN; i++) {
+		bool moved = order[i]->bytes[DIRECTION_READ] || order[i]->bytes[DIRECTION_WRITE];
+
+		if (!fd_waited(order[i]) && (!moved || order[i]->kind == KIND_file))
+			continue;
+		print_fd(m, p, order[i], to);
+		shown++;
+	}
+	if (p->lost || p->dropped)
+		fprintf(to, "  %" PRIu64 " events lost, %" PRIu64 " oldest overwritten\n", p->lost, p->dropped);
+	fputc('\n', to);
+	free(order);
+}
+
+static const struct model_fd *longest_fd(const struct model_process *p)
+{
+	const struct model_fd *best = NULL;
+
+	for (size_t i = 0; i < p->fd_count; i++)
+		if (fd_waited(&p->fds[i]) && (!best || fd_waited(&p->fds[i]) > fd_waited(best)))
+			best = &p->fds[i];
+	return best;
+}
+
+/* Who waits for whom: from the process that waited most, through the other ends of its pipes and connections, to one that did not
+ * wait itself, as far as the trace shows it.  */
+static void print_conclusion(const struct model *m, const struct model_process *p, FILE *to)
+{
+	const struct model_process *seen[CHAIN_MAX];
+	const struct model_fd *f = longest_fd(p);
+	char text[16];
+	int depth = 0;
+
+	if (!f || fd_waited(f) < m->wall_ns / 100) {
+		fputs("Nothing waited long on any fd.\n", to);
+		return;
+	}
+	fputs("Where it waits: ", to);
+	print_command(p, 30, to);
+	while (f && depth < CHAIN_MAX) {
+		bool writes = f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ];
+		const struct model_process *peer = model_peer(m, p, f);
+
+		fprintf(to, " waited %s to %s ", duration(fd_waited(f), text), writes ? "write to" : "read from");
+		seen[depth++] = p;
+		if (!peer) {
+			fprintf(to, "%s", f->name ? f->name : "an fd");
+			break;
+		}
+		print_command(peer, 30, to);
+		for (int i = 0; i < depth; i++)
+			if (seen[i] == peer)
+				goto end;
+		p = peer;
+		f = longest_fd(p);
+		/* Who waited for much less than those who waited for it is where the time went. */
+		if (!f || fd_waited(f) * 4 < (p->end_ns - p->start_ns)) {
+			fputs(", which computed, slept or waited for something else", to);
+			break;
+		}
+		fputs(",\n  which", to);
+	}
+end:
+	fputs(".\n", to);
+}
+
+static void print_losses(const struct trace *t, const struct model *m, FILE *to)
+{
+	static const char *const why[] = {
+		[TRACE_STOP_BUDGET] = "the trace had reached its size (--max-size)",
+		[TRACE_STOP_DISK] = "the file system was full",
+		[TRACE_STOP_FSIZE] = "the file size limit was reached (ulimit -f)",
+		[TRACE_STOP_OPEN] = "the trace directory could not be reached any more",
+		[TRACE_STOP_SANDBOX] = "the program had entered a sandbox",
+	};
+	bool told[sizeof why / sizeof *why] = {false};
+
+	if (m->lost || m->dropped || t->control.lost_processes)
+		fprintf(to, "Not everything was recorded: %" PRIu64 " events lost, %" PRIu64 " oldest overwritten, %" PRIu64
+			" processes missing\n", m->lost, m->dropped, t->control.lost_processes);
+	for (size_t i = 0; i < m->process_count; i++) {
+		unsigned stop = m->processes[i].stop;
+
+		if (!stop || stop >= sizeof why / sizeof *why || told[stop])
+			continue;
+		fprintf(to, "  because %s\n", why[stop]);
+		told[stop] = true;
+	}
+}
+
+void report_print(struct trace *t, FILE *to)
+{
+	struct model *m = model_build(t);
+	const struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
+	char text[16];
+	size_t quiet = 0;
+
+	fprintf(to, "eagain: %s, %zu process image%s, %" PRIu64 " events\n\n", duration(m->wall_ns, text), m->process_count,
+		m->process_count == 1 ? "" : "s", m->events);
+	for (size_t i = 0; i < m->process_count; i++)
+		order[i] = &m->processes[i];
+	if (m->process_count)
+		qsort(order, m->process_count, sizeof *order, by_wait);
+	for (size_t i = 0; i < m->process_count; i++) {
+		if (i < PROCESSES_SHOWN && (waited(order[i]) || m->process_count == 1))
+			print_process(m, order[i], to);
+		else
+			quiet++;
+	}
+	if (quiet)
+		fprintf(to, "%zu more process image%s waited for nothing, or for less\n\n", quiet, quiet == 1 ? "" : "s");
+	print_losses(t, m, to);
+	if (m->process_count)
+		print_conclusion(m, order[0], to);
+	else
+		fputs("No process recorded anything.\n", to);
+	free(order);
+	model_free(m);
+}
+
+void report_try(const char *dir, FILE *to)
+{
+	const char *why;
+	struct trace *t = reader_try(dir, &why);
+
+	if (!t) {
+		say("nothing was recorded: no process of the program could write to %s (a full disk, a limit, or a program that "
+		    "did not load the shim)", dir);
+		return;
+	}
+	report_print(t, to);
+	reader_close(t);
+}

@@ -1,0 +1,225 @@
+/* run.c - starting the program, and being a parent that nobody notices.
+ *
+ * The program stays in our process group, so that the terminal's signals reach it as if we were not there.  What another
+ * process sends to us alone is passed on; when the program stops, we stop; when we are continued, so is it.  */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "say.h"
+
+/* libeagain.so lies next to the command, or where `make install` puts it.  */
+static void find_library(char path[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
+	char *slash;
+
+	path[n < 0 ? 0 : n] = 0;
+	slash = strrchr(path, '/');
+	if (slash) {
+		strcpy(slash, "/libeagain.so");
+		if (access(path, R_OK) == 0)
+			return;
+	}
+	strcpy(path, EAGAIN_LIBDIR "/libeagain.so");
+	if (access(path, R_OK) < 0)
+		die(STATUS_FAILED, "libeagain.so: neither next to this command nor in " EAGAIN_LIBDIR ": run make, or make install");
+	if (strpbrk(path, ": "))
+		die(STATUS_FAILED, "%s: LD_PRELOAD cannot name a path with a space or a colon: install it elsewhere", path);
+}
+
+static void set_preload(void)
+{
+	char path[PATH_MAX];
+	const char *theirs = getenv("LD_PRELOAD");
+	char *both;
+
+	find_library(path);
+	both = must_have(malloc(strlen(path) + (theirs ? strlen(theirs) : 0) + 2));
+	strcpy(both, path);
+	if (theirs && *theirs)
+		strcat(strcat(both, ":"), theirs);
+	setenv("LD_PRELOAD", both, 1);
+	free(both);
+}
+
+static void __attribute__((noreturn)) become(char **argv)
+{
+	execvp(argv[0], argv);
+	die(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "%s: %s", argv[0], strerror(errno));
+}
+
+/* The signals that a process may send to us and mean the program.  SIGKILL and SIGSTOP cannot be seen; the job-control signals
+ * are handled by what happens to the program.  */
+static const int passed_on[] = {
+	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR, SIGURG,
+	SIGXCPU, SIGXFSZ, SIGSYS, SIGTRAP,
+};
+
+enum { PASSED_ON = sizeof passed_on / sizeof *passed_on };
+
+static volatile sig_atomic_t child;
+
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+	int saved = errno;
+
+	(void)context;
+	/* What the kernel sends for the terminal goes to the whole group: the program has it already. */
+	if (child > 0 && (info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_code == SI_TKILL) &&
+	    info->si_pid != (pid_t)child)
+		kill((pid_t)child, signal);
+	errno = saved;
+}
+
+struct dispositions {
+	struct sigaction action[PASSED_ON];
+	sigset_t mask;
+};
+
+static void watch_signals(struct dispositions *old)
+{
+	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+	sigset_t set;
+
+	sigfillset(&action.sa_mask);
+	sigemptyset(&set);
+	for (int i = 0; i < PASSED_ON; i++)
+		sigaddset(&set, passed_on[i]);
+	sigprocmask(SIG_BLOCK, &set, &old->mask);       /* until the child has its dispositions back */
+	for (int i = 0; i < PASSED_ON; i++)
+		sigaction(passed_on[i], &action, &old->action[i]);
+}
+
+static void unwatch_signals(const struct dispositions *old)
+{
+	for (int i = 0; i < PASSED_ON; i++)
+		sigaction(passed_on[i], &old->action[i], NULL);
+	sigprocmask(SIG_SETMASK, &old->mask, NULL);
+}
+
+/* The program has stopped: so do we, by the same signal, until somebody continues us.  */
+static void stop_too(int signal)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL}, old;
+	sigset_t set, mask;
+
+	if (signal == SIGSTOP) {
+		raise(SIGSTOP);
+		return;
+	}
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigaction(signal, &action, &old);
+	sigprocmask(SIG_UNBLOCK, &set, &mask);
+	raise(signal);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	sigaction(signal, &old, NULL);
+}
+
+/* Whoever continued us may have continued the whole group (a shell's fg), or us alone.  */
+static bool is_stopped(pid_t pid)
+{
+	char path[40], text[256];
+	const char *state;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	n = read(fd, text, sizeof text - 1);
+	close(fd);
+	text[n < 0 ? 0 : n] = 0;
+	state = strrchr(text, ')');
+	return !state || state[1] != ' ' || state[2] == 'T';
+}
+
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	for (;;) {
+		pid_t got = waitpid(pid, &status, WUNTRACED);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			die(STATUS_FAILED, "wait: %s", strerror(errno));
+		if (!WIFSTOPPED(status))
+			return status;
+		stop_too(WSTOPSIG(status));
+		if (is_stopped(pid))
+			kill(pid, SIGCONT);
+	}
+}
+
+/* O_NONBLOCK of fds 0-2, which --switch=flag may leave on if the program is killed.  */
+static void restore_flags(const int flags[3])
+{
+	for (int fd = 0; fd < 3; fd++) {
+		int now = fcntl(fd, F_GETFL);
+
+		if (flags[fd] >= 0 && now >= 0 && (now & O_NONBLOCK) && !(flags[fd] & O_NONBLOCK))
+			fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
+	}
+}
+
+int run_program(char **argv, bool stay)
+{
+	const char *switching = getenv("EAGAIN_SWITCH");
+	bool flag = switching && !strncmp(switching, "flag", 4);
+	struct dispositions old;
+	int flags[3], status;
+	pid_t pid;
+
+	set_preload();
+	if (!stay && !flag)
+		become(argv);
+	for (int fd = 0; fd < 3; fd++)
+		flags[fd] = fcntl(fd, F_GETFL);
+	watch_signals(&old);
+	pid = fork();
+	if (pid < 0)
+		die(STATUS_FAILED, "fork: %s", strerror(errno));
+	if (pid == 0) {
+		unwatch_signals(&old);
+		become(argv);
+	}
+	child = pid;
+	sigprocmask(SIG_SETMASK, &old.mask, NULL);
+	status = wait_for(pid);
+	child = 0;
+	unwatch_signals(&old);
+	if (flag)
+		restore_flags(flags);
+	return stay ? status : run_mirror(status);
+}
+
+int run_mirror(int status)
+{
+	struct rlimit no_core = {0, 0};
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	sigset_t set;
+
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	fflush(NULL);
+	setrlimit(RLIMIT_CORE, &no_core);       /* the program has left its own */
+	sigaction(WTERMSIG(status), &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, WTERMSIG(status));
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(WTERMSIG(status));
+	return 128 + WTERMSIG(status);
+}
