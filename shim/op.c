@@ -13,6 +13,7 @@
 #include "libc.h"
 #include "mux/mux.h"
 #include "record.h"
+#include "sys.h"
 #include "tracer/format.h"
 
 /* A plain call that says EAGAIN, without a timeout, is on an fd with O_NONBLOCK after all.  The next operation goes straight
@@ -43,6 +44,34 @@ static long run_plain(struct op *op)
 	return result;
 }
 
+/* The peer of a stream socket is gone while a write waits.  With bytes moved, the kernel returns their number and leaves the
+ * error for the next call; else a sleeping write reports the socket's error, where a new one would raise SIGPIPE (Linux,
+ * sock_alloc_send_pskb, sk_stream_error).  A pipe has no such memory: its next attempt is right.  */
+static bool peer_is_gone(struct op *op, long *result)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	if (op->moved) {
+		*result = (long)op->moved;
+		return false;
+	}
+	if (sys(SYS_getsockopt, op->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error == 0 || error == EPIPE)
+		return true;
+	*result = -error;
+	return false;
+}
+
+/* A native call that is restarted before it has moved anything begins anew: what restarted it does not end it later.  */
+static void forgive_restarts(struct op *op)
+{
+	uint32_t any = signal_counts.any;
+
+	__asm__ volatile("" ::: "memory");
+	if (!op->moved && signal_counts.interrupting == op->seen.interrupting)
+		op->seen.any = any;
+}
+
 /* Waits for an operation whose attempt would have blocked.  True: attempt again.  False: it is over, with *result.  */
 static bool park(struct op *op, bool ready_before, long *result)
 {
@@ -53,11 +82,10 @@ static bool park(struct op *op, bool ready_before, long *result)
 		*result = op->moved ? (long)op->moved : -EINTR;
 		return false;
 	case MUX_READY:
-		/* The peer is gone in the middle of a write: the kernel returns what was written, and leaves the error for the
-		 * next call.  A pipe has no such memory: its next attempt raises SIGPIPE, as the kernel does.  */
-		if (!op->moved || HINT_KIND(op->hint) != KIND_stream || !(*result & (POLLERR | POLLHUP)))
-			return true;
-		break;
+		if (HINT_KIND(op->hint) == KIND_stream && op_writes(op) && (*result & (POLLERR | POLLHUP)))
+			return peer_is_gone(op, result);
+		forgive_restarts(op);
+		return true;
 	case MUX_DONE:
 		if (!op->moved) {
 			learn(op, *result);

@@ -39,6 +39,9 @@ struct cell {
 	const struct context *context;
 };
 
+/* How many looks at a subject that sleeps although the actor has done its part, before it is taken to block for good. */
+enum { PATIENCE = 20000 };
+
 /* What is left out, with the reason.  */
 static const char *const left_out[] = {
 	"signals with calls that are not `simple`: the wait is the same for all lengths, vectors and flags of a call",
@@ -178,21 +181,27 @@ static enum look watch(pid_t pid)
 }
 
 static uint64_t drained;
+static unsigned fruitless;              /* drains in a row that brought nothing */
 
 /* Takes what is there, at most `most` bytes.  */
 static void drain(size_t most)
 {
+	uint64_t before = drained;
 	static char block[65536];
 	struct pollfd p = {.fd = ends.peer, .events = POLLIN};
 
 	while (most && poll(&p, 1, 0) == 1 && (p.revents & POLLIN)) {
-		long n = syscall(SYS_read, ends.peer, block, most < sizeof block ? most : sizeof block);
+		size_t size = most < sizeof block ? most : sizeof block;
+		/* poll speaks of urgent data, too, for which a read would wait. */
+		long n = running.kind->traits & SOCKET ? syscall(SYS_recvfrom, ends.peer, block, size, MSG_DONTWAIT, NULL, NULL)
+						       : syscall(SYS_read, ends.peer, block, size);
 
 		if (n <= 0)
-			return;
+			break;
 		drained += (uint64_t)n;
 		most -= (size_t)n;
 	}
+	fruitless = drained == before ? fruitless + 1 : 0;
 }
 
 static void reset_peer(void)
@@ -229,7 +238,7 @@ static void act(enum action a, pid_t pid)
 	switch (a) {
 	case NOTHING: break;
 	case GIVE5: give("hello"); break;
-	case GIVE_NEWLINE: give("\n"); break;
+	case GIVE_LINE: give("hello\n"); break;
 	case GIVE0: syscall(SYS_sendto, ends.peer, "", 0, 0, NULL, 0); break;
 	case DRAIN: drain((size_t)-1); break;
 	case DRAIN_SOME: drain(8192); break;
@@ -257,7 +266,7 @@ static enum action next_action(unsigned *step)
 			all[n++] = last = running.state->script[i];
 	if (*step < n)
 		return all[(*step)++];
-	return last == DRAIN ? DRAIN : NOTHING;
+	return last == DRAIN && fruitless < PATIENCE ? DRAIN : NOTHING;
 }
 
 static const char *outcome(int status, char text[160])
@@ -305,7 +314,8 @@ static void run_cell(const struct cell *c)
 {
 	char text[160], line[320];
 	bool wakes = c->state->wakes || (c->kind->traits & WAKES);
-	unsigned step = 0;
+	/* What is written to a terminal reaches its other end by a kernel thread, later. */
+	unsigned step = 0, patience = (c->kind->traits & TERMINAL) && c->state->waits ? PATIENCE : 0;
 	int status = 0;
 	pid_t pid;
 
@@ -313,6 +323,7 @@ static void run_cell(const struct cell *c)
 	memset(report, 0, sizeof *report);
 	ends = (struct ends){-1, -1};
 	drained = 0;
+	fruitless = 0;
 	fflush(stdout);
 	if (!c->kind->make(&ends, c->direction) || (c->state->before && !c->state->before(&ends))) {
 		print_cell(c, "could not be set up");
@@ -326,7 +337,7 @@ static void run_cell(const struct cell *c)
 	while (watch(pid) == ASLEEP) {
 		enum action a = next_action(&step);
 
-		if (a == NOTHING && !wakes)
+		if (a == NOTHING && !wakes && !patience--)
 			break;
 		act(a, pid);
 		if (a == NOTHING)

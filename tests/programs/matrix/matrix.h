@@ -61,7 +61,7 @@ uint32_t calls_data_hash(long result);  /* of what the last read brought */
 
 /* ---- states.c: what happens to the fd, before and while the subject waits.  */
 
-enum action { NOTHING, GIVE5, GIVE0, DRAIN, DRAIN_SOME, CLOSE, SHUT_WRITE, RESET, NONBLOCK_ON, GIVE_NEWLINE, SIGNAL, SIGNAL_2, STOP_CONTINUE };
+enum action { NOTHING, GIVE5, GIVE_LINE, GIVE0, DRAIN, DRAIN_SOME, CLOSE, SHUT_WRITE, RESET, NONBLOCK_ON, SIGNAL, SIGNAL_2, STOP_CONTINUE };
 
 enum { SCRIPT_MAX = 6 };
 

@@ -95,7 +95,7 @@ const struct state states[] = {
 	{"data", READS, 0, NO_PEER | TERMINAL, false, false, give, NULL, {NOTHING}},
 	{"lines", READS, TERMINAL, 0, false, false, give_line, NULL, {NOTHING}},
 	{"data-later", READS, 0, NO_PEER | TERMINAL, true, false, NULL, NULL, {GIVE5}},
-	{"line-later", READS, TERMINAL, 0, true, false, NULL, NULL, {GIVE5, GIVE_NEWLINE}},
+	{"line-later", READS, TERMINAL, 0, true, false, NULL, NULL, {GIVE_LINE}},
 	{"more-later", READS, STREAM, 0, false, false, NULL, NULL, {GIVE5, GIVE5, GIVE5}},
 	{"used-before", READS, STREAM, 0, false, false, give_one, used_before, {GIVE5}},
 	{"eof", READS, HAS_EOF, 0, false, false, close_peer, NULL, {NOTHING}},
