@@ -51,7 +51,7 @@ $(BUILD)/tracer.o/%.o: %
 # Test programs: one file each, or a folder each.  early.so is a library whose constructor runs before the shim's.
 programs: $(PROGRAMS) $(BUILD)/tests/early.so
 
-TEST_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread
+TEST_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread -Wl,-z,now
 
 $(BUILD)/tests/%: tests/programs/%.c
 	@mkdir -p $(@D)

@@ -121,6 +121,28 @@ fd_hint flag_look(int fd, fd_hint hint)
 	return (hint & ~(uint32_t)OWNERS) | owner;
 }
 
+struct change {
+	int fd;
+	uint32_t owner;
+};
+
+static void change_relative(int fd, fd_hint hint, void *arg)
+{
+	const struct change *c = arg;
+
+	if (fd != c->fd && (hint & OWNERS) && same_description(fd, c->fd))
+		fds_mark(fd, c->owner, OWNERS);
+}
+
+void flag_is_programs(int fd, bool on)
+{
+	struct change c = {fd, on ? HINT_NONBLOCK : 0};
+
+	if (config.switching == SWITCH_FLAG)
+		fds_each(change_relative, &c);
+	fds_mark(fd, c.owner, OWNERS);
+}
+
 static void set_flags(int fd, bool on)
 {
 	long flags = sys(SYS_fcntl, fd, F_GETFL);

@@ -21,6 +21,9 @@ const char *flag_setting(void);
 /* The hint of fd with HINT_NONBLOCK and HINT_SWITCHED as the kernel and our knowledge say.  */
 fd_hint flag_look(int fd, fd_hint hint);
 
+/* The program has said what O_NONBLOCK of fd's description shall be: from now on it is its own.  In both modes.  */
+void flag_is_programs(int fd, bool on);
+
 /* Sets O_NONBLOCK on fd.  */
 void flag_on(int fd);
 

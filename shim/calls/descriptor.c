@@ -103,12 +103,6 @@ EXPORT int dup2(int from, int to)
 	return dup3(from, to, 0);
 }
 
-/* The program has said what O_NONBLOCK shall be: from now on the flag is its own.  */
-static void program_set_nonblock(int fd, bool on)
-{
-	fds_mark(fd, on ? HINT_NONBLOCK : 0, HINT_NONBLOCK | HINT_SWITCHED);
-}
-
 static int do_fcntl(int fd, int command, long argument)
 {
 	long result;
@@ -123,7 +117,7 @@ static int do_fcntl(int fd, int command, long argument)
 	case F_SETFL:
 		result = sys(SYS_fcntl, fd, command, argument);
 		if (result == 0)
-			program_set_nonblock(fd, argument & O_NONBLOCK);
+			flag_is_programs(fd, argument & O_NONBLOCK);
 		return (int)as_libc(result);
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
@@ -158,7 +152,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_end(arguments);
 	result = (int)as_libc(sys(SYS_ioctl, fd, request, argument));
 	if (request == FIONBIO && result == 0)
-		program_set_nonblock(fd, *(const int *)argument);
+		flag_is_programs(fd, *(const int *)argument);
 	return result;
 }
 

@@ -1,4 +1,5 @@
 /* contexts.c - from where the call is made.  */
+#include <alloca.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +15,8 @@ static void in_main(void (*body)(void *), void *arg)
 	body(arg);
 }
 
+enum { SMALL_STACK = 8192 };
+
 struct job {
 	void (*body)(void *);
 	void *arg;
@@ -21,9 +24,14 @@ struct job {
 
 static struct job job;
 
-static void *thread(void *unused)
+static void *thread(void *low)
 {
-	(void)unused;
+	/* glibc gives no stack below 16 KiB, of which it takes some itself: what is beyond 8 KiB is used up first. */
+	size_t left = low ? (size_t)((char *)__builtin_frame_address(0) - (char *)low) : 0;
+	volatile char *used = left > SMALL_STACK ? alloca(left - SMALL_STACK) : NULL;
+
+	if (used)
+		*used = 0;
 	job.body(job.arg);
 	return NULL;
 }
@@ -32,17 +40,18 @@ static void run_thread(size_t stack_size)
 {
 	pthread_attr_t attributes;
 	pthread_t t;
-	char *stack;
+	char *stack = NULL;
 
 	pthread_attr_init(&attributes);
 	if (stack_size) {
 		/* With a page that must not be touched below it. */
 		stack = mmap(NULL, stack_size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		mprotect(stack, 4096, PROT_NONE);
-		if (pthread_attr_setstack(&attributes, stack + 4096, stack_size) != 0)
+		stack += 4096;
+		if (pthread_attr_setstack(&attributes, stack, stack_size) != 0)
 			return;
 	}
-	if (pthread_create(&t, &attributes, thread, NULL) == 0)
+	if (pthread_create(&t, &attributes, thread, stack) == 0)
 		pthread_join(t, NULL);
 }
 

@@ -1,6 +1,6 @@
 /* main.c - the cells, the actor, and what is printed.
  *
- *     matrix run [FILTER]     runs each cell whose name contains FILTER: a line each
+ *     matrix run [FILTER]     runs each cell whose name, with a / before it, contains FILTER: a line each
  *     matrix list [FILTER]    their names
  *     matrix left-out         what is not combined, and why  */
 #include <errno.h>
@@ -370,7 +370,7 @@ static unsigned long each_cell(const char *filter, void (*visit)(const struct ce
 
 							if (!wanted(&c))
 								continue;
-							snprintf(name, sizeof name, "%s/%s/%s/%s/%s/%s", c.kind->name, d == READS ? "in" : "out",
+							snprintf(name, sizeof name, "/%s/%s/%s/%s/%s/%s", c.kind->name, d == READS ? "in" : "out",
 								 c.call->name, c.state->name, c.signal->name, c.context->name);
 							if (!strstr(name, filter))
 								continue;

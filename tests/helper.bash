@@ -1,0 +1,66 @@
+# helper.bash - what the tests share: the modes, and the comparison with the native run.
+
+bats_require_minimum_version 1.5.0
+export LC_ALL=C
+TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+EAGAIN=$TOP/build/eagain
+LIBRARY=$TOP/build/libeagain.so
+PROGRAMS=$TOP/build/tests
+MODES='run.auto run.flag record.auto record.flag'
+unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_MAX_SIZE EAGAIN_FOLLOW LD_PRELOAD
+export EAGAIN LIBRARY PROGRAMS
+
+# under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.
+under() {
+	set_prefix "$1"
+	shift
+	"${prefix[@]}" "$@"
+}
+
+set_prefix() {
+	case $1 in
+	native) prefix=() ;;
+	run.*) prefix=("$EAGAIN" run --switch="${1#*.}" --) ;;
+	record.*) prefix=("$EAGAIN" record --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/trace.$1" --) ;;
+	esac
+}
+
+# observe MODE CMD...: runs CMD in an empty directory, and keeps beside it all that can be seen of it: stdout, stderr, the exit
+# status as a shell sees it, and the files it left.  Its stdin is $INPUT, a file, or /dev/null.
+observe() {
+	local mode=$1 at=$BATS_TEST_TMPDIR/$1 status
+	shift
+	set_prefix "$mode"
+	rm -rf "$at" "$BATS_TEST_TMPDIR/trace.$mode"
+	mkdir -p "$at/files"
+	(
+		cd "$at/files" || exit
+		status=0
+		# The redirections are the command's alone: what this shell has to say about a signal is not compared.
+		"${prefix[@]}" "$@" <"${INPUT:-/dev/null}" >../stdout 2>../stderr || status=$?
+		echo "$status" >../status
+	)
+	[ "$mode" = native ] || sane_trace "$BATS_TEST_TMPDIR/trace.$mode"
+}
+
+# A trace that was recorded can be read and reported, whatever the program did.
+sane_trace() {
+	[ -d "$1" ] || return 0
+	"$EAGAIN" report "$1" >/dev/null
+	"$EAGAIN" log "$1" >/dev/null
+}
+
+# same CMD...: CMD does natively what it does under eagain, in each mode ($MODES).
+same() {
+	local mode
+	observe native "$@"
+	for mode in $MODES; do
+		observe "$mode" "$@"
+		diff -r "$BATS_TEST_TMPDIR/native" "$BATS_TEST_TMPDIR/$mode"
+	done
+}
+
+# note TEXT: a line in the test's output, also when it passes.
+note() {
+	echo "# $*" >&3
+}

@@ -1,0 +1,256 @@
+# Known traps, one test each: a small program does natively what it does under eagain, in each mode.
+
+load helper
+
+trap_same() {
+	same timeout 120 "$PROGRAMS/traps" "$@"
+}
+
+@test "every trap has its test" {
+	for trap in $("$PROGRAMS/traps" list); do
+		grep -q "\(trap_same\|/traps\"\) $trap\b" "$BATS_TEST_FILENAME" || { echo "no test: $trap"; false; }
+	done
+}
+
+@test "signals: one at each single instruction of a call, and none is lost" {
+	export TRIES=$BATS_TEST_TMPDIR/tries
+	same sh -c '"$PROGRAMS/traps" signal-at-each-instruction 2>>"$TRIES"'
+	run -1 grep -v 'lost 0, odd 0' "$BATS_TEST_TMPDIR/native/stdout"
+	note "$(grep -h tries "$TRIES" | paste -sd, | sed 's/,/, /g'): native, then each mode; lost: 0"
+}
+
+@test "fds: a zero-length read takes no datagram" {
+	trap_same zero-length
+}
+
+@test "fds: a FIFO without a writer answers at once" {
+	trap_same fifo-without-writer
+}
+
+@test "fds: O_WRONLY, O_PATH, directories, pidfds answer at once" {
+	trap_same wrong-direction
+}
+
+@test "fds: MSG_PEEK with MSG_WAITALL" {
+	trap_same peek-waitall
+}
+
+@test "fds: MSG_FASTOPEN" {
+	trap_same fast-open
+}
+
+@test "fds: MSG_ERRQUEUE" {
+	trap_same error-queue
+}
+
+@test "fds: a stale hint: the pipe has become a file, read to the last byte" {
+	trap_same pipe-that-became-a-file
+}
+
+@test "fds: a stale hint: every kind has become every other" {
+	trap_same kind-that-became-another
+}
+
+@test "fds: a reset in the middle of a write leaves ECONNRESET for the next" {
+	trap_same reset-in-a-write
+}
+
+@test "fds: the reader goes in the middle of a write" {
+	trap_same pipe-closed-in-a-write
+}
+
+@test "fds: 16 fds, all in use" {
+	trap_same few-fds
+}
+
+@test "fds: fds as high as the limit allows" {
+	trap_same high-fds
+}
+
+@test "fds: closefrom, close_range and a loop over all fds" {
+	trap_same close-all
+}
+
+@test "fds: dup2 onto every number" {
+	trap_same dup2-everywhere
+}
+
+@test "fds: 64 readers of one pipe" {
+	trap_same many-readers
+}
+
+@test "fds: 16 workers in accept" {
+	trap_same many-acceptors
+}
+
+@test "flag: the program sees its own O_NONBLOCK only" {
+	trap_same own-view
+}
+
+@test "process: exec in every form" {
+	trap_same exec-forms
+}
+
+@test "process: posix_spawn, system, popen" {
+	trap_same spawn-forms
+}
+
+@test "process: a vfork child spoils nothing" {
+	trap_same vfork-child
+}
+
+@test "process: exit, _exit, quick_exit, abort, signals" {
+	trap_same exit-forms
+}
+
+@test "process: a chain of forks" {
+	trap_same fork-chain
+}
+
+@test "signals: siglongjmp out of a wait, 200 times, leaks nothing" {
+	trap_same longjmp-many
+}
+
+@test "signals: sigaction reads back what was set" {
+	trap_same sigaction-readback
+}
+
+@test "signals: siginfo and SA_RESETHAND" {
+	trap_same handler-arguments
+}
+
+@test "signals: a handler on an alternate stack" {
+	trap_same alternate-stack
+}
+
+@test "signals: alarm ends a read" {
+	trap_same alarm-ends-read
+}
+
+@test "signals: a blocked signal does not end a wait" {
+	trap_same blocked-signal
+}
+
+@test "signals: errno is untouched" {
+	trap_same errno-untouched
+}
+
+@test "stdio: fgets, getline, fscanf, fread, fgetc" {
+	trap_same stdio-reading
+}
+
+@test "stdio: fprintf to a full pipe, and to a closed one" {
+	trap_same stdio-writing
+}
+
+@test "stdio: wide streams" {
+	trap_same stdio-wide
+}
+
+@test "stdio: a handler ends fgets" {
+	trap_same stdio-interrupted
+}
+
+@test "stdio: freopen" {
+	trap_same stdio-reopened
+}
+
+@test "stdio: dprintf, puts, perror, unbuffered" {
+	trap_same stdio-dprintf-and-puts
+}
+
+@test "stdio: files: seeking, appending, mapped" {
+	trap_same stdio-files
+}
+
+@test "terminal: a background read raises SIGTTIN" {
+	trap_same background-read
+}
+
+@test "terminal: a background read with SIGTTIN ignored" {
+	trap_same background-read-ignored
+}
+
+@test "terminal: a background write raises SIGTTOU under TOSTOP" {
+	trap_same background-write
+}
+
+@test "terminal: VMIN and VTIME" {
+	trap_same vmin-vtime
+}
+
+@test "terminal: large writes are not cut into pieces" {
+	trap_same writes-in-one-piece
+}
+
+@test "terminal: a hangup" {
+	trap_same hangup
+}
+
+@test "threads: 1,000 times: shutdown, close, reuse of the number, and no byte is stolen" {
+	trap_same stolen-bytes
+}
+
+@test "threads: close and dup2 by another thread" {
+	trap_same closed-while-waiting
+}
+
+@test "threads: pthread_cancel: deferred, asynchronous, disabled" {
+	trap_same cancellation
+}
+
+@test "threads: pthread_cancel before the call" {
+	trap_same canceled-with-data
+}
+
+@test "threads: the main thread exits first" {
+	trap_same main-thread-exits
+}
+
+@test "threads: a signal to one thread" {
+	trap_same signal-to-one
+}
+
+@test "threads: two threads write more than fits" {
+	trap_same two-large-writes
+}
+
+@test "threads: fork among threads" {
+	trap_same fork-among-threads
+}
+
+@test "flag: O_NONBLOCK is set on the fds in use, as the kernel sees them" {
+	run -0 "$EAGAIN" run --switch=flag "$PROGRAMS/traps" kernel-view
+	[ "$output" = "flags while in use: 1" ]
+	run -0 "$EAGAIN" run --switch=auto "$PROGRAMS/traps" kernel-view
+	[ "$output" = "flags while in use: 0" ]
+}
+
+@test "flag: O_NONBLOCK of an inherited fd is restored after each way to end" {
+	for end in exit _exit quick_exit x-exec close kill abort; do
+		for mode in run record; do
+			# The inner shell shares stdin's description with the program, and looks at it afterwards.
+			output=$(yes | sh -c '
+				ulimit -c 0
+				"$@" "$PROGRAMS/traps" use-stdin-and-end "$end" >/dev/null 2>&1
+				exec "$PROGRAMS/traps" stdin-flag' sh "$EAGAIN" "$mode" --switch=flag -o "$BATS_TEST_TMPDIR/trace")
+			[ "$output" = "stdin: 0" ] || { echo "$mode $end: $output"; false; }
+		done
+	done
+}
+
+@test "flag: nested users of one description restore the right value" {
+	inner="$EAGAIN run --switch=flag $PROGRAMS/traps use-stdin-and-end exit"
+	[ "$(yes | "$EAGAIN" run --switch=flag sh -c "$inner; $inner; $PROGRAMS/traps stdin-flag")" = "stdin: 0" ]
+	[ "$(yes | sh -c "$EAGAIN run --switch=flag sh -c '$inner; $inner'; $PROGRAMS/traps stdin-flag")" = "stdin: 0" ]
+}
+
+@test "process: the exit status and the signal are the program's, in every form" {
+	for how in 0 1 2 77 255 -1 -2 -3 -6 -9 -11 -13 -15; do
+		trap_same end "$how"
+	done
+}
+
+@test "a constructor before the shim's, a destructor after it" {
+	same env LD_PRELOAD="$PROGRAMS/early.so" "$PROGRAMS/traps" exit-forms
+}
