@@ -2,7 +2,6 @@
 
 VERSION = 0.1
 PREFIX = /usr/local
-LIBDIR = $(PREFIX)/lib/eagain
 BUILD = build
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
@@ -17,7 +16,7 @@ SHIM_CFLAGS = $(COMMON) -Ishim -fPIC -fvisibility=hidden -fexceptions -fasynchro
 SHIM_LDFLAGS = -shared -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,-soname,libeagain.so \
 	-Wl,--version-script=$(BUILD)/exports.map
 
-TRACER_CFLAGS = $(COMMON) -Itracer -Ishim -DEAGAIN_VERSION='"$(VERSION)"' -DEAGAIN_LIBDIR='"$(LIBDIR)"'
+TRACER_CFLAGS = $(COMMON) -Itracer -Ishim -DEAGAIN_VERSION='"$(VERSION)"'
 
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
 SHIM_SOURCES = $(wildcard shim/*.c shim/calls/*.c shim/mux/*.c) $(wildcard tracer/line.c) shim/arch/$(ARCH).S
@@ -82,13 +81,13 @@ lint:
 	scripts/lint
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/eagain
 	install -m 755 $(BUILD)/eagain $(DESTDIR)$(PREFIX)/bin/eagain
-	install -m 644 $(BUILD)/libeagain.so $(DESTDIR)$(LIBDIR)/libeagain.so
+	install -m 644 $(BUILD)/libeagain.so $(DESTDIR)$(PREFIX)/lib/eagain/libeagain.so
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/eagain $(DESTDIR)$(LIBDIR)/libeagain.so
-	-rmdir $(DESTDIR)$(LIBDIR)
+	rm -f $(DESTDIR)$(PREFIX)/bin/eagain $(DESTDIR)$(PREFIX)/lib/eagain/libeagain.so
+	-rmdir $(DESTDIR)$(PREFIX)/lib/eagain
 
 clean:
 	rm -rf $(BUILD)

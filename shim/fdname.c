@@ -50,7 +50,7 @@ static void ipv6(struct text *t, const uint8_t *byte)
 	unsigned group[8];
 	int best = -1, best_length = 1;
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		group[i] = (unsigned)byte[2 * i] << 8 | byte[2 * i + 1];
 	for (int i = 0; i < 8; i++) {
 		int n = 0;

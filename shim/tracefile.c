@@ -221,7 +221,7 @@ static bool open_control(int dir)
 	sys(SYS_close, fd);
 	if (!c)
 		return false;
-	if (memcmp(c->preamble.magic, TRACE_CONTROL_MAGIC, sizeof c->preamble.magic) || c->preamble.version != TRACE_VERSION) {
+	if (memcmp(c->preamble.magic, TRACE_CONTROL_MAGIC, sizeof c->preamble.magic) != 0 || c->preamble.version != TRACE_VERSION) {
 		sys(SYS_munmap, c, TRACE_HEADER_SIZE);
 		return false;
 	}
@@ -289,18 +289,14 @@ static void note_stop(enum trace_stop why)
 static bool start_process(void)
 {
 	struct trace_process *p = NULL;
-	enum trace_stop stop = TRACE_STOP_NONE;
 	long dir = open_directory(), fd = -1;
 
 	file.started = false;
 	next_lap();
 	if (dir >= 0 && (file.control || open_control((int)dir))) {
-		if (!take_budget(TRACE_HEADER_SIZE))
-			stop = TRACE_STOP_BUDGET;
-		else {
+		if (take_budget(TRACE_HEADER_SIZE)) {
 			fd = create_file((int)dir);
-			stop = fd < 0 ? TRACE_STOP_OPEN : reserve((int)fd, 0, TRACE_HEADER_SIZE);
-			if (stop == TRACE_STOP_NONE)
+			if (fd >= 0 && reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE)
 				p = map((int)fd, 0, TRACE_HEADER_SIZE, 0);
 			if (!p) {
 				give_budget_back(TRACE_HEADER_SIZE);

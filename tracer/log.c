@@ -15,6 +15,7 @@
 /* One line to be: sorted by time, then by where it was found.  */
 struct event {
 	uint64_t ticks;
+	uint64_t duration;              /* ticks: of a call, or from enter to return */
 	const struct trace_record *record;
 	uint32_t file, tid;
 	uint32_t name;                  /* index + 1 into names, 0: none */
@@ -22,6 +23,12 @@ struct event {
 };
 
 enum { AS_ENTER = 100, AS_READY = 101 };
+
+struct open_op {
+	uint32_t op;
+	bool ready;                     /* there is a READY record since its last PARK */
+	uint64_t enter;
+};
 
 struct names {
 	char **text;
@@ -35,8 +42,8 @@ struct collect {
 	uint32_t file;
 	uint32_t *current;              /* name of each fd now */
 	size_t fd_room;
-	uint32_t *ready;                /* operations of this file that have a READY record since their last PARK */
-	size_t ready_count;
+	struct open_op *open;           /* operations of this file that have not returned */
+	size_t open_count, open_room;
 };
 
 static uint32_t *current_name(struct collect *c, int fd)
@@ -71,24 +78,32 @@ static void add(struct collect *c, const struct trace_record *r, uint32_t tid, u
 		c->room = c->room ? c->room * 2 : 4096;
 		c->events = must_have(realloc(c->events, c->room * sizeof *c->events));
 	}
-	c->events[c->count++] = (struct event){ticks, r, c->file, tid, name ? *name : 0, as};
+	c->events[c->count++] = (struct event){ticks, r->kind == TRACE_CALL ? r->duration : 0, r, c->file, tid, name ? *name : 0, as};
 }
 
-/* Whether the operation has seen readiness since it parked; forgets it.  */
-static bool take_ready(struct collect *c, uint32_t op)
+/* The operation's place among those that have not returned; made where there is none yet, entered at `enter`.  */
+static struct open_op *open_op(struct collect *c, uint32_t op, uint64_t enter)
 {
-	for (size_t i = 0; i < c->ready_count; i++)
-		if (c->ready[i] == op) {
-			c->ready[i] = c->ready[--c->ready_count];
-			return true;
-		}
-	return false;
+	for (size_t i = 0; i < c->open_count; i++)
+		if (c->open[i].op == op)
+			return &c->open[i];
+	if (c->open_count == c->open_room) {
+		c->open_room += 16;
+		c->open = must_have(realloc(c->open, c->open_room * sizeof *c->open));
+	}
+	c->open[c->open_count] = (struct open_op){op, false, enter};
+	return &c->open[c->open_count++];
 }
 
-static void note_ready(struct collect *c, uint32_t op)
+static void collect_return(struct collect *c, const struct trace_record *r, uint32_t tid)
 {
-	c->ready = must_have(realloc(c->ready, (c->ready_count + 1) * sizeof *c->ready));
-	c->ready[c->ready_count++] = op;
+	struct open_op *op = open_op(c, r->op, r->t);
+
+	if (!op->ready && r->result != -EINTR)
+		add(c, r, tid, r->t, AS_READY);
+	add(c, r, tid, r->t, r->kind);
+	c->events[c->count - 1].duration = r->t - op->enter;
+	*op = c->open[--c->open_count];
 }
 
 static void collect(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
@@ -105,18 +120,18 @@ static void collect(const struct trace_record *r, uint32_t tid, size_t rest, voi
 			*name = add_name(&c->names, text);
 		break;
 	case TRACE_WOULD_BLOCK:
+		open_op(c, r->op, r->t - r->lead);
 		add(c, r, tid, r->t - r->lead, AS_ENTER);
 		break;
 	case TRACE_PARK:
-		take_ready(c, r->op);
+		open_op(c, r->op, r->t)->ready = false;
 		break;
 	case TRACE_READY:
-		note_ready(c, r->op);
+		open_op(c, r->op, r->t)->ready = true;
 		break;
 	case TRACE_RETURN:
-		if (!take_ready(c, r->op) && r->result != -EINTR)
-			add(c, r, tid, r->t, AS_READY);
-		break;
+		collect_return(c, r, tid);
+		return;
 	default:
 		break;
 	}
@@ -159,6 +174,7 @@ static void print_event(const struct trace *t, const struct collect *c, const st
 	const struct trace_record *r = e->record;
 	bool call = is_call(r->kind), ended = e->as == TRACE_CALL || e->as == TRACE_RETURN;
 	char buffer[LINE_MAX_SIZE];
+	size_t size;
 	struct line l = {
 		.t_ns = reader_ns(t, e->ticks), .pid = t->files[e->file].header->pid, .tid = e->tid,
 		.op = call && r->kind != TRACE_CALL ? r->op : 0,
@@ -166,24 +182,22 @@ static void print_event(const struct trace *t, const struct collect *c, const st
 		.call = call ? model_call_name(r->call) : NULL, .fd = r->fd,
 		.way = call && r->way < TRACE_WAY_COUNT ? way_names[r->way] : NULL,
 		.has_result = ended, .result = ended ? r->result : 0,
-		.has_duration = r->kind == TRACE_CALL, .asked = call && ended && (r->flags & TRACE_ASKED),
+		.has_duration = ended, .duration_ns = reader_duration(t, e->duration), .asked = call && ended && (r->flags & TRACE_ASKED),
 	};
 
 	if (e->name) {
 		l.name = c->names.text[e->name - 1];
 		l.name_size = strlen(l.name);
 	}
-	if (r->kind == TRACE_CALL) {
-		l.duration_ns = reader_duration(t, r->duration);
-		/* A program that asked for it itself gets its EAGAIN. */
-		if (l.asked)
-			l.event = kind_names[TRACE_WOULD_BLOCK];
-	}
+	/* A program that asked for it itself gets its EAGAIN. */
+	if (r->kind == TRACE_CALL && l.asked)
+		l.event = kind_names[TRACE_WOULD_BLOCK];
 	if (e->as == TRACE_WOULD_BLOCK || r->kind == TRACE_FORK || r->kind == TRACE_EXIT || r->kind == TRACE_DUP) {
 		l.has_result = true;
 		l.result = e->as == TRACE_WOULD_BLOCK ? -EAGAIN : r->number;
 	}
-	fwrite(buffer, 1, line_format(buffer, sizeof buffer, &l), to);
+	size = line_format(buffer, sizeof buffer, &l);
+	fwrite(buffer, 1, size, to);
 }
 
 void log_print(struct trace *t, FILE *to)
@@ -194,7 +208,7 @@ void log_print(struct trace *t, FILE *to)
 		c.file = (uint32_t)i;
 		if (c.fd_room)
 			memset(c.current, 0, c.fd_room * sizeof *c.current);
-		c.ready_count = 0;
+		c.open_count = 0;
 		reader_each(&t->files[i], collect, &c);
 	}
 	if (c.count)
@@ -206,5 +220,5 @@ void log_print(struct trace *t, FILE *to)
 	free(c.names.text);
 	free(c.events);
 	free(c.current);
-	free(c.ready);
+	free(c.open);
 }

@@ -147,6 +147,7 @@ static int show_verb(struct options *o, char **argv)
 		fputc('\n', output);
 	report_try(dir, output);
 	remove_trace(dir);
+	o->value[SETTING_trace] = NULL;
 	close_output(output);
 	return run_mirror(status);
 }

@@ -299,7 +299,7 @@ static bool is_reverse(const char *a, const char *b)
 	const char *arrow = strstr(a, "->"), *other = strstr(b, "->");
 	size_t from, to;
 
-	if (strncmp(a, "tcp ", 4) || strncmp(b, "tcp ", 4) || !arrow || !other)
+	if (strncmp(a, "tcp ", 4) != 0 || strncmp(b, "tcp ", 4) != 0 || !arrow || !other)
 		return false;
 	from = (size_t)(arrow - a) - 4;
 	to = strlen(arrow + 2);
@@ -319,20 +319,30 @@ static bool is_other_end(const struct model_fd *a, const struct model_fd *b)
 	return a->kind == KIND_stream && is_reverse(a->name, b->name);
 }
 
-const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd)
+const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
+				       unsigned *others)
 {
 	const struct model_process *found = NULL;
+	uint64_t most = 0;
+	uint32_t last = 0;      /* an exec is another image of the same process */
+	unsigned count = 0;
 
 	for (size_t i = 0; i < m->process_count; i++) {
 		const struct model_process *q = &m->processes[i];
 
 		for (size_t k = 0; q != p && k < q->fd_count; k++) {
-			if (!is_other_end(fd, &q->fds[k]) || (found && found->pid == q->pid))
+			uint64_t used = q->fds[k].bytes[DIRECTION_READ] + q->fds[k].bytes[DIRECTION_WRITE];
+
+			if (!is_other_end(fd, &q->fds[k]))
 				continue;
-			if (found)
-				return NULL;
-			found = q;
+			count += !count || q->pid != last;
+			last = q->pid;
+			if (!found || used > most) {
+				found = q;
+				most = used;
+			}
 		}
 	}
+	*others = count ? count - 1 : 0;
 	return found;
 }

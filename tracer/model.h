@@ -49,8 +49,9 @@ const char *model_kind_name(unsigned kind);
 const char *model_call_name(unsigned call);
 enum direction model_call_direction(unsigned call);
 
-/* The process at the other end of a pipe or TCP connection: NULL where none, or more than one, is known.  A fork that only holds
- * the end without using it does not count.  */
-const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd);
+/* Who is at the other end of a pipe or TCP connection: the process that used it most, NULL where none is known; *others is how
+ * many more used it.  A fork that only holds the end without using it does not count.  */
+const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
+				       unsigned *others);
 
 #endif

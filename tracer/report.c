@@ -90,9 +90,17 @@ static void print_command(const struct model_process *p, int width, FILE *to)
 	fprintf(to, " (pid %" PRIu32 ")", p->pid);
 }
 
+static void print_peer(const struct model_process *peer, unsigned others, int width, FILE *to)
+{
+	print_command(peer, width, to);
+	if (others)
+		fprintf(to, " and %u other%s", others, others == 1 ? "" : "s");
+}
+
 static void print_fd(const struct model *m, const struct model_process *p, const struct model_fd *f, FILE *to)
 {
-	const struct model_process *peer = model_peer(m, p, f);
+	unsigned others;
+	const struct model_process *peer = model_peer(m, p, f, &others);
 	bool writes = f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ] ||
 		      (!fd_waited(f) && f->bytes[DIRECTION_WRITE] > f->bytes[DIRECTION_READ]);
 	char wait[16], longest[16], in[16], out[16];
@@ -100,7 +108,7 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	fprintf(to, "  %9s  fd %d, %s", duration(fd_waited(f), wait), f->fd, f->name ? f->name : "?");
 	if (peer) {
 		fprintf(to, writes ? " -> " : " <- ");
-		print_command(peer, COMMAND_WIDTH, to);
+		print_peer(peer, others, COMMAND_WIDTH, to);
 	}
 	fprintf(to, "\n             %" PRIu64 " calls, %" PRIu64 " would block, longest wait %s", f->calls, f->would_block,
 		duration(f->longest_ns, longest));
@@ -169,7 +177,8 @@ static void print_conclusion(const struct model *m, const struct model_process *
 	print_command(p, 30, to);
 	while (f && depth < CHAIN_MAX) {
 		bool writes = f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ];
-		const struct model_process *peer = model_peer(m, p, f);
+		unsigned others;
+		const struct model_process *peer = model_peer(m, p, f, &others);
 
 		fprintf(to, " waited %s to %s ", duration(fd_waited(f), text), writes ? "write to" : "read from");
 		seen[depth++] = p;
@@ -177,7 +186,9 @@ static void print_conclusion(const struct model *m, const struct model_process *
 			fprintf(to, "%s", f->name ? f->name : "an fd");
 			break;
 		}
-		print_command(peer, 30, to);
+		print_peer(peer, others, 30, to);
+		if (others)
+			break;
 		for (int i = 0; i < depth; i++)
 			if (seen[i] == peer)
 				goto end;

@@ -17,24 +17,25 @@
 
 #include "say.h"
 
-/* libeagain.so lies next to the command, or where `make install` puts it.  */
+/* The library: next to this command (as built), or in ../lib/eagain (as installed).  */
 static void find_library(char path[PATH_MAX])
 {
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 32);
-	char *slash;
+	static const char *const places[] = {"libeagain.so", "../lib/eagain/libeagain.so"};
+	char self[PATH_MAX], name[2 * PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self);
+	int dir = n > 0 && n < (ssize_t)sizeof self ? (int)n : 0;
 
-	path[n < 0 ? 0 : n] = 0;
-	slash = strrchr(path, '/');
-	if (slash) {
-		strcpy(slash, "/libeagain.so");
-		if (access(path, R_OK) == 0)
-			return;
+	while (dir && self[dir - 1] != '/')
+		dir--;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		snprintf(name, sizeof name, "%.*s%s", dir, self, places[i]);
+		if (!realpath(name, path))
+			continue;
+		if (strpbrk(path, ": "))
+			die(STATUS_FAILED, "%s: LD_PRELOAD cannot name a path with a space or a colon: install it elsewhere", path);
+		return;
 	}
-	strcpy(path, EAGAIN_LIBDIR "/libeagain.so");
-	if (access(path, R_OK) < 0)
-		die(STATUS_FAILED, "libeagain.so: neither next to this command nor in " EAGAIN_LIBDIR ": run make, or make install");
-	if (strpbrk(path, ": "))
-		die(STATUS_FAILED, "%s: LD_PRELOAD cannot name a path with a space or a colon: install it elsewhere", path);
+	die(STATUS_FAILED, "libeagain.so: neither next to this command nor in ../lib/eagain: run make, or make install");
 }
 
 static void set_preload(void)

@@ -40,8 +40,10 @@ uint32_t calls_data_hash(long result)
 #define SEND(name, size, flags) static long name(int fd) { return send(fd, buffer, size, flags); }
 
 #pragma GCC diagnostic push
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wstringop-overflow"
 #pragma GCC diagnostic ignored "-Wstringop-overread"
+#endif
 #pragma GCC diagnostic ignored "-Wnonnull"
 READ(read_0, buffer, 0)
 READ(read_1, buffer, 1)

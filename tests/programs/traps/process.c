@@ -144,7 +144,7 @@ static void vfork_child(char **argv)
 static void say_atexit(void)
 {
 	int fds[2];
-	char c;
+	char c = 0;
 
 	make_pipe(fds);
 	need(write(fds[1], "x", 1) == 1 && read(fds[0], &c, 1) == 1, "atexit");

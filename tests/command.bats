@@ -1,0 +1,240 @@
+# The command: its verbs and options, what it says when it cannot, and that the program's end is its own.
+
+load helper
+
+setup() {
+	mkdir "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR/here" || return
+}
+
+# complains STATUS PATTERN CMD...: one line on stderr, "eagain: what: why", nothing on stdout.
+complains() {
+	local status=$1 pattern=$2
+	shift 2
+	run --separate-stderr -"$status" "$@" </dev/null
+	# shellcheck disable=SC2154 # stderr, stderr_lines: set by run
+	[ "${#stderr_lines[@]}" = 1 ] && [ -z "$output" ] && [[ $stderr == "eagain: "$pattern ]] || { echo "$stderr"; false; }
+}
+
+@test "help and version" {
+	run --separate-stderr -0 "$EAGAIN" --help
+	[[ $output == usage:* ]]
+	for setting in $(sed -n 's/^SETTING([a-z_]*, [A-Z]*, "\([A-Z_]*\)", "\(-[-a-z]*\)".*/\1 \2/p' "$TOP/shim/settings.def"); do
+		[[ $output == *"$setting"* ]] || { echo "not in --help: $setting"; false; }
+	done
+	run -0 "$EAGAIN" --version
+	[[ $output == "eagain "[0-9]* ]]
+	run -2 "$EAGAIN"
+}
+
+@test "bad options and values: one line, status 2" {
+	complains 2 '--no-such: unknown option*' "$EAGAIN" --no-such true
+	complains 2 '--switch: "maybe": must be one of auto|flag' "$EAGAIN" run --switch=maybe true
+	complains 2 '--max-size: "lots": must be a number*' "$EAGAIN" record --max-size=lots true
+	complains 2 '--max-size: "1": must be at least*' "$EAGAIN" record --max-size=1 true
+	complains 2 '-o: needs a value*' "$EAGAIN" record -o
+	complains 2 'nothing to run*' "$EAGAIN" record
+	complains 2 'nothing to run*' "$EAGAIN" run --
+	complains 2 'b: one directory at a time' "$EAGAIN" log a b
+	[ -z "$(ls -A)" ]
+}
+
+@test "a program that cannot be run: 127 and 126, as shells do" {
+	complains 127 'no-such-program: *' "$EAGAIN" run no-such-program
+	complains 127 './missing: *' "$EAGAIN" record ./missing
+	echo text >not-executable
+	complains 126 './not-executable: *' "$EAGAIN" run ./not-executable
+	complains 126 '/: *' "$EAGAIN" /
+	[ ! -e eagain.trace ]
+}
+
+@test "static, setuid and foreign programs: said before they are started" {
+	echo 'int main(void) { return 3; }' >p.c
+	gcc -static -o static p.c || skip "no static libc"
+	complains 126 './static: *static*' "$EAGAIN" run ./static
+	head -c 18 static >foreign
+	printf '\xf7\x00' >>foreign
+	tail -c +21 static >>foreign
+	chmod +x foreign
+	complains 126 './foreign: *' "$EAGAIN" run ./foreign
+}
+
+@test "setuid programs: said before they are started" {
+	[ "$(id -u)" = 0 ] || skip "needs root to make one for another user"
+	cp "$(type -P true)" setuid
+	chown nobody setuid
+	chmod 4755 setuid
+	complains 126 './setuid: *set*' "$EAGAIN" run ./setuid
+}
+
+@test "a script runs by its interpreter, found in PATH or by name" {
+	printf '#!/bin/sh\necho "$# $1"\nexit 4\n' >script
+	chmod +x script
+	run -4 "$EAGAIN" run ./script 'a b'
+	[ "$output" = "1 a b" ]
+	run -4 env PATH="$PWD:$PATH" "$EAGAIN" run script
+}
+
+@test "stdin, stdout and stderr are the program's" {
+	run --separate-stderr -0 "$EAGAIN" run sh -c 'cat; echo err >&2' <<<'in'
+	[ "$output" = in ] && [ "$stderr" = err ]
+	run --separate-stderr -0 "$EAGAIN" sh -c 'cat; echo err >&2' <<<'in'
+	[ "$output" = in ] && [[ $stderr == err*"process image"* ]]
+}
+
+@test "eagain CMD: the report goes to stderr, or to -o FILE; nothing else is left" {
+	run --separate-stderr -5 env TMPDIR="$PWD" "$EAGAIN" -o report sh -c 'sleep 0.1 | cat; exit 5'
+	[ -z "$output$stderr" ]
+	grep -q 'waited .* to read' report
+	[ "$(ls -A)" = report ]
+}
+
+@test "record keeps the trace in eagain.trace, and an older one as .old" {
+	"$EAGAIN" record true
+	first=$(stat -c %i eagain.trace)
+	[ "$(stat -c %a eagain.trace)" = 700 ]
+	[ "$(stat -c %a eagain.trace/control)" = 600 ]
+	"$EAGAIN" record true
+	[ "$(stat -c %i eagain.trace.old)" = "$first" ]
+	"$EAGAIN" record true
+	[ "$(ls -A)" = "$(printf 'eagain.trace\neagain.trace.old')" ]
+	mkdir mine && touch mine/file
+	complains 1 'mine: exists and is not a trace*' "$EAGAIN" record -o mine true
+	[ -e mine/file ]
+	complains 1 '/proc/trace: *' "$EAGAIN" record -o /proc/trace true
+}
+
+@test "unreadable, foreign and newer traces: one line, status 1" {
+	complains 1 'eagain.trace: *' "$EAGAIN" report
+	complains 1 'none: *' "$EAGAIN" log none
+	mkdir empty
+	complains 1 'empty: *' "$EAGAIN" report empty
+	"$EAGAIN" record -o t true
+	cp -r t newer
+	printf '\x63' | dd of=newer/control bs=1 seek=8 conv=notrunc status=none
+	complains 1 'newer: *format 99*' "$EAGAIN" report newer
+	cp -r t order
+	printf '\x01\x02\x03\x04' | dd of=order/control bs=1 seek=12 conv=notrunc status=none
+	complains 1 'order: *' "$EAGAIN" log order
+	echo garbage >t/control
+	complains 1 't: *' "$EAGAIN" log t
+}
+
+@test "damaged traces never crash the readers" {
+	"$EAGAIN" record -o good sh -c 'sleep 0.01 | cat'
+	for seed in $(seq 60); do
+		rm -rf bad
+		cp -r good bad
+		for file in bad/*; do
+			size=$(stat -c %s "$file")
+			for _ in 1 2 3 4 5 6; do
+				RANDOM=$((seed * 7919 + RANDOM))
+				at=$((RANDOM % 2 ? RANDOM % 4096 : (RANDOM * 32768 + RANDOM) % size))
+				printf '%b' "\\x$(printf %02x $((RANDOM % 256)))" | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
+			done
+			[ $((RANDOM % 4)) != 0 ] || truncate -s $((RANDOM % size)) "$file"
+		done
+		for verb in report log; do
+			status=0
+			timeout 20 "$EAGAIN" "$verb" bad >out 2>err || status=$?
+			[ "$status" -le 1 ] || { echo "seed $seed $verb: status $status"; cat err; false; }
+		done
+	done
+}
+
+@test "exit status and death by signal: also where eagain stays as the parent" {
+	for end in 0 3 255; do
+		run -"$end" "$EAGAIN" -o report "$PROGRAMS/traps" end "$end"
+	done
+	for signal in 1 2 3 6 9 11 13 15; do
+		run -$((128 + signal)) "$EAGAIN" -o report "$PROGRAMS/traps" end "-$signal"
+	done
+}
+
+@test "signals to eagain reach the program, and its answer is eagain's" {
+	mkfifo fifo
+	"$EAGAIN" -o report sh -c 'trap "exit 9" TERM; exec 5<>fifo; echo ready >&4; read -r _ <&5' 4>started &
+	pid=$!
+	until [ -s started ]; do kill -0 $pid; done
+	kill -TERM $pid
+	run -9 wait $pid
+}
+
+@test "run and record become the program: same pid, same parent" {
+	run -0 "$EAGAIN" run sh -c 'echo $$ $PPID'
+	read -r pid parent <<<"$output"
+	[ "$pid" != "$parent" ]
+	"$EAGAIN" record sh -c 'echo $$ >pid' &
+	expected=$!
+	wait $expected
+	[ "$(cat pid)" = "$expected" ]
+}
+
+@test "job control: stopped and continued through the parent" {
+	mkfifo fifo
+	"$EAGAIN" -o report sh -c 'echo $$ >pid.new; mv pid.new pid; read -r _ <fifo; exit 6' &
+	eagain=$!
+	until [ -s pid ]; do kill -0 $eagain; done
+	program=$(cat pid)
+	kill -TSTP "$program"
+	until [ "$(ps -o state= -p $eagain)" = T ]; do kill -0 $eagain; done
+	[ "$(ps -o state= -p "$program")" = T ]
+	kill -CONT $eagain
+	until [ "$(ps -o state= -p "$program")" = S ]; do kill -0 $eagain; done
+	echo go >fifo
+	run -6 wait $eagain
+}
+
+@test "LD_PRELOAD alone serves; with EAGAIN_TRACE it records; other preloads stay" {
+	run -0 env LD_PRELOAD="$LIBRARY" sh -c 'echo "$LD_PRELOAD" | cat'
+	[ "$output" = "$LIBRARY" ]
+	env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace sh -c 'sleep 0.01 | cat; cd /; sleep 0.01 | cat'
+	[ "$("$EAGAIN" log trace | grep -c 'ev=EWOULDBLOCK call=read')" = 2 ]
+	run --separate-stderr -0 env LD_PRELOAD="$PROGRAMS/early.so" "$EAGAIN" run sh -c 'echo "$LD_PRELOAD"'
+	[[ $output == *libeagain.so*early.so* || $output == *early.so*libeagain.so* ]]
+}
+
+@test "the shim and its settings reach children that got another environment" {
+	"$EAGAIN" record env -i "$(type -P sh)" -c "$(type -P sleep) 0.01 | $(type -P cat)"
+	"$EAGAIN" report | grep -q 'cat (pid'
+	"$EAGAIN" log | grep -q 'ev=EWOULDBLOCK call=read'
+	rm -rf eagain.trace
+	"$EAGAIN" record --no-follow sh -c 'sleep 0.01 | cat; true'
+	"$EAGAIN" report >report
+	grep -q ' 1 process image' report
+}
+
+@test "EAGAIN_LOG writes the log while the program runs, to a file or to stderr" {
+	env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=log sh -c 'sleep 0.05 | cat'
+	grep -q 'ev=EWOULDBLOCK call=read fd=0' log
+	run --separate-stderr -0 env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=- sh -c 'sleep 0.05 | cat'
+	[[ $stderr == *'ev=EWOULDBLOCK call=read fd=0'* ]] && [ -z "$output" ]
+	"$EAGAIN" run --log=other sh -c 'sleep 0.05 | cat'
+	grep -q 'ev=return call=read fd=0' other
+}
+
+@test "the log: every line has its keys, in order of time, and an operation goes its way" {
+	"$EAGAIN" record sh -c '(echo one; sleep 0.05; echo two) | while read -r x; do :; done'
+	"$EAGAIN" log >log
+	run -1 grep -vE '^t=[0-9]+\.[0-9]{9} pid=[0-9]+ tid=[0-9]+ op=([0-9]+|-) ev=[A-Za-z]+ call=[a-z0-9_-]+ fd=([0-9]+|-) name=("[^"]*"|[^ "=]+) ret=(-?[0-9]+|-) errno=([A-Z0-9]+|-)( [a-z]+=[^ ]+)*$' log
+	sort -t= -k2,2 -s -c <(sed 's/^t=\([0-9.]*\) .*/t=\1/' log)
+	pid=$(sed -n 's/.* pid=\([0-9]*\) .*ev=EWOULDBLOCK call=read.*/\1/p' log | tail -n 1)
+	op=$(grep "pid=$pid " log | sed -n 's/.* op=\([0-9]*\) ev=EWOULDBLOCK.*/\1/p' | tail -n 1)
+	[ "$(grep "pid=$pid .* op=$op " log | sed 's/.* ev=\([A-Za-z]*\) .*/\1/' | paste -sd' ')" = 'enter EWOULDBLOCK park ready return' ]
+}
+
+@test "the report: who waits for whom" {
+	"$EAGAIN" -o report bash -c '(for i in 1 2 3; do echo $i; sleep 0.1; done) | cat | tail -n 1'
+	grep -q 'Where it waits: .* waited 0\.[23].* s to read from' report
+	grep -A 3 'Where it waits' report | grep -q 'which computed, slept or waited for something else'
+}
+
+@test "installed: found in PREFIX, and gone after uninstall" {
+	make -s -C "$TOP" install PREFIX="$PWD/usr" >/dev/null
+	(PATH=$PWD/usr/bin:$PATH; eagain -o report sh -c 'sleep 0.01 | cat')
+	grep -q 'cat (pid' report
+	mkdir moved && make -s -C "$TOP" install PREFIX=/usr DESTDIR="$PWD/moved" >/dev/null
+	[ -x moved/usr/bin/eagain ] && [ -e moved/usr/lib/eagain/libeagain.so ]
+	make -s -C "$TOP" uninstall PREFIX="$PWD/usr" >/dev/null
+	[ -z "$(find usr -type f)" ]
+}
