@@ -67,6 +67,7 @@ void tracefile_start(void)
 	sys(SYS_madvise, page, 4096, MADV_WIPEONFORK);
 	tracefile_alive = (volatile uint32_t *)page;
 	has_thread_key = pthread_key_create(&thread_key, thread_end) == 0 && thread_key < 32;
+	tracefile_more(0);
 }
 
 uint32_t tracefile_lap(void)

@@ -15,8 +15,7 @@ struct tracefile_thread {
 	uint64_t next, end;             /* addresses: of the next free slot, and behind the last */
 	uint32_t generation;
 	uint32_t tid;
-	struct trace_chunk *chunk;
-	struct trace_chunk *oldest;     /* this thread's chunks are linked in a ring: oldest -> ... -> chunk -> oldest */
+	struct trace_chunk *chunk;      /* the latest of a ring through `link`: the next is the oldest */
 };
 
 extern __thread struct tracefile_thread tracefile_thread;
@@ -25,7 +24,7 @@ extern __thread struct tracefile_thread tracefile_thread;
  * tracefile_start().  */
 extern volatile uint32_t *tracefile_alive;
 
-/* Prepares recording into config.trace; the file itself is made with the first record.  */
+/* Prepares recording into config.trace, and makes the process's file, so that the trace begins when the program does.  */
 void tracefile_start(void);
 
 /* Makes room for n slots: starts the process's file or the thread's chunk, or takes the next chunk.  False where there is no

@@ -157,7 +157,7 @@ complains() {
 	pid=$!
 	until [ -s started ]; do kill -0 $pid; done
 	kill -TERM $pid
-	run -9 wait $pid
+	ends_with 9 $pid
 }
 
 @test "run and record become the program: same pid, same parent" {
@@ -182,7 +182,7 @@ complains() {
 	kill -CONT $eagain
 	until [ "$(ps -o state= -p "$program")" = S ]; do kill -0 $eagain; done
 	echo go >fifo
-	run -6 wait $eagain
+	ends_with 6 $eagain
 }
 
 @test "LD_PRELOAD alone serves; with EAGAIN_TRACE it records; other preloads stay" {

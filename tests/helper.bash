@@ -60,6 +60,13 @@ same() {
 	done
 }
 
+# ends_with STATUS PID: waits for a child of this shell.
+ends_with() {
+	local status=0
+	wait "$2" || status=$?
+	[ "$status" = "$1" ] || { echo "status $status"; false; }
+}
+
 # note TEXT: a line in the test's output, also when it passes.
 note() {
 	echo "# $*" >&3

@@ -220,7 +220,30 @@ uint64_t reader_ns(const struct trace *t, uint64_t ticks)
 	return ticks > t->base_ticks ? reader_duration(t, ticks - t->base_ticks) : 0;
 }
 
-static void each_in_chunk(const struct trace_chunk *c, size_t size, record_visitor *visit, void *arg)
+struct found {
+	const struct trace_record *record;
+	size_t rest;
+	uint32_t tid;
+};
+
+struct found_list {
+	struct found *all;
+	size_t count, room;
+	bool sorted;                    /* as they were found: so it is in most files of one thread */
+};
+
+static void found(struct found_list *list, const struct trace_record *r, uint32_t tid, size_t rest)
+{
+	if (list->count == list->room) {
+		list->room = list->room ? list->room * 2 : 2048;
+		list->all = must_have(realloc(list->all, list->room * sizeof *list->all));
+	}
+	if (list->count && list->all[list->count - 1].record->t > r->t)
+		list->sorted = false;
+	list->all[list->count++] = (struct found){r, rest, tid};
+}
+
+static void find_in_chunk(struct found_list *list, const struct trace_chunk *c, size_t size)
 {
 	const struct trace_record *r = (const void *)(c + 1);
 	size_t n = (size - sizeof *c) / sizeof *r;
@@ -234,20 +257,35 @@ static void each_in_chunk(const struct trace_chunk *c, size_t size, record_visit
 		if (kind == TRACE_THREAD)
 			tid = (uint32_t)r[i].fd;
 		else
-			visit(&r[i], tid, n - i - 1, arg);
+			found(list, &r[i], tid, n - i - 1);
 	}
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct trace_record *x = ((const struct found *)a)->record, *y = ((const struct found *)b)->record;
+
+	if (x->t != y->t)
+		return x->t < y->t ? -1 : 1;
+	return x < y ? -1 : x > y;
 }
 
 void reader_each(const struct trace_file *file, record_visitor *visit, void *arg)
 {
+	struct found_list list = {.sorted = true};
 	size_t offset = TRACE_HEADER_SIZE;
 	const struct trace_chunk *c;
 
 	while ((c = next_chunk(file, &offset)) != NULL) {
 		size_t left = file->size - (size_t)((const char *)c - file->bytes);
 
-		each_in_chunk(c, c->size < left ? c->size : left, visit, arg);
+		find_in_chunk(&list, c, c->size < left ? c->size : left);
 	}
+	if (!list.sorted)
+		qsort(list.all, list.count, sizeof *list.all, by_time);
+	for (size_t i = 0; i < list.count; i++)
+		visit(list.all[i].record, list.all[i].tid, list.all[i].rest, arg);
+	free(list.all);
 }
 
 size_t reader_text(const struct trace_record *name, size_t rest, char *text, size_t size)

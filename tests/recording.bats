@@ -1,0 +1,132 @@
+# The recording: complete, within its size, and no harm to the program where there is no room for it.
+
+load helper
+
+setup() {
+	mkdir "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR/here" || return
+}
+
+# recorded PATTERN [DIR]: how many events of the log match.
+recorded() {
+	"$EAGAIN" log "${2:-eagain.trace}" | grep -c "$1" || true
+}
+
+@test "a million calls: all recorded" {
+	"$EAGAIN" record "$PROGRAMS/load" calls 500000 >out
+	[ "$(cat out)" = done ]
+	[ "$(recorded 'ev=call call=\(read\|write\) fd=[0-9]* name=pipe')" = 1000000 ]
+	run -1 grep 'Not everything' <("$EAGAIN" report)
+}
+
+@test "200 threads: all calls of each" {
+	"$EAGAIN" record "$PROGRAMS/load" threads 200 100 >out
+	"$EAGAIN" log >log
+	[ "$(grep -c 'call=\(read\|write\) fd=[0-9]* name=pipe' log)" = 40000 ]
+	[ "$(sed -n 's/.* tid=\([0-9]*\) .*call=\(read\|write\) fd=[0-9]* name=pipe.*/\1/p' log | sort | uniq -c | awk '{print $1}' | sort | uniq -c | awk '{print $1, $2}')" = '200 200' ]
+}
+
+@test "1,000 children: all calls of each" {
+	"$EAGAIN" record "$PROGRAMS/load" children 1000 3 >out
+	[ "$(recorded 'call=\(read\|write\) fd=[0-9]* name=pipe')" = 6000 ]
+	[ "$(recorded 'ev=fork')" = 1000 ]
+	[ "$("$EAGAIN" log | sed -n 's/.* pid=\([0-9]*\) .*call=write fd=[0-9]* name=pipe.*/\1/p' | sort -u | wc -l)" = 1000 ]
+	"$EAGAIN" report | grep -q ' 1001 process images'
+}
+
+@test "kill -9 loses nothing that was recorded" {
+	mkfifo started
+	"$EAGAIN" record "$PROGRAMS/load" until-killed >started &
+	read -r _ <started
+	kill -KILL $!
+	ends_with 137 $!
+	[ "$(recorded 'ev=call call=\(read\|write\) fd=[0-9]* name=pipe')" -ge 1000 ]
+	"$EAGAIN" report | grep -q 'load until-killed'
+}
+
+@test "--max-size: kept to the byte, the newest events stay, the rest is counted" {
+	for size in 256K 1M 4M; do
+		"$EAGAIN" record --max-size=$size "$PROGRAMS/load" calls 200000
+		bytes=$(numfmt --from=iec $size)
+		[ "$(find eagain.trace -type f -printf '%s\n' | paste -sd+ | bc)" -le "$bytes" ]
+		"$EAGAIN" report >report
+		grep -q 'because the trace had reached its size' report
+		overwritten=$(sed -n 's/.* lost, \([0-9]*\) oldest overwritten,.*/\1/p' report)
+		lost=$(sed -n 's/.*: \([0-9]*\) events lost.*/\1/p' report)
+		kept=$(recorded 'ev=call call=\(read\|write\) fd=[0-9]* name=pipe')
+		# The program's own end is there: its last write, of "done".
+		"$EAGAIN" log | grep 'call=write fd=1' | grep -q 'ret=5'
+		[ "$((overwritten + lost + kept))" -ge 400000 ]
+	done
+}
+
+@test "--max-size: one budget for the whole tree" {
+	"$EAGAIN" record --max-size=2M "$PROGRAMS/load" children 100 2000
+	[ "$(find eagain.trace -type f -printf '%s\n' | paste -sd+ | bc)" -le $((2 << 20)) ]
+	"$EAGAIN" report | grep -q 'Not everything was recorded'
+}
+
+@test "a full file system: the program goes on, and the report says so" {
+	mkdir small
+	mount -t tmpfs -o size=300k none small 2>/dev/null || skip "needs the right to mount"
+	status=0
+	"$EAGAIN" record -o small/trace "$PROGRAMS/load" threads 4 50000 >out || status=$?
+	"$EAGAIN" report small/trace >report || true
+	umount small
+	[ "$status" = 0 ] && [ "$(cat out)" = done ]
+	grep -q 'because the file system was full' report
+}
+
+@test "RLIMIT_FSIZE: no SIGXFSZ for what the program did not write" {
+	for blocks in 0 1 64 100 1000; do
+		rm -rf eagain.trace
+		status=0
+		(ulimit -f $blocks; exec "$EAGAIN" record "$PROGRAMS/load" calls 50000 | cat >out) || status=$?
+		[ "$status" = 0 ] && [ "$(cat out)" = done ]
+		[ ! -d eagain.trace ] || "$EAGAIN" report >report || true
+	done
+	grep -q 'because the file size limit was reached' report
+}
+
+@test "no trace directory any more, no rights to it: the program goes on" {
+	"$EAGAIN" record -o gone sh -c 'rm -r gone; "$PROGRAMS/load" calls 100000; "$PROGRAMS/load" children 3 3' >out
+	[ "$(cat out)" = "$(printf 'done\ndone')" ]
+	if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+		cp "$PROGRAMS/load" /tmp/load.$$
+		"$EAGAIN" record -o rights setpriv --reuid=65534 --clear-groups "/tmp/load.$$" calls 100 >out
+		rm -f /tmp/load.$$
+		[ "$(cat out)" = done ]
+		"$EAGAIN" report rights | grep -q 'setpriv'
+	fi
+}
+
+@test "nothing but the trace is left in the working directory; nothing at all by run" {
+	"$EAGAIN" run "$PROGRAMS/load" children 3 3
+	[ -z "$(ls -A)" ]
+	"$EAGAIN" record "$PROGRAMS/load" children 3 3
+	[ "$(ls -A)" = eagain.trace ]
+}
+
+@test "the program finds no fd that is not its own, in any mode" {
+	same ls /proc/self/fd
+}
+
+@test "two traces in one tree: the inner one is its own" {
+	"$EAGAIN" record -o outer sh -c '"$EAGAIN" record -o inner "$PROGRAMS/load" calls 10; sleep 0.01 | cat'
+	[ "$(recorded 'call=read fd=[0-9]* name=pipe.* ret=1 ' inner)" = 10 ]
+	[ "$(recorded 'call=read fd=[0-9]* name=pipe.* ret=1 ' outer)" = 0 ]
+	[ "$(recorded 'ev=EWOULDBLOCK call=read' outer)" = 1 ]
+}
+
+@test "what is recorded is what was done: names, results and errors" {
+	"$EAGAIN" record sh -c 'cat no-such-file; echo text >file; tail -n 1 <file; exec 3<file; read -r x <&3' >out 2>&1 || true
+	"$EAGAIN" log >log
+	grep -q "call=write fd=1 name=$PWD/file ret=5 errno=-" log
+	grep -q "call=read fd=0 name=$PWD/file ret=5 errno=-" log
+	grep -q 'ev=exit .* ret=1 ' log
+}
+
+@test "EAGAIN that the program asked for is told apart" {
+	"$EAGAIN" record "$PROGRAMS/traps" own-view >out
+	"$EAGAIN" log | grep 'ev=EWOULDBLOCK call=read' | grep -q 'errno=EAGAIN.*asked=program'
+}
