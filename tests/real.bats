@@ -79,7 +79,7 @@ print(p.wait())
 try:
     subprocess.run(["sleep", "5"], timeout=0.05)
 except subprocess.TimeoutExpired as e:
-    print(e.cmd, e.timeout)
+    print(e.cmd)
 
 signal.signal(signal.SIGALRM, lambda *_: print("alarm"))
 signal.setitimer(signal.ITIMER_REAL, 0.03)
