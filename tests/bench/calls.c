@@ -1,0 +1,174 @@
+/* calls.c - what a call costs: calls WHAT N prints nanoseconds per call (or per round trip, token, connection).  */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void need(int ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static char c;
+
+/* One byte of /dev/zero.  */
+static long zero(long n)
+{
+	int fd = open("/dev/zero", O_RDONLY);
+
+	for (long i = 0; i < n; i++)
+		need(read(fd, &c, 1) == 1, "read");
+	return n;
+}
+
+/* One byte in, one byte out: two calls.  */
+static long through(const int fds[2], long n)
+{
+	for (long i = 0; i < n / 2; i++)
+		need(write(fds[1], &c, 1) == 1 && read(fds[0], &c, 1) == 1, "through");
+	return n;
+}
+
+static long through_pipe(long n)
+{
+	int fds[2];
+
+	need(pipe(fds) == 0, "pipe");
+	return through(fds, n);
+}
+
+static long through_socket(long n)
+{
+	int fds[2];
+
+	need(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "socketpair");
+	return through(fds, n);
+}
+
+/* A byte there and back between two processes: each read waits.  */
+static long round_trip(int in, int out, int peer_in, int peer_out, long n)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (long i = 0; i < n; i++)
+			need(read(peer_in, &c, 1) == 1 && write(peer_out, &c, 1) == 1, "peer");
+		_exit(0);
+	}
+	for (long i = 0; i < n; i++)
+		need(write(out, &c, 1) == 1 && read(in, &c, 1) == 1, "round trip");
+	waitpid(pid, NULL, 0);
+	return n;
+}
+
+static long round_trip_pipe(long n)
+{
+	int there[2], back[2];
+
+	need(pipe(there) == 0 && pipe(back) == 0, "pipe");
+	return round_trip(back[0], there[1], there[0], back[1], n);
+}
+
+static long round_trip_socket(long n)
+{
+	int fds[2];
+
+	need(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "socketpair");
+	return round_trip(fds[0], fds[0], fds[1], fds[1], n);
+}
+
+/* 64 processes read tokens from one pipe, which is empty most of the time; each token is answered.  */
+static long readers(long n)
+{
+	int tokens[2], answers[2];
+
+	need(pipe(tokens) == 0 && pipe(answers) == 0, "pipe");
+	for (int i = 0; i < 64; i++)
+		if (fork() == 0) {
+			close(tokens[1]);
+			while (read(tokens[0], &c, 1) == 1)
+				need(write(answers[1], &c, 1) == 1, "answer");
+			_exit(0);
+		}
+	for (long i = 0; i < n; i++)
+		need(write(tokens[1], &c, 1) == 1 && read(answers[0], &c, 1) == 1, "token");
+	close(tokens[1]);
+	while (wait(NULL) > 0)
+		;
+	return n;
+}
+
+/* 256 processes in accept on one listening socket; one client after another.  */
+static long acceptors(long n)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof a;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	struct linger reset = {1, 0};   /* no TIME_WAIT: ports are few */
+	static pid_t pids[256];
+
+	need(bind(listener, (struct sockaddr *)&a, size) == 0 && listen(listener, 512) == 0, "listen");
+	getsockname(listener, (struct sockaddr *)&a, &size);
+	for (int i = 0; i < 256; i++)
+		if ((pids[i] = fork()) == 0)
+			for (;;) {
+				int fd = accept(listener, NULL, NULL);
+
+				need(fd >= 0 && write(fd, &c, 1) == 1, "accept");
+				close(fd);
+			}
+	for (long i = 0; i < n; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		need(connect(fd, (struct sockaddr *)&a, size) == 0 && read(fd, &c, 1) == 1, "connect");
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+		close(fd);
+	}
+	for (int i = 0; i < 256; i++)
+		kill(pids[i], SIGKILL);
+	while (wait(NULL) > 0)
+		;
+	return n;
+}
+
+static const struct {
+	const char *name;
+	long (*run)(long n);
+} all[] = {
+	{"zero", zero}, {"pipe", through_pipe}, {"socket", through_socket}, {"round-trip-pipe", round_trip_pipe},
+	{"round-trip-socket", round_trip_socket}, {"readers", readers}, {"acceptors", acceptors},
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 3 && i < sizeof all / sizeof *all; i++)
+		if (!strcmp(argv[1], all[i].name)) {
+			double start = now();
+			long n = all[i].run(atol(argv[2]));
+			double ns = (now() - start) / (double)n;
+			FILE *to = getenv("RESULT") ? fopen(getenv("RESULT"), "a") : stdout;
+
+			fprintf(to, "%.1f\n", ns);
+			return fclose(to) != 0;
+		}
+	fprintf(stderr, "usage: calls zero|pipe|socket|round-trip-pipe|round-trip-socket|readers|acceptors N\n");
+	return 2;
+}
