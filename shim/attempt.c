@@ -210,8 +210,9 @@ long attempt_finish_file(struct op *op, long result)
 	unsigned count;
 	long more;
 
-	if (op->way != TRACE_WAY_NOWAIT || op_writes(op) || result <= 0 || (result & 511) || !is_short(op, (size_t)result) ||
-	    sys(SYS_lseek, op->fd, 0, SEEK_CUR) == -ESPIPE)
+	/* A file that has just been read has a position behind what was read; what has none says ESPIPE, or 0 (eventfd). */
+	if (op->way != TRACE_WAY_NOWAIT || result == 0 || !is_short(op, (size_t)result) ||
+	    sys(SYS_lseek, op->fd, 0, SEEK_CUR) <= 0)
 		return result;
 	fds_forget(op->fd);
 	attempt_advance(op, (size_t)result);

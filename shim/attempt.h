@@ -14,8 +14,8 @@ unsigned attempt_way(const struct op *op);
 long attempt(const struct op *op);
 
 /* A hint that said "pipe" may have outlived the pipe.  On a regular file RWF_NOWAIT returns short, without end of file, where
- * the next block is not in memory.  Such a cut falls on a block boundary, so only a short read of whole blocks is worth asking
- * whether the fd has a position, which a pipe has not.  If it is a file: reads the rest natively.  Returns the bytes read.  */
+ * the next block is not in memory.  So after a short read the fd is asked for its position, which a pipe has not.  If it is a
+ * file: reads the rest natively.  Returns the bytes read.  */
 long attempt_finish_file(struct op *op, long result);
 
 /* Takes `n` moved bytes off what is to be moved.  */

@@ -112,7 +112,9 @@ static long run(struct op *op)
 		result = attempt(op);
 		if (likely(result >= 0)) {
 			if (!op_writes(op))
-				return attempt_finish_file(op, result);
+				return likely((size_t)result == op->head.iov_len) ? result : attempt_finish_file(op, result);
+			if (likely(!op->vectors && (size_t)result == op->head.iov_len))
+				return (long)op->moved + result;
 			attempt_advance(op, (size_t)result);
 			/* A handler that ran meanwhile ends a native write when it comes to wait; so does it here. */
 			if (attempt_is_complete(op) || result == 0 || signal_counts.any != op->seen.any)
