@@ -238,3 +238,8 @@ complains() {
 	make -s -C "$TOP" uninstall PREFIX="$PWD/usr" >/dev/null
 	[ -z "$(find usr -type f)" ]
 }
+
+@test "the README shows --help as it is" {
+	"$EAGAIN" --help | sed 's/^./    &/' >help
+	awk 'NR == FNR { help = help $0 "\n"; next } { readme = readme $0 "\n" } END { exit !index(readme, help) }' help "$TOP/README.md"
+}
