@@ -92,7 +92,7 @@ static void spawn_forms(char **argv)
 	tell("%s", text);
 	waitpid(pid, &status, 0);
 	show_status("posix_spawn", status);
-	tell("posix_spawnp: %d", posix_spawnp(&pid, "sh", NULL, NULL, command, environment));
+	need(posix_spawnp(&pid, "sh", NULL, NULL, command, environment) == 0, "posix_spawnp");
 	waitpid(pid, &status, 0);
 	show_status("posix_spawnp", status);
 	tell("missing: %d", posix_spawnp(&pid, "no-such-program", NULL, NULL, command, environment) == ENOENT);

@@ -1,0 +1,58 @@
+# The same code, built to notice its own mistakes: the shim with UBSan's checks as traps (they need no runtime, which a preloaded
+# object could not bring along; so ASan and TSan are not for it), the command with ASan and UBSan.
+
+load helper
+
+setup_file() {
+	export SANITIZED=$BATS_FILE_TMPDIR/build
+	make -s -C "$TOP" BUILD="$SANITIZED" CFLAGS='-O1 -g -fsanitize=undefined -fsanitize-undefined-trap-on-error' "$SANITIZED/libeagain.so"
+	make -s -C "$TOP" BUILD="$SANITIZED" CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' "$SANITIZED/eagain"
+}
+
+setup() {
+	EAGAIN=$SANITIZED/eagain
+	export ASAN_OPTIONS=detect_leaks=0
+}
+
+@test "the shim under UBSan: cells of the matrix on pipes, sockets and terminals" {
+	for cells in /pipe/in/read_8 /pipe/out/write_large /unix-stream/out/send_large /unix-stream/in/recv_10 /tcp/in/readv /tty-1-0/in/read_8; do
+		observe native "$PROGRAMS/matrix" run "$cells"
+		[ -s "$BATS_TEST_TMPDIR/native/stdout" ]
+		for mode in run.auto record.auto; do
+			observe "$mode" "$PROGRAMS/matrix" run "$cells"
+			diff "$BATS_TEST_TMPDIR/native/stdout" "$BATS_TEST_TMPDIR/$mode/stdout"
+		done
+	done
+}
+
+@test "the shim under UBSan: traps" {
+	for trap in own-view exec-forms spawn-forms cancellation fork-among-threads stdio-reading high-fds vfork-child; do
+		same "$PROGRAMS/traps" "$trap"
+	done
+}
+
+@test "the command under ASan and UBSan: views of whole traces and of damaged ones" {
+	cd "$BATS_TEST_TMPDIR"
+	"$EAGAIN" record -o good sh -c '(echo one; sleep 0.02; echo two) | cat | head -n 1'
+	"$EAGAIN" report good
+	"$EAGAIN" log good
+	"$EAGAIN" -o text sh -c 'sleep 0.01 | cat'
+	RANDOM=1
+	for _ in $(seq 100); do
+		rm -rf bad
+		cp -r good bad
+		for file in bad/*; do
+			size=$(stat -c %s "$file")
+			for _ in 1 2 3 4 5 6 7 8; do
+				at=$((RANDOM % 2 ? RANDOM % 4600 : (RANDOM * 32768 + RANDOM) % size))
+				printf '%b' "\\x$(printf %02x $((RANDOM % 256)))" | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
+			done
+			[ $((RANDOM % 4)) != 0 ] || truncate -s $((RANDOM % size)) "$file"
+		done
+		for verb in report log; do
+			status=0
+			timeout 20 "$EAGAIN" "$verb" bad >out 2>err || status=$?
+			[ "$status" -le 1 ] && ! grep -q 'Sanitizer\|runtime error' err || { echo "$verb: status $status"; cat err; false; }
+		done
+	done
+}
