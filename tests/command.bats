@@ -171,18 +171,11 @@ complains() {
 }
 
 @test "job control: stopped and continued through the parent" {
-	mkfifo fifo
-	"$EAGAIN" -o report sh -c 'echo $$ >pid.new; mv pid.new pid; read -r _ <fifo; exit 6' &
-	eagain=$!
-	until [ -s pid ]; do kill -0 $eagain; done
-	program=$(cat pid)
-	kill -TSTP "$program"
-	until [ "$(ps -o state= -p $eagain)" = T ]; do kill -0 $eagain; done
-	[ "$(ps -o state= -p "$program")" = T ]
-	kill -CONT $eagain
-	until [ "$(ps -o state= -p "$program")" = S ]; do kill -0 $eagain; done
-	echo go >fifo
-	ends_with 6 $eagain
+	program='echo $$; read -r line; echo "$line" >&2; exit 6'
+	"$PROGRAMS/traps" stop-and-continue sh -c "$program" >native 2>&1
+	"$PROGRAMS/traps" stop-and-continue "$EAGAIN" -o report sh -c "$program" >here 2>&1
+	diff native here
+	[ "$(tail -n 1 here)" = 'exit 6' ]
 }
 
 @test "LD_PRELOAD alone serves; with EAGAIN_TRACE it records; other preloads stay" {

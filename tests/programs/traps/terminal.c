@@ -198,8 +198,45 @@ static void hangup(char **argv)
 	wait(NULL);
 }
 
+/* As a shell with job control would: argv, which prints its pid and then reads a line, is stopped and continued.  */
+static void stop_and_continue(char **argv)
+{
+	static const int signals[] = {SIGTSTP, SIGSTOP, SIGTTIN};
+	int out[2], in[2], status;
+	char text[32] = "";
+	pid_t job, program;
+
+	make_pipe(out);
+	make_pipe(in);
+	job = fork();
+	if (job == 0) {
+		setpgid(0, 0);
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		close(in[1]);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	setpgid(job, job);
+	need(read(out[0], text, sizeof text - 1) > 0, "pid");
+	program = atoi(text);
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		wait_asleep(program);
+		kill(program, signals[i]);
+		need(waitpid(job, &status, WUNTRACED) == job, "waitpid");
+		tell("%s; the program: %c", status_text(status), thread_state(program));
+		kill(job, SIGCONT);
+		need(waitpid(job, &status, WCONTINUED) == job, "waitpid");
+		tell("continued: %d", WIFCONTINUED(status));
+	}
+	wait_asleep(program);
+	need(write(in[1], "line\n", 5) == 5, "write");
+	waitpid(job, &status, 0);
+	tell("%s", status_text(status));
+}
+
 const struct trap terminal_traps[] = {
 	{"background-read", background_read}, {"background-read-ignored", background_read_ignored},
 	{"background-write", background_write}, {"vmin-vtime", vmin_vtime}, {"writes-in-one-piece", writes_in_one_piece},
-	{"hangup", hangup}, {NULL, NULL},
+	{"hangup", hangup}, {"stop-and-continue", stop_and_continue}, {NULL, NULL},
 };
