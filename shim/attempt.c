@@ -57,6 +57,16 @@ static bool flag_serves(const struct op *op)
 	return way == TRACE_WAY_NOWAIT || way == TRACE_WAY_DONTWAIT || (kind == KIND_fifo && way == TRACE_WAY_GUARD);
 }
 
+static bool has_flags(const struct op *op)
+{
+	return op->class == OP_RECV || op->class == OP_SEND;
+}
+
+static bool has_vectors(const struct op *op)
+{
+	return op->class == OP_READV || op->class == OP_WRITEV;
+}
+
 /* Whether the kernel may move a part of it and then wait.  Such a write is attempted only where the rest can be waited for
  * exactly: by a single thread (another could close the fd meanwhile), and without SO_SNDTIMEO.  */
 static bool may_be_split(const struct op *op)
@@ -73,22 +83,24 @@ static bool may_be_split(const struct op *op)
 	}
 }
 
+/* Whether what is left of a split write can be waited for outside the kernel's own loop.  On a unix stream it cannot: poll does
+ * not tell of a peer's SHUT_RD, and a sleeping sender takes the error that the peer's close leaves.  Up to this size a write is one
+ * buffer, all or nothing (Linux, unix_stream_sendmsg with the smallest SO_SNDBUF).  */
+static bool rest_can_wait(const struct op *op)
+{
+	enum { ONE_BUFFER = 2048 };
+
+	if (op->hint & HINT_LOCAL)
+		return !has_vectors(op) && op->length <= ONE_BUFFER;
+	return !(op->hint & HINT_TIMEOUT) && libc_single_threaded();
+}
+
 /* Flags of recv and send under which MSG_DONTWAIT changes nothing but the waiting.  MSG_WAITALL, MSG_OOB, MSG_ERRQUEUE,
  * MSG_FASTOPEN and the rest are their own worlds.  */
 #define PROVEN_FLAGS (MSG_PEEK | MSG_NOSIGNAL | MSG_TRUNC | MSG_CMSG_CLOEXEC)
 
 /* Flags under which the call never waits: the program's own non-blocking attempt, and queues that poll(2) does not speak of. */
 #define NEVER_WAITING_FLAGS (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE)
-
-static bool has_flags(const struct op *op)
-{
-	return op->class == OP_RECV || op->class == OP_SEND;
-}
-
-static bool has_vectors(const struct op *op)
-{
-	return op->class == OP_READV || op->class == OP_WRITEV;
-}
 
 unsigned attempt_way(const struct op *op)
 {
@@ -101,13 +113,15 @@ unsigned attempt_way(const struct op *op)
 		return way;
 	/* A zero-length recv takes a datagram off the queue where read(2) does not; long ones are cut by each call in its own
 	 * way.  Vectors may not be looked at: the kernel has not checked them yet.  */
-	if (!has_vectors(op) && (op->length == 0 || op->length > RW_MAX))
+	if (!has_vectors(op) && op->length == 0)
 		return TRACE_WAY_NONE;
+	if (!has_vectors(op) && op->length > RW_MAX)
+		return TRACE_WAY_GUARD;
 	if (has_flags(op) && (op->arg[3] & ~PROVEN_FLAGS))
 		return op->arg[3] & NEVER_WAITING_FLAGS ? TRACE_WAY_NONE : TRACE_WAY_GUARD;
 	if (way == TRACE_WAY_NOWAIT && config.switching == SWITCH_AUTO && (op->hint & HINT_NO_NOWAIT))
 		return TRACE_WAY_GUARD;
-	if (may_be_split(op) && ((op->hint & HINT_TIMEOUT) || !libc_single_threaded()))
+	if (may_be_split(op) && !rest_can_wait(op))
 		return TRACE_WAY_GUARD;
 	if (config.switching == SWITCH_FLAG)
 		return flag_serves(op) && !(op->hint & HINT_TIMEOUT) ? TRACE_WAY_FLAG : TRACE_WAY_GUARD;

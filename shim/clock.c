@@ -26,6 +26,14 @@ uint64_t clock_ns(void)
 	return as_ns(&t);
 }
 
+uint64_t clock_cpu_ns(void)
+{
+	struct timespec t = {0};
+
+	sys(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &t);
+	return as_ns(&t);
+}
+
 uint64_t clock_ticks_slowly(void)
 {
 	uint64_t ns = clock_ns();

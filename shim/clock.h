@@ -15,6 +15,9 @@ extern enum clock_source clock_source;
 /* CLOCK_MONOTONIC in nanoseconds.  */
 uint64_t clock_ns(void);
 
+/* CPU time of the process, in nanoseconds.  */
+uint64_t clock_cpu_ns(void);
+
 /* The clock where it is not the TSC.  */
 uint64_t clock_ticks_slowly(void);
 

@@ -175,6 +175,10 @@ void config_read(char **envp)
 			config.max_size = parse_size(e + MAX_SIZE, config.max_size);
 		else if (!strncmp(e, "EAGAIN_FOLLOW=", FOLLOW))
 			config.active = follow_from(envp, FOLLOW);
+		else if (!strcmp(e, CONFIG_SANDBOX)) {
+			config.sandboxed = true;
+			continue;
+		}
 		keep(*envp);
 	}
 }

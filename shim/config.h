@@ -4,6 +4,9 @@
 
 #include "shim.h"
 
+/* Put into the environment of what a sandboxed program executes: seccomp outlives an exec.  */
+#define CONFIG_SANDBOX "EAGAIN_SANDBOX=1"
+
 enum switching { SWITCH_AUTO, SWITCH_FLAG };
 
 #define CONFIG_PATH 1024        /* longest EAGAIN_TRACE and EAGAIN_LOG; longer ones are ignored */
@@ -16,6 +19,7 @@ struct config {
 	uint64_t max_size;              /* bytes */
 	bool active;                    /* false in a child of a program that runs with EAGAIN_FOLLOW=0 */
 	bool follow;
+	bool sandboxed;                 /* CONFIG_SANDBOX was there */
 	char library[CONFIG_PATH];      /* our own path as LD_PRELOAD named it, or "" */
 	char **switch_entry;            /* EAGAIN_SWITCH in the environment we started with: for flag.c */
 	char kept[2 * CONFIG_PATH + 512];       /* "EAGAIN_...=value" strings for children, one after the other */

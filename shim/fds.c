@@ -65,6 +65,11 @@ static bool socket_has_timeout(int fd, int option)
 	return sys(SYS_getsockopt, fd, SOL_SOCKET, option, &t, &size) == 0 && (t.tv_sec || t.tv_usec);
 }
 
+bool fds_has_send_timeout(int fd)
+{
+	return socket_has_timeout(fd, SO_SNDTIMEO);
+}
+
 /* TCP, UDP and unix sockets with usual options are what attempts were proven for; all others are KIND_socket.  */
 static fd_hint look_at_socket(int fd)
 {
@@ -84,6 +89,8 @@ static fd_hint look_at_socket(int fd)
 	}
 	if (kind == KIND_stream && socket_option(fd, SO_RCVLOWAT) != 1)
 		kind = KIND_socket;
+	if (domain == AF_UNIX)
+		kind |= HINT_LOCAL;
 	if (socket_has_timeout(fd, SO_RCVTIMEO) || socket_has_timeout(fd, SO_SNDTIMEO))
 		kind |= HINT_TIMEOUT;
 	return kind;
@@ -140,6 +147,9 @@ static fd_hint look(int fd)
 		/* Anonymous pipes live on pipefs, where RWF_NOWAIT works (Linux 6.4); a FIFO that is opened by name refuses it,
 		 * and so does a pipe reopened through /proc: the attempt finds out.  */
 		hint = fd_is_on_pipefs(fd) ? KIND_pipe : KIND_fifo;
+		/* In packet mode (pipe(2), O_DIRECT) a vector must not be cut anywhere. */
+		if (flags & O_DIRECT)
+			hint = KIND_other;
 		break;
 	case S_IFSOCK: hint = look_at_socket(fd); break;
 	case S_IFREG: hint = KIND_file; break;
@@ -224,7 +234,7 @@ void fds_copy(int from, int to)
 {
 	fds_forget(to);
 	if (fds_peek(from))
-		fds_mark(to, fds_peek(from) & (0xffu | HINT_NONBLOCK | HINT_NO_NOWAIT | HINT_TIMEOUT | HINT_SWITCHED), 0);
+		fds_mark(to, fds_peek(from) & (0xffu | HINT_NONBLOCK | HINT_NO_NOWAIT | HINT_TIMEOUT | HINT_SWITCHED | HINT_LOCAL), 0);
 }
 
 void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg)

@@ -18,6 +18,7 @@ enum hint_bit {
 	HINT_TIMEOUT = 1u << 10,        /* SO_RCVTIMEO or SO_SNDTIMEO is set */
 	HINT_SWITCHED = 1u << 11,       /* --switch=flag: O_NONBLOCK on this description is our doing */
 	HINT_INHERITED = 1u << 12,      /* --switch=flag: was open when this image started */
+	HINT_LOCAL = 1u << 13,          /* an AF_UNIX socket */
 	HINT_NAMED_SHIFT = 16,          /* the upper half: for which lap of the recording the fd has been named */
 };
 
@@ -55,6 +56,9 @@ void fds_relook_all(void);
 
 /* Calls visit(fd, hint, arg) for each fd that has a hint.  */
 void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg);
+
+/* Asks the kernel whether SO_SNDTIMEO is set.  */
+bool fds_has_send_timeout(int fd);
 
 /* Records the fd's name if the recording does not have it yet.  */
 void fds_name(int fd, fd_hint hint);

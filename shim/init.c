@@ -28,12 +28,6 @@ void shim_need_libc(void)
 	found = true;
 }
 
-void shim_enter_sandbox(void)
-{
-	shim_sandboxed = true;
-	tracefile_enter_sandbox();
-}
-
 /* exit(3) with its status.  Registered first, so called last, after the program's own handlers and destructors.  */
 static void at_exit(int status, void *unused)
 {
@@ -51,9 +45,13 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	(void)argv;
 	shim_need_libc();
 	config_read(envp);
+	shim_sandboxed = config.sandboxed;
+	if (shim_sandboxed)
+		config.switching = SWITCH_AUTO;
 	if (config.active) {
 		libc_serve_stdio(stdio_read, stdio_write, stdio_close);
-		record_start();
+		if (!shim_sandboxed)
+			record_start();
 		if (config.switching == SWITCH_FLAG)
 			flag_start(config.switch_entry);
 		if (record_on || config.switching == SWITCH_FLAG)

@@ -13,7 +13,6 @@ extern bool shim_passes;
 
 /* The program has entered, or is about to enter, seccomp: from now on only plain calls, and no file is opened.  */
 extern bool shim_sandboxed;
-void shim_enter_sandbox(void);
 
 /* Looks up libc's functions if that has not been done: for the wrappers that need them even before start-up.  */
 void shim_need_libc(void);

@@ -7,12 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "config.h"
 #include "fdname.h"
 #include "fds.h"
+#include "init.h"
 #include "sys.h"
 #include "tracefile.h"
 #include "tracer/line.h"
@@ -35,6 +38,23 @@ static const char *const way_names[] = {
 #undef X
 };
 
+/* A closed pipe and RLIMIT_FSIZE raise signals, which the program has done nothing to deserve.  */
+static void write_quietly(long fd, const char *text, size_t size)
+{
+	const struct timespec none = {0};
+	const uint64_t ours = 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
+	uint64_t old, pending = 0, raised;
+	long result;
+
+	sys(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &old, sizeof old);
+	sys(SYS_rt_sigpending, &pending, sizeof pending);
+	result = sys(SYS_write, fd, text, size);
+	raised = result == -EPIPE ? 1ull << (SIGPIPE - 1) : result == -EFBIG ? 1ull << (SIGXFSZ - 1) : 0;
+	if (raised & ~pending)
+		sys(SYS_rt_sigtimedwait, &raised, NULL, &none, sizeof raised);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
+}
+
 static void append(const char *text, size_t size)
 {
 	bool to_stderr = config.log[0] == '-' && !config.log[1];
@@ -44,7 +64,7 @@ static void append(const char *text, size_t size)
 		fd = sys(SYS_openat, AT_FDCWD, config.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (fd < 0)
 		return;
-	sys(SYS_write, fd, text, size);
+	write_quietly(fd, text, size);
 	if (!to_stderr)
 		sys(SYS_close, fd);
 }
@@ -81,6 +101,8 @@ void livelog_event(const struct trace_record *e)
 		.way = e->call ? way_names[e->way] : NULL, .asked = e->flags & TRACE_ASKED,
 	};
 
+	if (shim_sandboxed)
+		return;
 	l.name_size = name_of(e, name, sizeof name);
 	if (e->kind == TRACE_WOULD_BLOCK || e->kind == TRACE_PARK || e->kind == TRACE_READY || e->kind == TRACE_RETURN)
 		l.op = e->op;

@@ -33,15 +33,34 @@ static long run_plain(struct op *op)
 {
 	long result;
 
-	flag_off(op->fd);
+	if (op->fd >= 0)
+		flag_off(op->fd);
+	op->only = op->way == TRACE_WAY_NONE;
 	if (record_on && op->way == TRACE_WAY_GUARD && mux_would_block(op)) {
 		record_would_block(op);
 		record_park(op, false);
 	}
 	result = mux_plain(op);
+	/* A handler came between: it ends a wait, but not a call that does not wait. */
+	if (unlikely(result == -EINTR) && !op->only && !mux_would_block(op)) {
+		op->only = true;
+		result = mux_plain(op);
+	}
 	if (unlikely(result < 0))
 		learn(op, result);
 	return result;
+}
+
+/* What is left of a write, in the plain call.  True: there is more; false: it is over, with *result.  */
+static bool finish_plain(struct op *op, long *result)
+{
+	*result = mux_plain(op);
+	if (*result > 0)
+		attempt_advance(op, (size_t)*result);
+	if (*result > 0 && !op->head.iov_len && op->vectors)
+		return true;
+	*result = (long)op->moved;
+	return false;
 }
 
 /* The peer of a stream socket is gone while a write waits.  With bytes moved, the kernel returns their number and leaves the
@@ -52,6 +71,9 @@ static bool peer_is_gone(struct op *op, long *result)
 	int error = 0;
 	socklen_t size = sizeof error;
 
+	/* POLLERR alone: something in the error queue (MSG_ERRQUEUE), and no end. */
+	if (op->moved && !(*result & POLLHUP))
+		return finish_plain(op, result);
 	if (op->moved) {
 		*result = (long)op->moved;
 		return false;
@@ -144,13 +166,13 @@ static long run_sandboxed(struct op *op)
 
 static long run_known(struct op *op)
 {
-	op->hint = fds_hint(op->fd);
+	op->hint = op->fd < 0 ? (fd_hint)KIND_unknown : fds_hint(op->fd);
 	if (record_on) {
 		if (HINT_KIND(op->hint) != KIND_unknown)
 			fds_name(op->fd, op->hint);
 		op->enter = clock_ticks();
 	}
-	if (unlikely(config.switching == SWITCH_FLAG))
+	if (unlikely(config.switching == SWITCH_FLAG) && op->fd >= 0)
 		op->hint = flag_look(op->fd, op->hint);
 	op->way = (uint8_t)attempt_way(op);
 	if (op->way == TRACE_WAY_NONE || op->way == TRACE_WAY_GUARD)
@@ -166,7 +188,7 @@ long op_run(struct op *op)
 
 	if (unlikely(!shim_on))
 		return sys6(op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3], op->arg[4], op->arg[5]);
-	if (!libc_single_threaded())
+	if (!libc_single_threaded() && !op->not_cancellable)
 		pthread_testcancel();
 	op->seen = signal_counts;
 	if (unlikely(shim_sandboxed)) {

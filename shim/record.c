@@ -43,8 +43,8 @@ void record_call(const struct op *op, long result)
 		.kind = TRACE_CALL, .call = op->call, .way = op->way, .fd = op->fd, .t = op->enter, .result = result,
 	};
 
-	if (result == -EAGAIN && op->asked)
-		e.flags = TRACE_ASKED;
+	if (op->asked || (op->hint & HINT_NONBLOCK))
+		e.flags = result == -EAGAIN ? TRACE_NONBLOCK | TRACE_ASKED : TRACE_NONBLOCK;
 	e.duration = clock_ticks() - op->enter;
 	put(&e);
 }
@@ -89,6 +89,14 @@ void record_ready(const struct op *op, unsigned revents)
 	put(&e);
 }
 
+void record_polled(enum call_id call, int fd, unsigned revents)
+{
+	struct trace_record e = {.kind = TRACE_READY, .call = (uint8_t)call, .fd = fd, .t = clock_ticks()};
+
+	e.length = revents;
+	put(&e);
+}
+
 void record_return(const struct op *op, long result)
 {
 	struct trace_record e = {
@@ -99,7 +107,7 @@ void record_return(const struct op *op, long result)
 	e.result = result;
 	put(&e);
 	if (to_trace)
-		tracefile_pair(e.t);
+		tracefile_pair();
 }
 
 void record_fd(int fd, enum fd_kind kind)
@@ -138,12 +146,18 @@ void record_fd_event(enum trace_kind kind, int fd, int64_t number)
 {
 	struct trace_record e = {.kind = (uint8_t)kind, .fd = fd, .t = clock_ticks(), .number = number};
 
-	/* A vfork child shares our memory, but its exec and exit are not ours. */
-	if ((kind == TRACE_EXIT || kind == TRACE_EXEC) && to_trace && *tracefile_alive && !tracefile_is_own())
+	/* A vfork child shares our memory, but what it does to its fds, its exec and its exit are not ours. */
+	if (kind != TRACE_FORK && to_trace && *tracefile_alive && !tracefile_is_own())
 		return;
-	if (kind == TRACE_EXIT)
+	if (kind == TRACE_EXIT) {
+		struct trace_record usage = {.kind = TRACE_USAGE, .fd = -1, .t = e.t, .number = clock_cpu_ns()};
+
+		put(&usage);
 		e.duration = clock_ns();
+	}
 	put(&e);
+	if (kind == TRACE_EXIT && to_trace)
+		tracefile_trim();
 }
 
 uint32_t record_lap(void)

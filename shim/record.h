@@ -26,6 +26,9 @@ void record_park(const struct op *op, bool direct);
 /* The wait in ppoll ended with these revents.  */
 void record_ready(const struct op *op, unsigned revents);
 
+/* A poll or select has returned, and fd was ready in it.  */
+void record_polled(enum call_id call, int fd, unsigned revents);
+
 /* An operation that would have blocked is over.  */
 void record_return(const struct op *op, long result);
 
@@ -37,6 +40,5 @@ void record_fd_event(enum trace_kind kind, int fd, int64_t number);
 
 /* See tracefile_lap().  */
 uint32_t record_lap(void);
-
 
 #endif

@@ -16,6 +16,14 @@ void signal_returned(ucontext_t *uc, uint32_t interrupts)
 {
 	uintptr_t pc = arch_pc(uc);
 
+	/* The kernel restarts the call after this handler: it has decided so, and what other handlers ran on top of this one does
+	 * not change it.  */
+	if (!interrupts && pc == (uintptr_t)window_end - ARCH_SYSCALL_SIZE) {
+		struct window *w = arch_window(uc);
+
+		if (w->counter == &signal_counts.interrupting)
+			w->seen = signal_counts.interrupting;
+	}
 	if (pc >= (uintptr_t)window_begin && pc < (uintptr_t)window_end)
 		arch_set_pc(uc, (uintptr_t)window_begin);
 	signal_counts.any++;

@@ -16,6 +16,8 @@
 
 #include "clock.h"
 #include "config.h"
+#include "init.h"
+#include "libc.h"
 #include "text.h"
 
 enum {
@@ -23,6 +25,8 @@ enum {
 	RETRY_AFTER = 4096,                     /* lost events after which room is asked for once more */
 	SPARE_CHUNKS = 16,
 };
+
+#define STARTING UINT32_MAX             /* in *tracefile_alive: no generation */
 
 __thread struct tracefile_thread tracefile_thread __attribute__((tls_model("initial-exec")));
 volatile uint32_t *tracefile_alive;
@@ -33,9 +37,10 @@ static struct {
 	uint32_t lap;
 	uint32_t op;
 	bool started;                   /* header is mapped */
-	bool sandboxed;
 	bool forked;                    /* this image is a fork of one that recorded */
 	char name[32];                  /* "PID.N" */
+	bool no_memory;                 /* a chunk could not be mapped */
+	uint64_t mapped;                /* bytes of chunks */
 	struct trace_process *header;
 	struct trace_control *control;
 	uint64_t page;
@@ -85,12 +90,12 @@ uint64_t tracefile_start_ns(void)
 	return file.control ? file.control->preamble.start_ns : 0;
 }
 
-void tracefile_pair(uint64_t ticks)
+void tracefile_pair(void)
 {
 	struct trace_chunk *c = tracefile_thread.chunk;
 
 	if (clock_source != CLOCK_NANOSECONDS && c && tracefile_thread.generation == *tracefile_alive) {
-		c->last_ticks = ticks;
+		c->last_ticks = clock_ticks();
 		c->last_ns = clock_ns();
 	}
 }
@@ -104,11 +109,6 @@ void tracefile_leave_tsc(void)
 bool tracefile_is_own(void)
 {
 	return file.started && *tracefile_alive && file.header->pid == (uint32_t)sys(SYS_getpid);
-}
-
-void tracefile_enter_sandbox(void)
-{
-	file.sandboxed = true;
 }
 
 static void next_lap(void)
@@ -232,12 +232,13 @@ static bool open_control(int dir)
 	return true;
 }
 
-/* Opens the trace directory; makes it where EAGAIN_TRACE named one that is not there.  */
+/* Opens the trace directory; makes it where EAGAIN_TRACE named one that is not there.  (The command makes it itself, and names it
+ * as DIR/., which cannot be made: nobody brings a directory back that has been removed.)  */
 static long open_directory(void)
 {
 	long dir = sys(SYS_openat, AT_FDCWD, config.trace, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (dir != -ENOENT)
+	if (dir != -ENOENT || file.forked)
 		return dir;
 	sys(SYS_mkdirat, AT_FDCWD, config.trace, 0700);
 	return sys(SYS_openat, AT_FDCWD, config.trace, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -290,12 +291,14 @@ static void note_stop(enum trace_stop why)
 static bool start_process(void)
 {
 	struct trace_process *p = NULL;
-	long dir = open_directory(), fd = -1;
+	long dir = shim_sandboxed ? -EPERM : open_directory(), fd = -1;
 
 	file.started = false;
 	next_lap();
-	if (dir >= 0 && (file.control || open_control((int)dir))) {
-		if (take_budget(TRACE_HEADER_SIZE)) {
+	if (dir >= 0 && !file.control)
+		open_control((int)dir);
+	if (file.control) {
+		if (dir >= 0 && take_budget(TRACE_HEADER_SIZE)) {
 			fd = create_file((int)dir);
 			if (fd >= 0 && reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE)
 				p = map((int)fd, 0, TRACE_HEADER_SIZE, 0);
@@ -327,7 +330,7 @@ static bool start_process(void)
 	file.forked = true;
 	for (int i = 0; i < SPARE_CHUNKS; i++)
 		spare[i].chunk = NULL;
-	*tracefile_alive = ++file.generation;
+	__atomic_store_n(tracefile_alive, ++file.generation, __ATOMIC_RELEASE);
 	return file.started;
 }
 
@@ -343,6 +346,15 @@ static long reopen(void)
 	return fd;
 }
 
+/* A program with a limit on its address space (setrlimit(2), RLIMIT_AS) keeps nearly all of it.  */
+static bool fits_address_space(uint64_t size)
+{
+	struct rlimit limit;
+
+	return !file.no_memory && (sys(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+				   file.mapped + size <= limit.rlim_cur / 32);
+}
+
 /* A new chunk of the file for this thread.  */
 static enum trace_stop take_chunk(struct tracefile_thread *t)
 {
@@ -353,25 +365,32 @@ static enum trace_stop take_chunk(struct tracefile_thread *t)
 
 	if (size > CHUNK_MAX)
 		size = CHUNK_MAX;
+	if (!fits_address_space(size))
+		return TRACE_STOP_MEMORY;
 	while (!take_budget(size))
 		if ((size /= 2) < TRACE_CHUNK_UNIT)
 			return TRACE_STOP_BUDGET;
-	fd = file.sandboxed ? -EPERM : reopen();
-	stop = file.sandboxed ? TRACE_STOP_SANDBOX : TRACE_STOP_OPEN;
+	fd = shim_sandboxed ? -EPERM : reopen();
+	stop = shim_sandboxed ? TRACE_STOP_SANDBOX : TRACE_STOP_OPEN;
 	if (fd >= 0) {
 		offset = __atomic_fetch_add(&file.header->next, size, __ATOMIC_RELAXED);
 		stop = reserve((int)fd, offset, size);
 		if (stop == TRACE_STOP_NONE) {
 			/* Touching the pages all at once is cheaper than one by one; but a short-lived process writes few. */
 			c = map((int)fd, offset, size, t->chunk ? MAP_POPULATE : 0);
-			stop = c ? TRACE_STOP_NONE : TRACE_STOP_OPEN;
+			/* The file has grown all the same: that part of the budget is gone. */
+			if (!c)
+				file.no_memory = true;
 		}
 		sys(SYS_close, fd);
 	}
-	if (!c) {
+	if (!c && !file.no_memory)
 		give_budget_back(size);
-		return stop;
-	}
+	if (!c)
+		return file.no_memory ? TRACE_STOP_MEMORY : stop;
+	__atomic_fetch_add(&file.mapped, size, __ATOMIC_RELAXED);
+	if (t->chunk)
+		next_lap();     /* names are repeated in each chunk, for the first may be overwritten */
 	c->size = (uint32_t)size;
 	c->tid = t->tid;
 	c->ns = clock_ns();
@@ -389,6 +408,19 @@ static enum trace_stop take_chunk(struct tracefile_thread *t)
 	return TRACE_STOP_NONE;
 }
 
+/* Empties a chunk, and counts the events that were in it.  */
+static void drop_records(struct trace_chunk *c)
+{
+	struct trace_record *r = (struct trace_record *)(c + 1);
+	uint64_t events = 0;
+
+	for (size_t n = (c->size - sizeof *c) / sizeof *r; n; n--, r++) {
+		events += r->kind != TRACE_NONE && r->kind != TRACE_TEXT && r->kind != TRACE_NAME && r->kind != TRACE_THREAD;
+		memset(r, 0, sizeof *r);
+	}
+	__atomic_fetch_add(&file.header->dropped_events, events, __ATOMIC_RELAXED);
+}
+
 /* The flight recorder: no more chunks are to be had, so the thread's oldest one is written over.  */
 static bool come_round(struct tracefile_thread *t)
 {
@@ -397,8 +429,9 @@ static bool come_round(struct tracefile_thread *t)
 	if (!t->chunk)
 		return false;
 	c = (struct trace_chunk *)(uintptr_t)t->chunk->link;
-	__atomic_fetch_add(&file.header->dropped_events, c->size / sizeof(struct trace_record) - 2, __ATOMIC_RELAXED);
+	drop_records(c);
 	c->lap++;
+	c->tid = t->tid;
 	t->chunk = c;
 	t->next = (uintptr_t)(c + 1);
 	t->end = (uintptr_t)c + c->size;
@@ -470,21 +503,35 @@ static void thread_end(void *thread)
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
 
+/* The first thread that records after a fork starts the process's file; others wait for it, with signals blocked like it.  */
+static bool start_once(void)
+{
+	uint32_t none = 0;
+
+	if (__atomic_load_n(tracefile_alive, __ATOMIC_ACQUIRE) == 0 &&
+	    __atomic_compare_exchange_n(tracefile_alive, &none, STARTING, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		start_process();
+		return true;
+	}
+	while (__atomic_load_n(tracefile_alive, __ATOMIC_ACQUIRE) == STARTING)
+		sys(SYS_sched_yield);
+	return false;
+}
+
 /* With signals blocked: finds room.  */
 static bool find_room(struct tracefile_thread *t, unsigned n)
 {
 	static uint32_t refused;        /* a hint how long ago room was refused; threads may miscount */
 	enum trace_stop stop;
 
-	if (*tracefile_alive == 0) {
+	if (start_once())
 		refused = 0;
-		start_process();
-	}
-	if (t->generation != *tracefile_alive) {
+	if (t->generation != *tracefile_alive)
 		*t = (struct tracefile_thread){.generation = *tracefile_alive, .tid = (uint32_t)sys(SYS_gettid)};
-		if (file.started)
-			watch_thread_end(t);
-		if (file.started && take_spare(t))
+	/* A new thread; or one that had ended, and whose last destructors do I/O. */
+	if (file.started && !t->chunk) {
+		watch_thread_end(t);
+		if (take_spare(t))
 			return true;
 	}
 	if (!file.started || (refused && ++refused % RETRY_AFTER))
@@ -501,6 +548,31 @@ static bool find_room(struct tracefile_thread *t, unsigned n)
 lost:
 	count_lost(n);
 	return false;
+}
+
+void tracefile_trim(void)
+{
+	struct tracefile_thread *t = &tracefile_thread;
+	uint64_t cut, unused, all = ~(uint64_t)0, old, end;
+	long fd;
+
+	if (!libc_single_threaded() || !tracefile_alive || t->generation != *tracefile_alive || !t->chunk || shim_sandboxed)
+		return;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
+	cut = (t->next + file.page - 1) & ~(file.page - 1);
+	unused = cut < t->end ? t->end - cut : 0;
+	end = file.header->next;
+	fd = unused && (t->end & (file.page - 1)) == 0 ? reopen() : -1;
+	/* The thread's chunk is the last one of the file, as it grew last. */
+	if (fd >= 0 && sys(SYS_ftruncate, fd, end - unused) == 0) {
+		file.header->next = end - unused;
+		t->chunk->size -= (uint32_t)unused;
+		t->end = cut;
+		give_budget_back(unused);
+	}
+	if (fd >= 0)
+		sys(SYS_close, fd);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
 
 bool tracefile_more(unsigned n)

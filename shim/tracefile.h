@@ -38,9 +38,14 @@ static inline struct trace_record *tracefile_reserve(unsigned n)
 
 	for (;;) {
 		if (likely(t->generation == *tracefile_alive)) {
+			uint64_t end = __atomic_load_n(&t->end, __ATOMIC_RELAXED);
 			uint64_t at = arch_fetch_add(&t->next, n * sizeof(struct trace_record));
 
-			if (likely(at + n * sizeof(struct trace_record) <= t->end)) {
+			/* A handler that recorded meanwhile may have taken another chunk: then `at` is of the one, `end` of the
+			 * other, and the slot is given up.  */
+			if (unlikely(__atomic_load_n(&t->end, __ATOMIC_RELAXED) != end))
+				continue;
+			if (likely(at + n * sizeof(struct trace_record) <= end)) {
 				struct trace_record *r = (struct trace_record *)(uintptr_t)at;
 
 				for (unsigned i = 0; i < n; i++)
@@ -62,16 +67,16 @@ uint32_t tracefile_next_op(void);
 /* The moment the trace began, in CLOCK_MONOTONIC nanoseconds.  */
 uint64_t tracefile_start_ns(void);
 
-/* A later (ticks, ns) pair for the chunk in use, so that the reader's fit spans the whole run.  */
-void tracefile_pair(uint64_t ticks);
+/* Another (ticks, ns) pair for the chunk in use, of now, so that the reader's fit spans the whole run.  */
+void tracefile_pair(void);
+
+/* The process is about to end: gives back to the budget what its only thread has not used.  */
+void tracefile_trim(void);
 
 /* Whether this is the process whose file is open, and not its vfork child.  */
 bool tracefile_is_own(void);
 
 /* See clock_leave_tsc().  */
 void tracefile_leave_tsc(void);
-
-/* The program entered seccomp: from now on no file is opened.  */
-void tracefile_enter_sandbox(void);
 
 #endif

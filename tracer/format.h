@@ -18,7 +18,8 @@
 #define TRACE_BYTE_ORDER 0x01020304u
 #define TRACE_CONTROL_NAME "control"
 #define TRACE_HEADER_SIZE 4096u         /* of both files; the chunks of a process file start here */
-#define TRACE_CHUNK_UNIT 65536u         /* chunk sizes and offsets (after the header) are multiples of this */
+#define TRACE_CHUNK_UNIT 65536u         /* chunks begin with a size that is a multiple of this */
+#define TRACE_CHUNK_ALIGN 4096u         /* where chunks begin and end: the last one is cut when its process exits */
 
 /* What `t` counts in every record. */
 enum trace_clock {
@@ -57,6 +58,7 @@ enum trace_stop {
 	TRACE_STOP_FSIZE,               /* RLIMIT_FSIZE */
 	TRACE_STOP_OPEN,                /* the file could not be opened again (chroot, rights dropped, fds exhausted) */
 	TRACE_STOP_SANDBOX,             /* the program entered seccomp */
+	TRACE_STOP_MEMORY,              /* a chunk could not be mapped, or would eat up RLIMIT_AS */
 };
 
 #define TRACE_COMMAND_SIZE 2048
@@ -103,7 +105,7 @@ struct trace_record {
 		int64_t result;         /* CALL, RETURN: what the program gets: >= 0, or -errno */
 		uint64_t length;        /* WOULD_BLOCK: bytes asked for; READY: revents */
 		uint64_t inode;         /* NAME */
-		int64_t number;         /* FORK: child's pid; EXIT: status; DUP: new fd */
+		int64_t number;         /* FORK: child's pid; EXIT: status; DUP: new fd; USAGE: ns */
 	};
 	union {
 		uint64_t duration;      /* CALL: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one more pair */
@@ -125,7 +127,8 @@ struct trace_record {
 	X(CALL, "call")               /* done at the first attempt, or a plain call: from t, for `duration` */         \
 	X(WOULD_BLOCK, "EWOULDBLOCK") /* the attempt (or a guard's poll) said: this would block */                      \
 	X(PARK, "park")               /* the wait begins */                                                           \
-	X(READY, "ready")             /* the multiplexer says the fd is ready; a plain wait has none: ready = return */ \
+	X(READY, "ready")             /* the multiplexer says the fd is ready; a plain wait has none: ready = return; \
+				       * with op 0: the poll or select before it in this thread returned fd as ready */ \
 	X(RETURN, "return")           /* the operation is over */                                                     \
 	X(NAME, "fd")                 /* this fd, from now on, is this; text_size bytes in TEXT slots follow */          \
 	X(TEXT, "text")               /* 31 bytes of the text of the NAME before it */                                \
@@ -134,7 +137,8 @@ struct trace_record {
 	X(DUP, "dup")                 /* fd was duplicated to `number` */                                             \
 	X(FORK, "fork")               /* a child `number` was made by this process */                                  \
 	X(EXEC, "exec")               /* this image is about to be replaced (it may fail: then records go on) */        \
-	X(EXIT, "exit")               /* the program exits with status `number` */
+	X(EXIT, "exit")               /* the program exits with status `number` */                                      \
+	X(USAGE, "usage")             /* `number`: nanoseconds of CPU time of the process, just before its EXIT */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,
@@ -162,6 +166,7 @@ enum trace_flag {
 	TRACE_ASKED = 1,                /* EAGAIN went to the program, which had asked for non-blocking I/O */
 	TRACE_WAIT_DIRECT = 2,          /* PARK: waits in ppoll; without this bit: in the plain call */
 	TRACE_PARTIAL = 4,              /* PARK, RETURN: some bytes had been moved before */
+	TRACE_NONBLOCK = 8,             /* CALL: could not wait: O_NONBLOCK by the program, or MSG_DONTWAIT */
 };
 
 #define TRACE_TEXT_BYTES 31             /* a TEXT slot is its kind and 31 bytes */

@@ -22,7 +22,7 @@ struct event {
 	uint8_t as;                     /* enum trace_kind, or AS_ENTER, AS_READY */
 };
 
-enum { AS_ENTER = 100, AS_READY = 101 };
+enum { AS_ENTER = 100, AS_READY = 101, OPEN_MAX = 4096 };
 
 struct open_op {
 	uint32_t op;
@@ -84,9 +84,12 @@ static void add(struct collect *c, const struct trace_record *r, uint32_t tid, u
 /* The operation's place among those that have not returned; made where there is none yet, entered at `enter`.  */
 static struct open_op *open_op(struct collect *c, uint32_t op, uint64_t enter)
 {
-	for (size_t i = 0; i < c->open_count; i++)
+	for (size_t i = c->open_count; i-- > 0;)
 		if (c->open[i].op == op)
 			return &c->open[i];
+	/* Beyond any number of threads that wait at once: those that siglongjmp has left. */
+	if (c->open_count >= OPEN_MAX)
+		memmove(c->open, c->open + 1, --c->open_count * sizeof *c->open);
 	if (c->open_count == c->open_room) {
 		c->open_room += 16;
 		c->open = must_have(realloc(c->open, c->open_room * sizeof *c->open));
@@ -99,7 +102,7 @@ static void collect_return(struct collect *c, const struct trace_record *r, uint
 {
 	struct open_op *op = open_op(c, r->op, r->t);
 
-	if (!op->ready && r->result != -EINTR)
+	if (!op->ready && r->result != -EINTR && r->result != -EAGAIN)
 		add(c, r, tid, r->t, AS_READY);
 	add(c, r, tid, r->t, r->kind);
 	c->events[c->count - 1].duration = r->t - op->enter;
@@ -110,6 +113,7 @@ static void collect(const struct trace_record *r, uint32_t tid, size_t rest, voi
 {
 	struct collect *c = arg;
 	uint32_t *name;
+	size_t before;
 	char text[512];
 
 	switch (r->kind) {
@@ -120,8 +124,10 @@ static void collect(const struct trace_record *r, uint32_t tid, size_t rest, voi
 			*name = add_name(&c->names, text);
 		break;
 	case TRACE_WOULD_BLOCK:
+		before = c->open_count;
 		open_op(c, r->op, r->t - r->lead);
-		add(c, r, tid, r->t - r->lead, AS_ENTER);
+		if (c->open_count > before)
+			add(c, r, tid, r->t - r->lead, AS_ENTER);
 		break;
 	case TRACE_PARK:
 		open_op(c, r->op, r->t)->ready = false;
@@ -131,6 +137,8 @@ static void collect(const struct trace_record *r, uint32_t tid, size_t rest, voi
 		break;
 	case TRACE_RETURN:
 		collect_return(c, r, tid);
+		return;
+	case TRACE_USAGE:
 		return;
 	default:
 		break;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "report.h"
 #include "run.h"
 #include "say.h"
+#include "shim/config.h"
 
 #define DEFAULT_TRACE "eagain.trace"
 
@@ -91,13 +93,19 @@ static void make_trace_directory(const char *dir)
 		die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
 }
 
-/* The trace directory's absolute name: the program may change its own.  */
+/* The trace directory's absolute name, for the program may change its own.  As DIR/. it cannot be made anew by the shim.  */
 static char *absolute(const char *dir)
 {
 	char *path = realpath(dir, NULL);
+	size_t n;
 
 	if (!path)
 		die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
+	n = strlen(path);
+	if (n + 3 > CONFIG_PATH)
+		die(STATUS_FAILED, "%s: a name of %zu bytes is too long for a trace: name a directory with -o", path, n);
+	path = must_have(realloc(path, n + 3));
+	strcpy(path + n, "/.");
 	return path;
 }
 
@@ -116,11 +124,21 @@ static int run_verb(struct options *o, char **argv)
 	return run_program(argv, false);
 }
 
+static char *without_slashes(const char *dir)
+{
+	char *copy = must_have(strdup(dir));
+
+	for (size_t n = strlen(copy); n > 1 && copy[n - 1] == '/'; n--)
+		copy[n - 1] = 0;
+	return copy;
+}
+
 static int record_verb(struct options *o, char **argv)
 {
 	const char *dir = o->value[SETTING_trace] ? o->value[SETTING_trace] : DEFAULT_TRACE;
 
 	need_program(argv);
+	dir = without_slashes(dir);
 	make_trace_directory(dir);
 	o->value[SETTING_trace] = absolute(dir);
 	options_to_environment(o);
@@ -140,9 +158,10 @@ static int show_verb(struct options *o, char **argv)
 	snprintf(dir, sizeof dir, "%s/eagain.XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
 	if (!mkdtemp(dir))
 		die(STATUS_FAILED, "%s: %s: set TMPDIR to a directory that can be written", dir, strerror(errno));
-	o->value[SETTING_trace] = dir;
+	o->value[SETTING_trace] = absolute(dir);
 	options_to_environment(o);
 	status = run_program(argv, true);
+	signal(SIGPIPE, SIG_IGN);       /* a report that nobody reads shall not cost the program its status */
 	if (!output_name)
 		fputc('\n', output);
 	report_try(dir, output);

@@ -40,22 +40,54 @@ enum direction model_call_direction(unsigned call)
 
 /* An operation that would block, on its way from WOULD_BLOCK to RETURN.  */
 struct open_op {
-	uint32_t number;                /* 0: free */
-	uint64_t parked;                /* ticks */
+	uint32_t number;
+	uint64_t parked;                /* ticks; 0: not parked */
+	uint64_t left;                  /* when its thread did something else meanwhile: in a handler, or it never came back */
 	size_t fd;                      /* index */
 	enum direction direction;
+};
+
+/* Handlers nest; beyond this depth the oldest was left by siglongjmp.  */
+enum { OPS_MAX = 8 };
+
+struct fork {
+	uint32_t child;
+	uint64_t ns;
 };
 
 struct build {
 	const struct trace *trace;
 	struct model_process *process;
-	struct open_op *ops;
-	size_t op_count;
+	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
+	size_t fd_index_room;
+	struct model_thread *thread;    /* of the record in hand */
 	uint64_t first, last;           /* ticks */
+	struct fork *forks;
+	size_t fork_count, fork_room;
 };
 
-static struct model_fd *new_fd(struct model_process *p, int fd)
+static uint32_t *fd_index(struct build *b, int fd)
 {
+	static uint32_t none;
+
+	if (fd < 0 || fd >= 1 << 24) {
+		none = 0;
+		return &none;
+	}
+	if ((size_t)fd >= b->fd_index_room) {
+		size_t room = (size_t)fd * 2 + 64;
+
+		b->fd_index = must_have(realloc(b->fd_index, room * sizeof *b->fd_index));
+		memset(b->fd_index + b->fd_index_room, 0, (room - b->fd_index_room) * sizeof *b->fd_index);
+		b->fd_index_room = room;
+	}
+	return &b->fd_index[fd];
+}
+
+static struct model_fd *new_fd(struct build *b, int fd)
+{
+	struct model_process *p = b->process;
+
 	if (p->fd_count == p->fd_room) {
 		p->fd_room = p->fd_room ? p->fd_room * 2 : 8;
 		p->fds = must_have(realloc(p->fds, p->fd_room * sizeof *p->fds));
@@ -63,73 +95,118 @@ static struct model_fd *new_fd(struct model_process *p, int fd)
 	memset(&p->fds[p->fd_count], 0, sizeof *p->fds);
 	p->fds[p->fd_count].fd = fd;
 	p->fds[p->fd_count].access = O_ACCMODE;
+	*fd_index(b, fd) = (uint32_t)p->fd_count + 1;
 	return &p->fds[p->fd_count++];
 }
 
 /* What fd means now; the number is all that is known where its NAME was lost.  */
-static struct model_fd *find_fd(struct model_process *p, int fd)
+static struct model_fd *find_fd(struct build *b, int fd)
 {
-	for (size_t i = p->fd_count; i-- > 0;)
-		if (p->fds[i].fd == fd)
-			return &p->fds[i];
-	return new_fd(p, fd);
+	uint32_t index = *fd_index(b, fd);
+
+	return index ? &b->process->fds[index - 1] : new_fd(b, fd);
 }
 
 static void name_fd(struct build *b, const struct trace_record *r, size_t rest)
 {
 	char text[512];
-	struct model_fd *f = NULL;
+	struct model_fd *f = find_fd(b, r->fd);
 
 	reader_text(r, rest, text, sizeof text);
-	for (size_t i = b->process->fd_count; i-- > 0 && !f;)
-		if (b->process->fds[i].fd == r->fd)
-			f = &b->process->fds[i];
-	/* The recording repeats names where its ring has come round. */
-	if (f && f->name && !strcmp(f->name, text) && f->inode == r->inode)
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = '?';
+	/* The recording repeats names from time to time. */
+	if (f->name && !strcmp(f->name, text) && f->inode == r->inode)
 		return;
-	if (!f || f->name)
-		f = new_fd(b->process, r->fd);
+	if (f->name)
+		f = new_fd(b, r->fd);
 	f->name = must_have(strdup(text));
 	f->kind = r->fd_kind;
 	f->access = r->access;
 	f->inode = r->inode;
 }
 
-static struct open_op *find_op(struct build *b, uint32_t number)
+static struct model_thread *find_thread(struct build *b, uint32_t tid)
 {
-	for (size_t i = b->op_count; i-- > 0;)
-		if (b->ops[i].number == number)
-			return &b->ops[i];
-	return NULL;
-}
+	struct model_process *p = b->process;
+	size_t low = 0, high = p->thread_count;
 
-static struct open_op *new_op(struct build *b, uint32_t number)
-{
-	struct open_op *op = find_op(b, 0);
+	if (b->thread && b->thread->tid == tid)
+		return b->thread;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
 
-	if (!op) {
-		b->ops = must_have(realloc(b->ops, (b->op_count + 1) * sizeof *b->ops));
-		op = &b->ops[b->op_count++];
+		if (p->threads[middle].tid < tid)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	memset(op, 0, sizeof *op);
-	op->number = number;
-	return op;
+	if (low < p->thread_count && p->threads[low].tid == tid)
+		return &p->threads[low];
+	p->threads = must_have(realloc(p->threads, (p->thread_count + 1) * sizeof *p->threads));
+	memmove(&p->threads[low + 1], &p->threads[low], (p->thread_count - low) * sizeof *p->threads);
+	memset(&p->threads[low], 0, sizeof *p->threads);
+	p->threads[low].tid = tid;
+	p->thread_count++;
+	return &p->threads[low];
 }
 
 static void count_result(struct model_fd *f, enum direction d, int64_t result)
 {
-	if (result > 0 && d != DIRECTION_NONE)
+	if (result > 0 && (d == DIRECTION_READ || d == DIRECTION_WRITE))
 		f->bytes[d] += (uint64_t)result;
 }
 
-static void add_wait(struct build *b, struct model_fd *f, enum direction d, uint64_t ticks)
+static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f, enum direction d, uint64_t ticks)
 {
 	uint64_t ns = reader_duration(b->trace, ticks);
 
-	f->wait_ns[d] += ns;
 	b->process->wait_ns[d] += ns;
+	t->wait_ns[d] += ns;
+	if (!f)
+		return;
+	f->wait_ns[d] += ns;
 	if (ns > f->longest_ns)
 		f->longest_ns = ns;
+}
+
+/* It has waited until it was left for good.  */
+static void abandon(struct build *b, struct model_thread *t, const struct open_op *op, uint64_t end)
+{
+	struct model_fd *f = &b->process->fds[op->fd];
+
+	if (op->parked && !op->left)
+		f->waiting = true;
+	if (op->left)
+		end = op->left;
+	if (op->parked && end > op->parked)
+		add_wait(b, t, f, op->direction, end - op->parked);
+}
+
+static struct open_op *find_op(struct model_thread *t, uint32_t number)
+{
+	for (size_t i = t->op_count; i-- > 0;)
+		if (t->ops[i].number == number)
+			return &t->ops[i];
+	return NULL;
+}
+
+static struct open_op *new_op(struct build *b, struct model_thread *t, uint32_t number)
+{
+	if (t->op_count == OPS_MAX) {
+		abandon(b, t, &t->ops[0], b->last);
+		memmove(t->ops, t->ops + 1, --t->op_count * sizeof *t->ops);
+	}
+	t->ops = must_have(realloc(t->ops, OPS_MAX * sizeof *t->ops));
+	memset(&t->ops[t->op_count], 0, sizeof *t->ops);
+	t->ops[t->op_count].number = number;
+	return &t->ops[t->op_count++];
+}
+
+static void remove_op(struct model_thread *t, struct open_op *op)
+{
+	*op = t->ops[--t->op_count];
 }
 
 /* A plain call on something that can make one wait (accept, connect, a message call) waits for as long as it takes.  */
@@ -140,34 +217,38 @@ static bool can_wait(unsigned kind)
 
 static void see_call(struct build *b, const struct trace_record *r)
 {
-	struct model_fd *f = find_fd(b->process, r->fd);
 	enum direction d = model_call_direction(r->call);
+	struct model_fd *f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 
-	f->calls++;
-	if (!f->way)
-		f->way = r->way;
-	if (r->flags & TRACE_ASKED)
-		f->would_block++;
-	if (r->call != CALL_accept && r->call != CALL_accept4 && r->call != CALL_connect)
-		count_result(f, d, r->result);
-	if (r->way == TRACE_WAY_NONE && d != DIRECTION_NONE && can_wait(f->kind) && !(r->flags & TRACE_ASKED))
-		add_wait(b, f, d, r->duration);
+	if (f) {
+		f->calls++;
+		if (!f->way)
+			f->way = r->way;
+		if (r->flags & TRACE_ASKED)
+			f->would_block++;
+		if (r->call != CALL_accept && r->call != CALL_accept4 && r->call != CALL_connect)
+			count_result(f, d, r->result);
+	}
+	if (r->way == TRACE_WAY_NONE && d != DIRECTION_NONE && !(r->flags & TRACE_NONBLOCK) && (!f || can_wait(f->kind)))
+		add_wait(b, b->thread, f, d, r->duration);
 }
 
 static void see_operation(struct build *b, const struct trace_record *r)
 {
-	struct open_op *op = find_op(b, r->op);
+	struct open_op *op = find_op(b->thread, r->op);
 	struct model_fd *f;
 
 	if (!r->op)
 		return;
 	if (!op) {
-		op = new_op(b, r->op);
-		op->fd = (size_t)(find_fd(b->process, r->fd) - b->process->fds);
+		f = find_fd(b, r->fd);
+		f->calls++;
+		op = new_op(b, b->thread, r->op);
+		op->fd = (size_t)(f - b->process->fds);
 		op->direction = model_call_direction(r->call);
-		b->process->fds[op->fd].calls++;
 	}
 	f = &b->process->fds[op->fd];
+	op->left = 0;
 	switch (r->kind) {
 	case TRACE_WOULD_BLOCK:
 		f->would_block++;
@@ -180,11 +261,11 @@ static void see_operation(struct build *b, const struct trace_record *r)
 	case TRACE_READY:
 	case TRACE_RETURN:
 		if (op->parked && r->t > op->parked)
-			add_wait(b, f, op->direction, r->t - op->parked);
+			add_wait(b, b->thread, f, op->direction, r->t - op->parked);
 		op->parked = 0;
 		if (r->kind == TRACE_RETURN) {
 			count_result(f, op->direction, r->result);
-			op->number = 0;
+			remove_op(b->thread, op);
 		}
 		break;
 	default:
@@ -192,39 +273,65 @@ static void see_operation(struct build *b, const struct trace_record *r)
 	}
 }
 
+static bool is_operation(const struct trace_record *r)
+{
+	return r->kind == TRACE_WOULD_BLOCK || r->kind == TRACE_PARK || r->kind == TRACE_READY || r->kind == TRACE_RETURN;
+}
+
+static void note_fork(struct build *b, const struct trace_record *r)
+{
+	if (b->fork_count == b->fork_room) {
+		b->fork_room = b->fork_room ? b->fork_room * 2 : 64;
+		b->forks = must_have(realloc(b->forks, b->fork_room * sizeof *b->forks));
+	}
+	b->forks[b->fork_count++] = (struct fork){(uint32_t)r->number, reader_ns(b->trace, r->t)};
+}
+
 static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
 {
 	struct build *b = arg;
 	uint64_t end = r->t + (r->kind == TRACE_CALL ? r->duration : 0);
 
-	(void)tid;
+	b->thread = find_thread(b, tid);
+	for (size_t i = 0; i < b->thread->op_count; i++) {
+		struct open_op *op = &b->thread->ops[i];
+
+		if (!op->left && !(is_operation(r) && r->op == op->number))
+			op->left = r->t;
+	}
 	b->process->events++;
+	b->process->vanished = r->kind == TRACE_EXEC;
 	if (!b->first || r->t < b->first)
 		b->first = r->t;
 	if (end > b->last)
 		b->last = end;
+	if (!b->thread->start_ns)
+		b->thread->start_ns = reader_ns(b->trace, r->t);
+	b->thread->end_ns = reader_ns(b->trace, end);
 	switch (r->kind) {
 	case TRACE_NAME: name_fd(b, r, rest); break;
+	case TRACE_CLOSE: *fd_index(b, r->fd) = 0; break;
 	case TRACE_CALL: see_call(b, r); break;
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN: see_operation(b, r); break;
+	case TRACE_FORK: note_fork(b, r); break;
+	case TRACE_USAGE: b->process->cpu_ns = (uint64_t)r->number; break;
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}
 }
 
-/* An operation without an end waited until its process, or the trace, ended.  */
+/* An operation without an end waited until its thread did something else, its process ended, or the trace.  */
 static void close_operations(struct build *b)
 {
-	for (size_t i = 0; i < b->op_count; i++) {
-		struct open_op *op = &b->ops[i];
+	for (size_t i = 0; i < b->process->thread_count; i++) {
+		struct model_thread *t = &b->process->threads[i];
 
-		if (!op->number || !op->parked)
-			continue;
-		b->process->fds[op->fd].waiting = true;
-		if (b->last > op->parked)
-			add_wait(b, &b->process->fds[op->fd], op->direction, b->last - op->parked);
+		for (size_t k = 0; k < t->op_count; k++)
+			abandon(b, t, &t->ops[k], b->last);
+		free(t->ops);
+		t->ops = NULL;
+		t->op_count = 0;
 	}
-	free(b->ops);
 }
 
 /* The arguments with spaces between them.  */
@@ -241,10 +348,14 @@ static char *command_of(const struct trace_process *h)
 	return s;
 }
 
-static void build_process(struct model_process *p, const struct trace *t, const struct trace_file *f)
+static void build_process(struct build *b, struct model_process *p, const struct trace_file *f)
 {
-	struct build b = {.trace = t, .process = p};
+	const struct trace *t = b->trace;
 
+	b->process = p;
+	b->thread = NULL;
+	if (b->fd_index)
+		memset(b->fd_index, 0, b->fd_index_room * sizeof *b->fd_index);
 	p->pid = f->header->pid;
 	p->ppid = f->header->ppid;
 	p->command = command_of(f->header);
@@ -252,16 +363,79 @@ static void build_process(struct model_process *p, const struct trace *t, const 
 	p->dropped = f->header->dropped_events;
 	p->stop = f->header->stop;
 	p->exit_status = -1;
-	b.first = b.last = f->header->preamble.start_ticks;
-	reader_each(f, see, &b);
-	close_operations(&b);
-	p->start_ns = reader_ns(t, b.first);
-	p->end_ns = reader_ns(t, b.last);
+	p->cpu_ns = MODEL_UNKNOWN;
+	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
+	b->first = b->last = f->header->preamble.start_ticks;
+	reader_each(f, see, b);
+	close_operations(b);
+	p->start_ns = reader_ns(t, b->first);
+	p->end_ns = reader_ns(t, b->last);
+}
+
+static int by_child(const void *a, const void *b)
+{
+	const struct fork *x = a, *y = b;
+
+	if (x->child != y->child)
+		return x->child < y->child ? -1 : 1;
+	return x->ns < y->ns ? -1 : x->ns > y->ns;
+}
+
+/* A fork's file begins with its first event; the process began when its parent made it.  */
+static void date_forks(struct model *m, struct build *b)
+{
+	if (b->fork_count)
+		qsort(b->forks, b->fork_count, sizeof *b->forks, by_child);
+	for (size_t i = 0; i < m->process_count; i++) {
+		struct model_process *p = &m->processes[i];
+		const struct fork *f = NULL;
+		struct fork key = {p->pid, p->start_ns};
+		size_t low = 0, high = b->fork_count;
+
+		while (low < high) {
+			size_t middle = (low + high) / 2;
+
+			if (by_child(&b->forks[middle], &key) <= 0)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		f = low ? &b->forks[low - 1] : NULL;
+		if (p->forked && f && f->child == p->pid && f->ns < p->start_ns)
+			p->start_ns = f->ns;
+	}
+}
+
+static int by_pid_and_time(const void *a, const void *b)
+{
+	const struct model_process *x = *(const struct model_process *const *)a, *y = *(const struct model_process *const *)b;
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+}
+
+/* An exec after which a new image is seen has not vanished.  */
+static void find_images(struct model *m)
+{
+	struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
+
+	for (size_t i = 0; i < m->process_count; i++)
+		order[i] = &m->processes[i];
+	if (m->process_count)
+		qsort(order, m->process_count, sizeof *order, by_pid_and_time);
+	for (size_t i = 0; i + 1 < m->process_count; i++)
+		if (order[i]->pid == order[i + 1]->pid)
+			order[i]->vanished = false;
+	for (size_t i = 0; i < m->process_count; i++)
+		m->vanished += m->processes[i].vanished;
+	free(order);
 }
 
 struct model *model_build(const struct trace *t)
 {
 	struct model *m = must_have(calloc(1, sizeof *m));
+	struct build b = {.trace = t};
 
 	m->process_count = t->file_count;
 	m->processes = must_have(calloc(t->file_count + 1, sizeof *m->processes));
@@ -269,13 +443,17 @@ struct model *model_build(const struct trace *t)
 	for (size_t i = 0; i < t->file_count; i++) {
 		struct model_process *p = &m->processes[i];
 
-		build_process(p, t, &t->files[i]);
+		build_process(&b, p, &t->files[i]);
 		m->events += p->events;
 		m->lost += p->lost;
 		m->dropped += p->dropped;
 		if (p->end_ns > m->wall_ns)
 			m->wall_ns = p->end_ns;
 	}
+	date_forks(m, &b);
+	find_images(m);
+	free(b.forks);
+	free(b.fd_index);
 	return m;
 }
 
@@ -287,6 +465,7 @@ void model_free(struct model *m)
 		for (size_t k = 0; k < p->fd_count; k++)
 			free(p->fds[k].name);
 		free(p->fds);
+		free(p->threads);
 		free(p->command);
 	}
 	free(m->processes);
@@ -319,13 +498,20 @@ static bool is_other_end(const struct model_fd *a, const struct model_fd *b)
 	return a->kind == KIND_stream && is_reverse(a->name, b->name);
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
 				       unsigned *others)
 {
 	const struct model_process *found = NULL;
+	uint32_t *pids = must_have(calloc(m->process_count + 1, sizeof *pids));
 	uint64_t most = 0;
-	uint32_t last = 0;      /* an exec is another image of the same process */
-	unsigned count = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < m->process_count; i++) {
 		const struct model_process *q = &m->processes[i];
@@ -335,14 +521,19 @@ const struct model_process *model_peer(const struct model *m, const struct model
 
 			if (!is_other_end(fd, &q->fds[k]))
 				continue;
-			count += !count || q->pid != last;
-			last = q->pid;
+			if (!count || pids[count - 1] != q->pid)
+				pids[count++] = q->pid;
 			if (!found || used > most) {
 				found = q;
 				most = used;
 			}
 		}
 	}
-	*others = count ? count - 1 : 0;
+	/* An exec is another image of the same process. */
+	qsort(pids, count, sizeof *pids, by_number);
+	*others = 0;
+	for (size_t i = 1; i < count; i++)
+		*others += pids[i] != pids[i - 1];
+	free(pids);
 	return found;
 }

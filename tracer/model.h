@@ -7,7 +7,10 @@
 
 #include "reader.h"
 
-enum direction { DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_COUNT };
+/* What a call waits for: the last column of shim/calls.def.  */
+enum direction {
+	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_COUNT
+};
 
 /* One meaning of an fd number: from its NAME record to its close, or to the next NAME.  */
 struct model_fd {
@@ -24,22 +27,40 @@ struct model_fd {
 	bool waiting;                   /* an operation had not returned when the trace ended */
 };
 
+#define MODEL_UNKNOWN UINT64_MAX        /* of CPU times */
+
+struct open_op;
+
+struct model_thread {
+	uint32_t tid;
+	uint64_t start_ns, end_ns;      /* first and last sign of it */
+	uint64_t wait_ns[DIRECTION_COUNT];
+	struct open_op *ops;            /* while the model is built: its operations that have not returned */
+	size_t op_count;
+};
+
 struct model_process {
 	uint32_t pid, ppid;
 	char *command;
-	uint64_t start_ns, end_ns;      /* first and last sign of it, from the start of the trace */
-	uint64_t wait_ns[DIRECTION_COUNT];
+	uint64_t start_ns, end_ns;      /* from the start of the trace */
+	uint64_t cpu_ns;                /* or MODEL_UNKNOWN: it did not exit by itself */
+	uint64_t wait_ns[DIRECTION_COUNT];      /* of all threads together */
 	uint64_t events, lost, dropped;
 	unsigned stop;                  /* enum trace_stop */
 	int exit_status;                /* -1: not known */
-	struct model_fd *fds;
+	bool forked;                    /* a fork without exec, so far */
+	bool vanished;                  /* its last sign is an exec: into what, the trace does not know */
+	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
+	struct model_thread *threads;   /* by tid */
+	size_t thread_count;
 };
 
 struct model {
 	struct model_process *processes;
 	size_t process_count;
 	uint64_t wall_ns, events, lost, dropped;
+	size_t vanished;                /* programs that were exec'd and not seen: static, setuid, with other rights */
 };
 
 struct model *model_build(const struct trace *t);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "say.h"
+#include "shim/config.h"
 
 enum type { PATH, SIZE, CHOICE, SWITCH };
 
@@ -48,6 +49,8 @@ static void check(const struct setting *s, const char *value)
 		check_choice(s, value);
 	else if (s->type == PATH && !*value)
 		die(STATUS_USAGE, "%s: needs a name", s->option);
+	else if (s->type == PATH && strlen(value) >= CONFIG_PATH)
+		die(STATUS_USAGE, "%s: a name of %zu bytes is too long", s->option, strlen(value));
 }
 
 /* Takes argv[i] if it is setting `id`; returns how many arguments it took, 0 if it is another.  */

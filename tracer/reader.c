@@ -120,11 +120,11 @@ static const struct trace_chunk *next_chunk(const struct trace_file *f, size_t *
 		const struct trace_chunk *c = (const void *)(f->bytes + *offset);
 		size_t size = c->size;
 
-		if (c->magic == TRACE_CHUNK_MAGIC && size && size % TRACE_CHUNK_UNIT == 0) {
+		if (c->magic == TRACE_CHUNK_MAGIC && size && size % TRACE_CHUNK_ALIGN == 0) {
 			*offset += size < f->size - *offset ? size : f->size - *offset;
 			return c;
 		}
-		*offset += TRACE_CHUNK_UNIT < f->size - *offset ? TRACE_CHUNK_UNIT : f->size - *offset;
+		*offset += TRACE_CHUNK_ALIGN < f->size - *offset ? TRACE_CHUNK_ALIGN : f->size - *offset;
 	}
 	return NULL;
 }

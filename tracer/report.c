@@ -48,14 +48,15 @@ static const char *bytes(uint64_t n, char text[16])
 	return text;
 }
 
+/* For what a person can do something about: data that does not come, or does not go.  */
 static uint64_t waited(const struct model_process *p)
 {
-	return p->wait_ns[DIRECTION_READ] + p->wait_ns[DIRECTION_WRITE];
+	return p->wait_ns[DIRECTION_READ] + p->wait_ns[DIRECTION_WRITE] + p->wait_ns[DIRECTION_POLL];
 }
 
 static uint64_t fd_waited(const struct model_fd *f)
 {
-	return f->wait_ns[DIRECTION_READ] + f->wait_ns[DIRECTION_WRITE];
+	return f->wait_ns[DIRECTION_READ] + f->wait_ns[DIRECTION_WRITE] + f->wait_ns[DIRECTION_POLL];
 }
 
 static int by_wait(const void *a, const void *b)
@@ -121,17 +122,54 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	fputc('\n', to);
 }
 
+/* "waited 1.2 s to read, 0.1 s for children; computed 3.1 ms; 20 us else".  Threads wait side by side, so their sum says nothing
+ * about the rest.  */
+static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
+{
+	static const struct {
+		enum direction direction;
+		const char *before, *after;
+	} parts[] = {
+		{DIRECTION_READ, "waited ", " to read"}, {DIRECTION_WRITE, "waited ", " to write"}, {DIRECTION_POLL, "waited ", " in poll"},
+		{DIRECTION_CHILD, "waited ", " for children"}, {DIRECTION_SLEEP, "slept ", ""},
+	};
+	uint64_t known = p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns;
+	const char *divider = "  ";
+	char text[16];
+
+	if (p->thread_count > 1) {
+		fprintf(to, "  %zu threads, together:", p->thread_count);
+		divider = " ";
+	}
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		uint64_t ns = p->wait_ns[parts[i].direction];
+
+		known += ns;
+		if (!ns)
+			continue;
+		fprintf(to, "%s%s%s%s", divider, parts[i].before, duration(ns, text), parts[i].after);
+		divider = ", ";
+	}
+	if (p->cpu_ns != MODEL_UNKNOWN) {
+		fprintf(to, "%scomputed %s", divider, duration(p->cpu_ns, text));
+		divider = ", ";
+	}
+	if (p->thread_count <= 1 && wall > known)
+		fprintf(to, "%s%s %s", divider, duration(wall - known, text),
+			p->cpu_ns != MODEL_UNKNOWN ? "else" : "computing, or waiting for something else");
+	fputc('\n', to);
+}
+
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)
 {
 	const struct model_fd **order = must_have(calloc(p->fd_count + 1, sizeof *order));
-	uint64_t wall = p->end_ns - p->start_ns, rest = wall > waited(p) ? wall - waited(p) : 0;
-	char total[16], reading[16], writing[16], other[16];
+	uint64_t wall = p->end_ns - p->start_ns;
+	char total[16];
 	size_t shown = 0;
 
 	print_command(p, 60, to);
 	fprintf(to, ": %s in all\n", duration(wall, total));
-	fprintf(to, "  waited %s to read, %s to write; the other %s it computed, slept or waited for something else\n",
-		duration(p->wait_ns[DIRECTION_READ], reading), duration(p->wait_ns[DIRECTION_WRITE], writing), duration(rest, other));
+	print_times(p, wall, to);
 	for (size_t i = 0; i < p->fd_count; i++)
 		order[i] = &p->fds[i];
 	if (p->fd_count)
@@ -158,6 +196,23 @@ static const struct model_fd *longest_fd(const struct model_process *p)
 		if (fd_waited(&p->fds[i]) && (!best || fd_waited(&p->fds[i]) > fd_waited(best)))
 			best = &p->fds[i];
 	return best;
+}
+
+/* What a process that did not wait on its fds did instead.  */
+static void print_why(const struct model_process *p, FILE *to)
+{
+	uint64_t cpu = p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns;
+	uint64_t child = p->wait_ns[DIRECTION_CHILD], sleep = p->wait_ns[DIRECTION_SLEEP];
+	char text[16];
+
+	if (child > sleep && child > cpu)
+		fprintf(to, ", which waited %s for its children", duration(child, text));
+	else if (sleep > cpu)
+		fprintf(to, ", which slept %s", duration(sleep, text));
+	else if (cpu)
+		fprintf(to, ", which computed %s", duration(cpu, text));
+	else
+		fputs(", which computed, or waited for something else", to);
 }
 
 /* Who waits for whom: from the process that waited most, through the other ends of its pipes and connections, to one that did not
@@ -196,7 +251,7 @@ static void print_conclusion(const struct model *m, const struct model_process *
 		f = longest_fd(p);
 		/* Who waited for much less than those who waited for it is where the time went. */
 		if (!f || fd_waited(f) * 4 < (p->end_ns - p->start_ns)) {
-			fputs(", which computed, slept or waited for something else", to);
+			print_why(p, to);
 			break;
 		}
 		fputs(",\n  which", to);
@@ -213,12 +268,16 @@ static void print_losses(const struct trace *t, const struct model *m, FILE *to)
 		[TRACE_STOP_FSIZE] = "the file size limit was reached (ulimit -f)",
 		[TRACE_STOP_OPEN] = "the trace directory could not be reached any more",
 		[TRACE_STOP_SANDBOX] = "the program had entered a sandbox",
+		[TRACE_STOP_MEMORY] = "there was no address space for it (ulimit -v)",
 	};
 	bool told[sizeof why / sizeof *why] = {false};
 
 	if (m->lost || m->dropped || t->control.lost_processes)
 		fprintf(to, "Not everything was recorded: %" PRIu64 " events lost, %" PRIu64 " oldest overwritten, %" PRIu64
 			" processes missing\n", m->lost, m->dropped, t->control.lost_processes);
+	if (m->vanished)
+		fprintf(to, "%zu program%s started that could not be recorded: static, setuid, or without the right to write the trace\n",
+			m->vanished, m->vanished == 1 ? " was" : "s were");
 	for (size_t i = 0; i < m->process_count; i++) {
 		unsigned stop = m->processes[i].stop;
 

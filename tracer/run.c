@@ -59,14 +59,17 @@ static void __attribute__((noreturn)) become(char **argv)
 	die(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "%s: %s", argv[0], strerror(errno));
 }
 
-/* The signals that a process may send to us and mean the program.  SIGKILL and SIGSTOP cannot be seen; the job-control signals
- * are handled by what happens to the program.  */
-static const int passed_on[] = {
-	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR, SIGURG,
-	SIGXCPU, SIGXFSZ, SIGSYS, SIGTRAP,
-};
-
-enum { PASSED_ON = sizeof passed_on / sizeof *passed_on };
+/* What another process may send to us and means the program.  Not among them: what cannot be caught, what tells of a fault of our
+ * own, what we act on ourselves, and the two that belong to libc.  */
+static bool is_passed_on(int signal)
+{
+	switch (signal) {
+	case SIGKILL: case SIGSTOP: case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGCHLD: case SIGCONT: case 32: case 33:
+		return false;
+	default:
+		return true;
+	}
+}
 
 static volatile sig_atomic_t child;
 
@@ -76,35 +79,42 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 
 	(void)context;
 	/* What the kernel sends for the terminal goes to the whole group: the program has it already. */
-	if (child > 0 && (info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_code == SI_TKILL) &&
-	    info->si_pid != (pid_t)child)
-		kill((pid_t)child, signal);
+	if (child > 0 && info->si_pid != (pid_t)child) {
+		if (info->si_code == SI_QUEUE)
+			sigqueue((pid_t)child, signal, info->si_value);
+		else if (info->si_code == SI_USER || info->si_code == SI_TKILL)
+			kill((pid_t)child, signal);
+	}
 	errno = saved;
 }
 
 struct dispositions {
-	struct sigaction action[PASSED_ON];
-	sigset_t mask;
+	struct sigaction action[65];
+	sigset_t mask, passed_on;
 };
 
 static void watch_signals(struct dispositions *old)
 {
 	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
-	sigset_t set;
+	struct sigaction fallback = {.sa_handler = SIG_DFL};
 
 	sigfillset(&action.sa_mask);
-	sigemptyset(&set);
-	for (int i = 0; i < PASSED_ON; i++)
-		sigaddset(&set, passed_on[i]);
-	sigprocmask(SIG_BLOCK, &set, &old->mask);       /* until the child has its dispositions back */
-	for (int i = 0; i < PASSED_ON; i++)
-		sigaction(passed_on[i], &action, &old->action[i]);
+	sigemptyset(&old->passed_on);
+	for (int signal = 1; signal <= 64; signal++)
+		if (is_passed_on(signal))
+			sigaddset(&old->passed_on, signal);
+	sigprocmask(SIG_BLOCK, &old->passed_on, &old->mask);    /* until the child has its dispositions back */
+	for (int signal = 1; signal <= 64; signal++)
+		if (is_passed_on(signal))
+			sigaction(signal, &action, &old->action[signal]);
+	sigaction(SIGCHLD, &fallback, &old->action[SIGCHLD]);   /* ignored, it would take the status away */
 }
 
 static void unwatch_signals(const struct dispositions *old)
 {
-	for (int i = 0; i < PASSED_ON; i++)
-		sigaction(passed_on[i], &old->action[i], NULL);
+	for (int signal = 1; signal <= 64; signal++)
+		if (is_passed_on(signal) || signal == SIGCHLD)
+			sigaction(signal, &old->action[signal], NULL);
 	sigprocmask(SIG_SETMASK, &old->mask, NULL);
 }
 
@@ -198,7 +208,8 @@ int run_program(char **argv, bool stay)
 		become(argv);
 	}
 	child = pid;
-	sigprocmask(SIG_SETMASK, &old.mask, NULL);
+	/* Also those that we were started with blocked: the program may unblock them. */
+	sigprocmask(SIG_UNBLOCK, &old.passed_on, NULL);
 	status = wait_for(pid);
 	child = 0;
 	unwatch_signals(&old);

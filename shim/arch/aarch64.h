@@ -32,6 +32,14 @@ static inline uint64_t arch_fetch_add(uint64_t *p, uint64_t n)
 	return __atomic_fetch_add(p, n, __ATOMIC_RELAXED);
 }
 
+enum { ARCH_SYSCALL_SIZE = 4 };         /* bytes of the instruction */
+
+/* The window of an interrupted window_syscall().  */
+static inline struct window *arch_window(const ucontext_t *uc)
+{
+	return (struct window *)uc->uc_mcontext.regs[19];
+}
+
 static inline uintptr_t arch_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.pc;

@@ -31,6 +31,14 @@ static inline uint64_t arch_fetch_add(uint64_t *p, uint64_t n)
 	return n;
 }
 
+enum { ARCH_SYSCALL_SIZE = 2 };         /* bytes of the instruction */
+
+/* The window of an interrupted window_syscall().  */
+static inline struct window *arch_window(const ucontext_t *uc)
+{
+	return (struct window *)uc->uc_mcontext.gregs[REG_RBX];
+}
+
 static inline uintptr_t arch_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];

@@ -72,11 +72,15 @@ EXPORT void closefrom(int low)
 	libc.closefrom(low);
 }
 
-/* The hint goes along: kind and owner of O_NONBLOCK belong to the description.  */
+/* In flag mode the hint goes along, for the owner of O_NONBLOCK belongs to the description.  Else the new fd is looked at when it is
+ * used: this may be a vfork child, whose fds are not those that the hints are about.  */
 static int duplicated(int from, int to)
 {
 	if (to >= 0) {
-		fds_copy(from, to);
+		if (config.switching == SWITCH_FLAG)
+			fds_copy(from, to);
+		else
+			fds_forget(to);
 		if (record_on && HINT_KIND(fds_peek(from)) != KIND_unknown)
 			record_fd_event(TRACE_DUP, from, to);
 	}
@@ -118,6 +122,8 @@ static int do_fcntl(int fd, int command, long argument)
 		result = sys(SYS_fcntl, fd, command, argument);
 		if (result == 0)
 			flag_is_programs(fd, argument & O_NONBLOCK);
+		if (result == 0 && (argument & O_DIRECT))
+			fds_relook(fd);
 		return (int)as_libc(result);
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:

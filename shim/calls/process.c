@@ -4,6 +4,7 @@
  * for the call; the program's own copy stays as it was.  vfork(2) needs no wrapper: nothing here is spoilt by a child that
  * shares our memory.  */
 #include <alloca.h>
+#include <linux/seccomp.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -22,7 +23,39 @@
 
 static const char preload[] = "LD_PRELOAD=";
 
-enum { ENTRIES_MAX = 8 };       /* LD_PRELOAD, EAGAIN_SWITCH and what config.kept may hold */
+enum {
+	ENTRIES_MAX = 9,                /* LD_PRELOAD, EAGAIN_SWITCH, CONFIG_SANDBOX and what config.kept may hold */
+	LONGEST_ENVIRONMENT = 1 << 16,  /* one with more entries is passed on as it is */
+};
+
+/* Whether the page with p is mapped: a bad pointer in an environment is the kernel's to refuse (mincore(2), ENOMEM).  */
+static bool is_mapped(const void *p, uintptr_t *known)
+{
+	uintptr_t page = (uintptr_t)p & ~(uintptr_t)4095;
+	unsigned char resident;
+
+	if (page == *known)
+		return true;
+	if (sys(SYS_mincore, page, 1, &resident) < 0)
+		return false;
+	*known = page;
+	return true;
+}
+
+/* Whether it can be walked through, and is of a length that fits a stack.  */
+static bool is_sound(char *const *env)
+{
+	uintptr_t list = 1, strings = 1;        /* no page begins there */
+	size_t n = 0;
+
+	for (; env && is_mapped(env, &list) && n < LONGEST_ENVIRONMENT; env++, n++) {
+		if (!*env)
+			return true;
+		if (!is_mapped(*env, &strings))
+			return false;
+	}
+	return !env;
+}
 
 /* The value of `entry`, "NAME=value", in env; NULL where NAME is not there.  */
 static const char *find(char *const *env, const char *entry)
@@ -50,6 +83,8 @@ static unsigned missing(char *const *env, const char *entries[ENTRIES_MAX], bool
 	const char *setting;
 
 	*need_preload = !names_library(find(env, preload));
+	if (shim_sandboxed)
+		entries[n++] = CONFIG_SANDBOX;
 	for (size_t at = 0; at < config.kept_size && n < ENTRIES_MAX - 2; at += strlen(config.kept + at) + 1)
 		if (!find(env, config.kept + at))
 			entries[n++] = config.kept + at;
@@ -94,7 +129,7 @@ static size_t count(char *const *list)
 		bool need_preload_;                                                                                   \
 		unsigned n_;                                                                                          \
                                                                                                                       \
-		if (!shim_on || !config.library[0])                                                                   \
+		if (!shim_on || !config.library[0] || (!shim_sandboxed && !is_sound(env)))                             \
 			break;                                                                                        \
 		n_ = missing(env, entries_, &need_preload_);                                                          \
 		if (need_preload_) {                                                                                  \
@@ -153,7 +188,8 @@ EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 {
 	shim_need_libc();
 	before_exec();
-	CHILD_ENVIRONMENT(env);
+	if (env)        /* which fexecve refuses to be without */
+		CHILD_ENVIRONMENT(env);
 	return libc.fexecve(fd, argv, env);
 }
 
@@ -293,6 +329,23 @@ EXPORT int daemon(int nochdir, int noclose)
 	return result;
 }
 
+/* Programs also ask in this way whether the kernel has seccomp at all; then nothing changes.  Strict mode forbids even the
+ * clock, so nothing is recorded in it.  */
+static long enter_sandbox(bool strict, long nr, long a, long b, long c)
+{
+	bool sandboxed = shim_sandboxed, recorded = record_on;
+	long result;
+
+	shim_sandboxed = true;
+	record_on = recorded && !strict;
+	result = sys(nr, a, b, c, 0, 0);
+	if (result < 0) {
+		shim_sandboxed = sandboxed;
+		record_on = recorded;
+	}
+	return result;
+}
+
 EXPORT int prctl(int option, ...)
 {
 	va_list list;
@@ -303,7 +356,7 @@ EXPORT int prctl(int option, ...)
 		a[i] = va_arg(list, long);
 	va_end(list);
 	if (option == PR_SET_SECCOMP)
-		shim_enter_sandbox();
+		return (int)as_libc(enter_sandbox(a[0] == SECCOMP_MODE_STRICT, SYS_prctl, option, a[0], a[1]));
 	if (option == PR_SET_TSC)
 		tracefile_leave_tsc();
 	return (int)as_libc(sys(SYS_prctl, option, a[0], a[1], a[2], a[3]));
@@ -318,8 +371,10 @@ EXPORT long syscall(long nr, ...)
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(list, long);
 	va_end(list);
-	if (nr == SYS_seccomp)
-		shim_enter_sandbox();
+	if (nr == SYS_prctl)
+		return prctl((int)a[0], a[1], a[2], a[3], a[4]);
+	if (nr == SYS_seccomp && (a[0] == SECCOMP_SET_MODE_STRICT || a[0] == SECCOMP_SET_MODE_FILTER))
+		return as_libc(enter_sandbox(a[0] == SECCOMP_SET_MODE_STRICT, nr, a[0], a[1], a[2]));
 	return as_libc(sys6(nr, a[0], a[1], a[2], a[3], a[4], a[5]));
 }
 

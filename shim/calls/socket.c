@@ -1,6 +1,11 @@
 /* socket.c - recv and send, which are attempted, and the socket calls that are plain: accept, connect, the message calls.  */
 #include <sys/socket.h>
 
+#ifndef SO_RCVTIMEO_NEW
+#define SO_RCVTIMEO_NEW 66
+#define SO_SNDTIMEO_NEW 67
+#endif
+
 #include "calls.h"
 #include "shim/fds.h"
 
@@ -47,24 +52,34 @@ EXPORT ssize_t sendto(int fd, const void *buffer, size_t size, int flags, __CONS
 	return transmit(CALL_sendto, fd, buffer, size, flags, address.__sockaddr__, address_size);
 }
 
+static long message_call(enum call_id call, long nr, int fd, const void *messages, long c, long d, const void *timeout, int flags)
+{
+	struct op op = {
+		.nr = nr, .arg = {fd, (long)messages, c, d, (long)timeout}, .fd = fd, .call = (uint8_t)call, .class = OP_PLAIN,
+		.asked = flags & MSG_DONTWAIT,
+	};
+
+	return as_libc(op_run(&op));
+}
+
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-	return plain_call(CALL_recvmsg, SYS_recvmsg, fd, (long)message, flags, 0, 0, 0);
+	return message_call(CALL_recvmsg, SYS_recvmsg, fd, message, flags, 0, NULL, flags);
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	return plain_call(CALL_sendmsg, SYS_sendmsg, fd, (long)message, flags, 0, 0, 0);
+	return message_call(CALL_sendmsg, SYS_sendmsg, fd, message, flags, 0, NULL, flags);
 }
 
 EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
 {
-	return (int)plain_call(CALL_recvmmsg, SYS_recvmmsg, fd, (long)messages, count, flags, (long)timeout, 0);
+	return (int)message_call(CALL_recvmmsg, SYS_recvmmsg, fd, messages, count, flags, timeout, flags);
 }
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-	return (int)plain_call(CALL_sendmmsg, SYS_sendmmsg, fd, (long)messages, count, flags, 0, 0);
+	return (int)message_call(CALL_sendmmsg, SYS_sendmmsg, fd, messages, count, flags, NULL, flags);
 }
 
 EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *address_size)
@@ -116,7 +131,8 @@ EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_
 {
 	int result = (int)as_libc(sys(SYS_setsockopt, fd, level, option, value, size));
 
-	if (result == 0 && level == SOL_SOCKET && (option == SO_RCVLOWAT || option == SO_RCVTIMEO || option == SO_SNDTIMEO))
+	if (result == 0 && level == SOL_SOCKET && (option == SO_RCVLOWAT || option == SO_RCVTIMEO || option == SO_SNDTIMEO ||
+						   option == SO_RCVTIMEO_NEW || option == SO_SNDTIMEO_NEW))
 		fds_relook_all();
 	return result;
 }

@@ -11,7 +11,12 @@
  * up.  The plain call holds it.  */
 static bool direct_serves(const struct op *op, bool ready_before)
 {
-	return (op->moved || op->way == TRACE_WAY_FLAG) && !ready_before && libc_single_threaded();
+	if (ready_before || !libc_single_threaded() || !(op->moved || op->way == TRACE_WAY_FLAG))
+		return false;
+	if (!op_writes(op) || HINT_KIND(op->hint) != KIND_stream)
+		return true;
+	/* See rest_can_wait() in attempt.c; and another process may have set a timeout meanwhile. */
+	return !(op->hint & HINT_LOCAL) && !fds_has_send_timeout(op->fd);
 }
 
 enum mux_outcome mux_wait(struct op *op, bool ready_before, long *result)

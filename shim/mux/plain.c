@@ -6,8 +6,11 @@
 #include "mux.h"
 #include "sys.h"
 
+static const uint32_t never;
+
 /* The call goes through the window, so that a handler which ran since the operation began ends it.  With bytes moved, any
- * handler does; else only one without SA_RESTART, or, on a socket with a timeout, again any (signal(7)).  */
+ * handler does; else only one without SA_RESTART, or, on a socket with a timeout, again any (signal(7)).  A call that nothing went
+ * before is the kernel's alone.  */
 static struct window open_window(const struct op *op)
 {
 	bool any = op->moved || (op->hint & HINT_TIMEOUT);
@@ -17,18 +20,22 @@ static struct window open_window(const struct op *op)
 		.seen = any ? op->seen.any : op->seen.interrupting,
 	};
 
+	if (op->only) {
+		w.counter = &never;
+		w.seen = never;
+	}
 	for (int i = 0; i < 6; i++)
 		w.arg[i] = op->arg[i];
 	return w;
 }
 
 /* libc's own calls are cancellation points in this way; in a process without threads they do not look, and nor do we.  */
-static long cancellable(const struct window *w)
+static long cancellable(const struct op *op, const struct window *w)
 {
 	int type;
 	long result;
 
-	if (libc_single_threaded())
+	if (libc_single_threaded() || op->not_cancellable)
 		return window_syscall(w);
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
 	result = window_syscall(w);
@@ -42,7 +49,7 @@ long mux_plain(const struct op *op)
 	struct msghdr message = {0};
 
 	if (!op->moved)
-		return cancellable(&w);
+		return cancellable(op, &w);
 	/* What is left of a write that was cut, in two steps at most: the cut vector, then the others. */
 	if (HINT_KIND(op->hint) == KIND_stream) {
 		message.msg_iov = op->head.iov_len ? (struct iovec *)&op->head : (struct iovec *)op->vector;
@@ -55,5 +62,5 @@ long mux_plain(const struct op *op)
 		w.arg[1] = op->head.iov_len ? (long)&op->head : (long)op->vector;
 		w.arg[2] = op->head.iov_len ? 1 : op->vectors;
 	}
-	return cancellable(&w);
+	return cancellable(op, &w);
 }

@@ -1,0 +1,81 @@
+/* wait.c - sleeping, and waiting for children: plain, timed, so that a report knows where the time went.  */
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "calls.h"
+
+static long timed(enum call_id call, long nr, long a, long b, long c, long d, long e)
+{
+	struct op op = {.nr = nr, .arg = {a, b, c, d, e}, .fd = -1, .call = (uint8_t)call, .class = OP_PLAIN};
+
+	return op_run(&op);
+}
+
+EXPORT int nanosleep(const struct timespec *time, struct timespec *left)
+{
+	return (int)as_libc(timed(CALL_nanosleep, SYS_nanosleep, (long)time, (long)left, 0, 0, 0));
+}
+
+/* The error is the result, and errno is left alone.  The clock of the calling thread is refused; that of the process is meant by
+ * its number for the kernel.  */
+EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left)
+{
+	enum { OWN_PROCESS_CLOCK = -6 };        /* MAKE_PROCESS_CPUCLOCK(0, CPUCLOCK_SCHED) */
+
+	if (clock == CLOCK_THREAD_CPUTIME_ID)
+		return EINVAL;
+	if (clock == CLOCK_PROCESS_CPUTIME_ID)
+		clock = OWN_PROCESS_CLOCK;
+	return (int)-timed(CALL_clock_nanosleep, SYS_clock_nanosleep, clock, flags, (long)time, (long)left, 0);
+}
+
+/* What is left of it, in whole seconds.  errno tells only of an interruption.  */
+EXPORT unsigned sleep(unsigned seconds)
+{
+	struct timespec t = {.tv_sec = seconds};
+
+	return as_libc(timed(CALL_sleep, SYS_nanosleep, (long)&t, (long)&t, 0, 0, 0)) < 0 ? (unsigned)t.tv_sec : 0;
+}
+
+EXPORT int usleep(useconds_t microseconds)
+{
+	struct timespec t = {microseconds / 1000000, microseconds % 1000000 * 1000L};
+
+	return (int)as_libc(timed(CALL_usleep, SYS_nanosleep, (long)&t, 0, 0, 0, 0));
+}
+
+static pid_t wait_for(enum call_id call, pid_t pid, int *status, int options, struct rusage *usage)
+{
+	return (pid_t)as_libc(timed(call, SYS_wait4, pid, (long)status, options, (long)usage, 0));
+}
+
+EXPORT pid_t wait(int *status)
+{
+	return wait_for(CALL_wait, -1, status, 0, NULL);
+}
+
+EXPORT pid_t waitpid(pid_t pid, int *status, int options)
+{
+	return wait_for(CALL_waitpid, pid, status, options, NULL);
+}
+
+EXPORT pid_t wait3(int *status, int options, struct rusage *usage)
+{
+	return wait_for(CALL_wait3, -1, status, options, usage);
+}
+
+EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
+{
+	return wait_for(CALL_wait4, pid, status, options, usage);
+}
+
+EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	return (int)as_libc(timed(CALL_waitid, SYS_waitid, type, id, (long)info, options, 0));
+}
+
+EXPORT int __nanosleep(const struct timespec *, struct timespec *) __attribute__((alias("nanosleep")));
+EXPORT pid_t __wait(int *) __attribute__((alias("wait")));
+EXPORT pid_t __waitpid(pid_t, int *, int) __attribute__((alias("waitpid")));
