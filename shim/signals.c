@@ -1,6 +1,7 @@
 /* signals.c - the part of a handler's return that is not assembly.  The idea is in signals.h.  */
 #include "signals.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "sys.h"
@@ -16,9 +17,10 @@ void signal_returned(ucontext_t *uc, uint32_t interrupts)
 {
 	uintptr_t pc = arch_pc(uc);
 
-	/* The kernel restarts the call after this handler: it has decided so, and what other handlers ran on top of this one does
-	 * not change it.  */
-	if (!interrupts && pc == (uintptr_t)window_end - ARCH_SYSCALL_SIZE) {
+	/* The kernel restarts the call after this handler, or would if it were not ppoll: it has decided so, and what other handlers
+	 * ran on top of this one does not change it.  */
+	if (!interrupts && (pc == (uintptr_t)window_end - ARCH_SYSCALL_SIZE ||
+			    (pc == (uintptr_t)window_end && arch_result(uc) == -EINTR))) {
 		struct window *w = arch_window(uc);
 
 		if (w->counter == &signal_counts.interrupting)

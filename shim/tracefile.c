@@ -358,7 +358,7 @@ static bool fits_address_space(uint64_t size)
 /* A new chunk of the file for this thread.  */
 static enum trace_stop take_chunk(struct tracefile_thread *t)
 {
-	uint64_t size = t->chunk ? t->chunk->size * 2ull : TRACE_CHUNK_UNIT, offset;
+	uint64_t size = t->chunk ? t->chunk->size * 2ull : TRACE_CHUNK_UNIT, offset = 0;
 	struct trace_chunk *c = NULL;
 	enum trace_stop stop;
 	long fd;
@@ -392,6 +392,7 @@ static enum trace_stop take_chunk(struct tracefile_thread *t)
 	if (t->chunk)
 		next_lap();     /* names are repeated in each chunk, for the first may be overwritten */
 	c->size = (uint32_t)size;
+	c->offset = offset;
 	c->tid = t->tid;
 	c->ns = clock_ns();
 	c->ticks = clock_ticks();
@@ -561,9 +562,9 @@ void tracefile_trim(void)
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
 	cut = (t->next + file.page - 1) & ~(file.page - 1);
 	unused = cut < t->end ? t->end - cut : 0;
-	end = file.header->next;
-	fd = unused && (t->end & (file.page - 1)) == 0 ? reopen() : -1;
-	/* The thread's chunk is the last one of the file, as it grew last. */
+	end = t->chunk->offset + t->chunk->size;
+	/* Only the end of the file can be cut off. */
+	fd = unused && (t->end & (file.page - 1)) == 0 && end == file.header->next ? reopen() : -1;
 	if (fd >= 0 && sys(SYS_ftruncate, fd, end - unused) == 0) {
 		file.header->next = end - unused;
 		t->chunk->size -= (uint32_t)unused;

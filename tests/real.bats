@@ -104,6 +104,7 @@ print(sys.stdin.read())
 sys.exit(3)
 PYTHON
 	echo input >"$BATS_TEST_TMPDIR/input"
+	# shellcheck disable=SC2034 # read by observe
 	INPUT=$BATS_TEST_TMPDIR/input
 	same "$python" -u "$BATS_TEST_TMPDIR/program.py"
 	[ "$(cat "$BATS_TEST_TMPDIR/native/status")" = 3 ]

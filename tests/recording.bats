@@ -14,7 +14,7 @@ recorded() {
 
 @test "a million calls: all recorded" {
 	"$EAGAIN" record "$PROGRAMS/load" calls 500000 >out
-	[ "$(cat out)" = done ]
+	[ "$(cat out)" = "done" ]
 	[ "$(recorded 'ev=call call=\(read\|write\) fd=[0-9]* name=pipe')" = 1000000 ]
 	run -1 grep 'Not everything' <("$EAGAIN" report)
 }
@@ -32,6 +32,12 @@ recorded() {
 	[ "$(recorded 'ev=fork')" = 1000 ]
 	[ "$("$EAGAIN" log | sed -n 's/.* pid=\([0-9]*\) .*call=write fd=[0-9]* name=pipe.*/\1/p' | sort -u | wc -l)" = 1000 ]
 	"$EAGAIN" report | grep -q ' 1001 process images'
+}
+
+@test "threads that record at once after a fork: all calls of each" {
+	"$EAGAIN" record "$PROGRAMS/load" forks 20 8 500 >out
+	[ "$(recorded 'call=\(read\|write\) fd=[0-9]* name=pipe')" = 160000 ]
+	"$EAGAIN" report | grep -q ' 21 process images'
 }
 
 @test "kill -9 loses nothing that was recorded" {
@@ -53,7 +59,7 @@ recorded() {
 		grep -q 'because the trace had reached its size' report
 		overwritten=$(sed -n 's/.* lost, \([0-9]*\) oldest overwritten,.*/\1/p' report)
 		lost=$(sed -n 's/.*: \([0-9]*\) events lost.*/\1/p' report)
-		kept=$(recorded 'ev=call call=\(read\|write\) fd=[0-9]* name=pipe')
+		kept=$(recorded 'ev=call call=\(read\|write\) ')
 		# The program's own end is there: its last write, of "done".
 		"$EAGAIN" log | grep 'call=write fd=1' | grep -q 'ret=5'
 		[ "$((overwritten + lost + kept))" -ge 400000 ]
@@ -73,7 +79,7 @@ recorded() {
 	"$EAGAIN" record -o small/trace "$PROGRAMS/load" threads 4 50000 >out || status=$?
 	"$EAGAIN" report small/trace >report || true
 	umount small
-	[ "$status" = 0 ] && [ "$(cat out)" = done ]
+	[ "$status" = 0 ] && [ "$(cat out)" = "done" ]
 	grep -q 'because the file system was full' report
 }
 
@@ -81,11 +87,25 @@ recorded() {
 	for blocks in 0 1 64 100 1000; do
 		rm -rf eagain.trace
 		status=0
-		(ulimit -f $blocks; exec "$EAGAIN" record "$PROGRAMS/load" calls 50000 | cat >out) || status=$?
-		[ "$status" = 0 ] && [ "$(cat out)" = done ]
+		(ulimit -f $blocks; exec "$EAGAIN" record "$PROGRAMS/load" calls 50000) | cat >out || status=$?
+		[ "$status" = 0 ] && [ "$(cat out)" = "done" ]
 		[ ! -d eagain.trace ] || "$EAGAIN" report >report || true
 	done
 	grep -q 'because the file size limit was reached' report
+}
+
+@test "limits on the address space: the program keeps it, and the trace its size" {
+	(ulimit -v 100000; "$EAGAIN" record --max-size=4M "$PROGRAMS/load" calls 300000 >out)
+	[ "$(cat out)" = "done" ]
+	[ "$(find eagain.trace -type f -printf '%s\n' | paste -sd+ | bc)" -le $((4 << 20)) ]
+}
+
+@test "the live log costs the program neither SIGXFSZ nor SIGPIPE" {
+	(ulimit -f 8; "$EAGAIN" run --log="$PWD/log" "$PROGRAMS/load" calls 500) >out
+	[ "$(cat out)" = "done" ]
+	status=0
+	{ "$EAGAIN" run --log=- "$PROGRAMS/load" calls 500 2>&1 >/dev/null || echo "status $?" >status; } | head -n 1
+	[ ! -e status ]
 }
 
 @test "no trace directory any more, no rights to it: the program goes on" {
@@ -95,7 +115,7 @@ recorded() {
 		cp "$PROGRAMS/load" /tmp/load.$$
 		"$EAGAIN" record -o rights setpriv --reuid=65534 --clear-groups "/tmp/load.$$" calls 100 >out
 		rm -f /tmp/load.$$
-		[ "$(cat out)" = done ]
+		[ "$(cat out)" = "done" ]
 		"$EAGAIN" report rights | grep -q 'setpriv'
 	fi
 }

@@ -219,6 +219,34 @@ trap_same() {
 	trap_same fork-among-threads
 }
 
+@test "signals: a storm of signals ends no call that does not wait" {
+	trap_same storm
+}
+
+@test "signals: a handler on top of one that restarts" {
+	trap_same nested-handlers
+}
+
+@test "fds: a unix peer's SHUT_RD and close in a write" {
+	trap_same peer-in-a-write
+}
+
+@test "fds: SO_SNDTIMEO set by another process" {
+	trap_same timeout-from-elsewhere
+}
+
+@test "fds: a pipe in packet mode" {
+	trap_same packets
+}
+
+@test "process: bad environments are refused" {
+	trap_same bad-environments
+}
+
+@test "process: seccomp: strict, filters, forks and execs" {
+	trap_same sandboxes
+}
+
 @test "flag: O_NONBLOCK is set on the fds in use, as the kernel sees them" {
 	run -0 "$EAGAIN" run --switch=flag "$PROGRAMS/traps" kernel-view
 	[ "$output" = "flags while in use: 1" ]

@@ -90,7 +90,7 @@ struct trace_chunk {
 	uint64_t ticks, ns;             /* one pair, taken when the chunk was taken */
 	uint64_t link;                  /* writer's own */
 	uint64_t last_ticks, last_ns;   /* a later pair, taken now and then; 0 where there is none */
-	uint64_t reserved;
+	uint64_t offset;                /* of the chunk in the file */
 };
 
 /* One slot.  `t` is in ticks of the trace's clock. */

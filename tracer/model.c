@@ -361,7 +361,6 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	p->command = command_of(f->header);
 	p->lost = f->header->lost_events;
 	p->dropped = f->header->dropped_events;
-	p->stop = f->header->stop;
 	p->exit_status = -1;
 	p->cpu_ns = MODEL_UNKNOWN;
 	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
@@ -447,6 +446,8 @@ struct model *model_build(const struct trace *t)
 		m->events += p->events;
 		m->lost += p->lost;
 		m->dropped += p->dropped;
+		if (t->files[i].header->stop < 32)
+			m->stops |= 1u << t->files[i].header->stop;
 		if (p->end_ns > m->wall_ns)
 			m->wall_ns = p->end_ns;
 	}

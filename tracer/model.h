@@ -46,7 +46,6 @@ struct model_process {
 	uint64_t cpu_ns;                /* or MODEL_UNKNOWN: it did not exit by itself */
 	uint64_t wait_ns[DIRECTION_COUNT];      /* of all threads together */
 	uint64_t events, lost, dropped;
-	unsigned stop;                  /* enum trace_stop */
 	int exit_status;                /* -1: not known */
 	bool forked;                    /* a fork without exec, so far */
 	bool vanished;                  /* its last sign is an exec: into what, the trace does not know */
@@ -60,6 +59,7 @@ struct model {
 	struct model_process *processes;
 	size_t process_count;
 	uint64_t wall_ns, events, lost, dropped;
+	uint32_t stops;                 /* 1 << enum trace_stop: why a process could not record everything */
 	size_t vanished;                /* programs that were exec'd and not seen: static, setuid, with other rights */
 };
 

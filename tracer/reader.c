@@ -59,6 +59,32 @@ bool reader_is_trace(const char *dir)
 	return !why || !memcmp(control.preamble.magic, TRACE_CONTROL_MAGIC, sizeof control.preamble.magic);
 }
 
+/* Looks for the chunks by reading: in a mapping, a hole of a full tmpfs is a SIGBUS.  */
+static void find_chunks(struct trace_file *f, int fd)
+{
+	size_t offset = TRACE_HEADER_SIZE, room = 0;
+	struct trace_chunk c;
+
+	while (offset < f->size && pread(fd, &c, sizeof c, (off_t)offset) == (ssize_t)sizeof c) {
+		if (c.magic != TRACE_CHUNK_MAGIC || !c.size || c.size % TRACE_CHUNK_ALIGN != 0) {
+			offset += TRACE_CHUNK_ALIGN;
+			continue;
+		}
+		if (f->chunk_count == room) {
+			room = room ? room * 2 : 4;
+			f->chunks = must_have(realloc(f->chunks, room * sizeof *f->chunks));
+		}
+		f->chunks[f->chunk_count++] = offset;
+		offset += c.size;
+	}
+}
+
+static void close_file(struct trace_file *f)
+{
+	munmap((void *)(uintptr_t)f->bytes, f->size);
+	free(f->chunks);
+}
+
 /* Maps one process file; false if it is none.  */
 static bool open_file(struct trace_file *f, int dir, const char *name)
 {
@@ -70,15 +96,19 @@ static bool open_file(struct trace_file *f, int dir, const char *name)
 		return false;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)TRACE_HEADER_SIZE)
 		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	if (p == MAP_FAILED)
+	if (p == MAP_FAILED) {
+		close(fd);
 		return false;
+	}
+	memset(f, 0, sizeof *f);
 	f->bytes = p;
 	f->size = (size_t)st.st_size;
 	f->header = p;
 	snprintf(f->name, sizeof f->name, "%s", name);
+	find_chunks(f, fd);
+	close(fd);
 	if (check_preamble(&f->header->preamble, TRACE_PROCESS_MAGIC)) {
-		munmap(p, f->size);
+		close_file(f);
 		return false;
 	}
 	return true;
@@ -111,22 +141,6 @@ static void open_files(struct trace *t, const char *dir)
 		closedir(d);
 	if (t->file_count)
 		qsort(t->files, t->file_count, sizeof *t->files, by_start);
-}
-
-/* The next chunk at or behind *offset; moves *offset behind it.  */
-static const struct trace_chunk *next_chunk(const struct trace_file *f, size_t *offset)
-{
-	while (f->size - *offset >= sizeof(struct trace_chunk)) {
-		const struct trace_chunk *c = (const void *)(f->bytes + *offset);
-		size_t size = c->size;
-
-		if (c->magic == TRACE_CHUNK_MAGIC && size && size % TRACE_CHUNK_ALIGN == 0) {
-			*offset += size < f->size - *offset ? size : f->size - *offset;
-			return c;
-		}
-		*offset += TRACE_CHUNK_ALIGN < f->size - *offset ? TRACE_CHUNK_ALIGN : f->size - *offset;
-	}
-	return NULL;
 }
 
 struct pairs {
@@ -162,11 +176,11 @@ static void fit_clock(struct trace *t)
 		return;
 	for (size_t i = 0; i < t->file_count; i++) {
 		const struct trace_file *f = &t->files[i];
-		size_t offset = TRACE_HEADER_SIZE;
-		const struct trace_chunk *c;
 
 		add_pair(&p, f->header->preamble.start_ticks, f->header->preamble.start_ns);
-		while ((c = next_chunk(f, &offset)) != NULL) {
+		for (size_t k = 0; k < f->chunk_count; k++) {
+			const struct trace_chunk *c = (const void *)(f->bytes + f->chunks[k]);
+
 			add_pair(&p, c->ticks, c->ns);
 			add_pair(&p, c->last_ticks, c->last_ns);
 		}
@@ -203,7 +217,7 @@ struct trace *reader_open(const char *dir)
 void reader_close(struct trace *t)
 {
 	for (size_t i = 0; i < t->file_count; i++)
-		munmap((void *)(uintptr_t)t->files[i].bytes, t->files[i].size);
+		close_file(&t->files[i]);
 	free(t->files);
 	free(t);
 }
@@ -273,11 +287,10 @@ static int by_time(const void *a, const void *b)
 void reader_each(const struct trace_file *file, record_visitor *visit, void *arg)
 {
 	struct found_list list = {.sorted = true};
-	size_t offset = TRACE_HEADER_SIZE;
-	const struct trace_chunk *c;
 
-	while ((c = next_chunk(file, &offset)) != NULL) {
-		size_t left = file->size - (size_t)((const char *)c - file->bytes);
+	for (size_t k = 0; k < file->chunk_count; k++) {
+		const struct trace_chunk *c = (const void *)(file->bytes + file->chunks[k]);
+		size_t left = file->size - file->chunks[k];
 
 		find_in_chunk(&list, c, c->size < left ? c->size : left);
 	}

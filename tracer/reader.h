@@ -11,8 +11,10 @@
 /* One process file.  */
 struct trace_file {
 	const struct trace_process *header;
-	const char *bytes;              /* the whole file */
+	const char *bytes;              /* the whole file, mapped; between the chunks there may be holes, which nobody must touch */
 	size_t size;
+	size_t *chunks;                 /* their offsets */
+	size_t chunk_count;
 	char name[256];
 };
 

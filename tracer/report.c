@@ -270,7 +270,6 @@ static void print_losses(const struct trace *t, const struct model *m, FILE *to)
 		[TRACE_STOP_SANDBOX] = "the program had entered a sandbox",
 		[TRACE_STOP_MEMORY] = "there was no address space for it (ulimit -v)",
 	};
-	bool told[sizeof why / sizeof *why] = {false};
 
 	if (m->lost || m->dropped || t->control.lost_processes)
 		fprintf(to, "Not everything was recorded: %" PRIu64 " events lost, %" PRIu64 " oldest overwritten, %" PRIu64
@@ -278,31 +277,30 @@ static void print_losses(const struct trace *t, const struct model *m, FILE *to)
 	if (m->vanished)
 		fprintf(to, "%zu program%s started that could not be recorded: static, setuid, or without the right to write the trace\n",
 			m->vanished, m->vanished == 1 ? " was" : "s were");
-	for (size_t i = 0; i < m->process_count; i++) {
-		unsigned stop = m->processes[i].stop;
-
-		if (!stop || stop >= sizeof why / sizeof *why || told[stop])
-			continue;
-		fprintf(to, "  because %s\n", why[stop]);
-		told[stop] = true;
-	}
+	for (unsigned stop = 1; stop < sizeof why / sizeof *why; stop++)
+		if (m->stops >> stop & 1)
+			fprintf(to, "  because %s\n", why[stop]);
 }
 
 void report_print(struct trace *t, FILE *to)
 {
 	struct model *m = model_build(t);
 	const struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
+	const struct model_process *first = NULL;
 	char text[16];
 	size_t quiet = 0;
 
 	fprintf(to, "eagain: %s, %zu process image%s, %" PRIu64 " events\n\n", duration(m->wall_ns, text), m->process_count,
 		m->process_count == 1 ? "" : "s", m->events);
-	for (size_t i = 0; i < m->process_count; i++)
+	for (size_t i = 0; i < m->process_count; i++) {
 		order[i] = &m->processes[i];
+		if (!first || order[i]->start_ns < first->start_ns)
+			first = order[i];
+	}
 	if (m->process_count)
 		qsort(order, m->process_count, sizeof *order, by_wait);
 	for (size_t i = 0; i < m->process_count; i++) {
-		if (i < PROCESSES_SHOWN && (waited(order[i]) || m->process_count == 1))
+		if (i < PROCESSES_SHOWN && (waited(order[i]) || order[i] == first))
 			print_process(m, order[i], to);
 		else
 			quiet++;

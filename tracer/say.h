@@ -13,6 +13,6 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void die(int status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 
 /* malloc and realloc that do not return NULL.  */
-void *must_have(void *memory);
+void *must_have(void *memory) __attribute__((returns_nonnull));
 
 #endif

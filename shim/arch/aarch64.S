@@ -32,8 +32,11 @@ window_end:
 	.cfi_restore x19
 	ret
 1:	.cfi_restore_state
-	mov x0, #-4                     /* -EINTR */
-	b window_end
+	mov x0, #-4                     /* -EINTR; not by window_end: there it would be the kernel's */
+	ldr x19, [sp], #16
+	.cfi_adjust_cfa_offset -16
+	.cfi_restore x19
+	ret
 	.cfi_endproc
 	.size window_syscall, . - window_syscall
 

@@ -40,6 +40,12 @@ static inline struct window *arch_window(const ucontext_t *uc)
 	return (struct window *)uc->uc_mcontext.regs[19];
 }
 
+/* What the interrupted code has as a system call's result.  */
+static inline long arch_result(const ucontext_t *uc)
+{
+	return (long)uc->uc_mcontext.regs[0];
+}
+
 static inline uintptr_t arch_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.pc;

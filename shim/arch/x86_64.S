@@ -34,8 +34,11 @@ window_end:
 	.cfi_restore %rbx
 	ret
 1:	.cfi_restore_state
-	mov $-4, %rax                   /* -EINTR */
-	jmp window_end
+	mov $-4, %rax                   /* -EINTR; not by window_end: there it would be the kernel's */
+	pop %rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore %rbx
+	ret
 	.cfi_endproc
 	.size window_syscall, . - window_syscall
 

@@ -39,6 +39,12 @@ static inline struct window *arch_window(const ucontext_t *uc)
 	return (struct window *)uc->uc_mcontext.gregs[REG_RBX];
 }
 
+/* What the interrupted code has as a system call's result.  */
+static inline long arch_result(const ucontext_t *uc)
+{
+	return (long)uc->uc_mcontext.gregs[REG_RAX];
+}
+
 static inline uintptr_t arch_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];

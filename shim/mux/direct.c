@@ -16,7 +16,7 @@ static short events(const struct op *op)
 	return op_writes(op) ? POLLOUT : POLLIN;
 }
 
-enum mux_outcome mux_direct(const struct op *op, long *revents)
+enum mux_outcome mux_direct(struct op *op, long *revents)
 {
 	struct pollfd p = {.fd = op->fd, .events = events(op)};
 	struct signal_counts before = signal_counts;
@@ -39,6 +39,8 @@ enum mux_outcome mux_direct(const struct op *op, long *revents)
 			return MUX_DONE;
 		before = signal_counts;
 	}
+	if (!op->moved)
+		op->seen.interrupting = w.seen;         /* signal_returned() may have moved it */
 	if (result < 0)
 		return MUX_DONE;
 	*revents = p.revents;

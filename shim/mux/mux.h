@@ -26,6 +26,6 @@ long mux_plain(const struct op *op);
 bool mux_would_block(const struct op *op);
 
 /* ppoll on the op's own fd.  */
-enum mux_outcome mux_direct(const struct op *op, long *revents);
+enum mux_outcome mux_direct(struct op *op, long *revents);
 
 #endif

@@ -3,6 +3,7 @@
  *     load calls N              N writes of one byte into a pipe, and N reads
  *     load threads T N          T threads, each with a pipe: N writes and N reads
  *     load children C N         C children one after another, the same each
+ *     load forks C T N        C children one after another, each with T threads that start at once
  *     load until-killed         one line on stdout after 1000 such calls, then calls without end  */
 #include <pthread.h>
 #include <stdio.h>
@@ -60,6 +61,22 @@ static void children(int n)
 	}
 }
 
+/* Each child's threads record at once, before anybody else of it has.  */
+static void forks(int n, int threads_each)
+{
+	for (int i = 0; i < n; i++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			threads(threads_each);
+			_exit(0);
+		}
+		if (waitpid(pid, &status, 0) != pid || status != 0)
+			exit(7);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -72,6 +89,9 @@ int main(int argc, char **argv)
 		threads(n);
 	} else if (!strcmp(what, "children")) {
 		children(n);
+	} else if (!strcmp(what, "forks") && argc > 4) {
+		count = atol(argv[4]);
+		forks(n, atoi(argv[3]));
 	} else if (!strcmp(what, "until-killed")) {
 		calls(500);
 		puts("started");
@@ -79,7 +99,7 @@ int main(int argc, char **argv)
 		for (;;)
 			calls(1000);
 	} else {
-		fprintf(stderr, "usage: load calls|threads|children|until-killed ...\n");
+		fprintf(stderr, "usage: load calls|threads|children|forks|until-killed ...\n");
 		return 2;
 	}
 	puts("done");

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -251,6 +252,82 @@ static void reset_in_a_write(char **argv)
 	wait(NULL);
 }
 
+/* What a unix stream's peer does in the middle of a write: SHUT_RD ends it, a close leaves nothing for the next call.  */
+static void peer_in_a_write(char **argv)
+{
+	enum { SIZE = 4 << 20 };
+	char *data = calloc(1, SIZE);
+	pid_t parent = getpid();
+
+	(void)argv;
+	signal(SIGPIPE, SIG_IGN);
+	for (int closes = 0; closes < 2; closes++) {
+		int fds[2];
+		long n;
+
+		make_sockets(SOCK_STREAM, fds);
+		if (fork() == 0) {
+			close(fds[0]);
+			wait_asleep(parent);
+			if (!closes) {
+				shutdown(fds[1], SHUT_RD);
+				/* Until the parent sleeps again, in wait(). */
+				wait_asleep(parent);
+			}
+			_exit(0);
+		}
+		close(fds[1]);
+		n = write(fds[0], data, SIZE);
+		tell("a part: %d", n > 0 && n < SIZE);
+		if (closes)
+			tell("next: %s", result_text(read(fds[0], data, 1)));
+		close(fds[0]);
+		wait(NULL);
+	}
+}
+
+/* A timeout that another process sets on the shared socket while a write waits.  */
+static void timeout_from_elsewhere(char **argv)
+{
+	enum { SIZE = 16 << 20 };
+	struct timeval t = {.tv_usec = 20000};
+	char *data = calloc(1, SIZE);
+	int fds[2];
+	long n;
+
+	(void)argv;
+	make_tcp(fds);
+	need(write(fds[0], data, 1) == 1 && read(fds[1], data, 1) == 1, "first");
+	if (fork() == 0)
+		_exit(setsockopt(fds[0], SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0);
+	wait(NULL);
+	n = write(fds[0], data, SIZE);
+	tell("a part: %d", n > 0 && n < SIZE);
+}
+
+/* A pipe in packet mode: each write is a packet, and a vector is cut where the kernel cuts it.  */
+static void packets(char **argv)
+{
+	static char block[3][3000], seen[4096];
+	struct iovec v[3] = {{block[0], 3000}, {block[1], 3000}, {block[2], 3000}};
+	int fds[2];
+	pid_t parent = getpid();
+	long n;
+
+	(void)argv;
+	need(pipe2(fds, O_DIRECT) == 0 && fcntl(fds[1], F_SETPIPE_SZ, 8192) > 0, "pipe2");
+	need(write(fds[1], "0123456789", 10) == 10, "write");
+	if (fork() == 0) {
+		wait_asleep(parent);
+		for (int i = 0; i < 4; i++)
+			tell("packet: %ld", (long)read(fds[0], seen, sizeof seen));
+		_exit(0);
+	}
+	n = writev(fds[1], v, 3);
+	wait(NULL);
+	tell("writev: %s", result_text(n));
+}
+
 /* The reader of a pipe goes in the middle of a write.  */
 static void pipe_closed_in_a_write(char **argv)
 {
@@ -435,6 +512,7 @@ const struct trap fd_traps[] = {
 	{"peek-waitall", peek_waitall}, {"fast-open", fast_open}, {"error-queue", error_queue},
 	{"pipe-that-became-a-file", pipe_that_became_a_file}, {"kind-that-became-another", kind_that_became_another},
 	{"reset-in-a-write", reset_in_a_write}, {"pipe-closed-in-a-write", pipe_closed_in_a_write},
+	{"peer-in-a-write", peer_in_a_write}, {"timeout-from-elsewhere", timeout_from_elsewhere}, {"packets", packets},
 	{"few-fds", few_fds}, {"high-fds", high_fds}, {"close-all", close_all}, {"dup2-everywhere", dup2_everywhere},
 	{"many-readers", many_readers}, {"many-acceptors", many_acceptors}, {NULL, NULL},
 };

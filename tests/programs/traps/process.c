@@ -1,11 +1,15 @@
 /* process.c - fork, vfork, exec, spawn and exit in every form.  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -212,7 +216,126 @@ static void fork_chain(char **argv)
 	}
 }
 
+static char *const *volatile nowhere = (char *const *)1;
+static char *const bad_string[] = {(char *)8, NULL};
+
+static void bad_list(void) { execve("/bin/true", command, (char *const *)nowhere); tell("%s", result_text(-1)); _exit(1); }
+static void bad_entry(void) { execve("/bin/true", command, bad_string); tell("%s", result_text(-1)); _exit(1); }
+static void no_list(void) { fexecve(open("/bin/true", O_RDONLY), command, NULL); tell("%s", result_text(-1)); _exit(1); }
+
+static void too_long(void)
+{
+	enum { ENTRIES = 3000000 };
+	char **list = malloc((ENTRIES + 1) * sizeof *list);
+
+	for (int i = 0; i < ENTRIES; i++)
+		list[i] = (char *)"A=B";
+	list[ENTRIES] = NULL;
+	execve("/bin/true", command, list);
+	tell("%s", result_text(-1));
+	_exit(1);
+}
+
+/* Environments that the kernel refuses are refused.  */
+static void bad_environments(char **argv)
+{
+	pid_t pid;
+
+	(void)argv;
+	in_child("bad list", bad_list);
+	in_child("bad entry", bad_entry);
+	in_child("fexecve without", no_list);
+	in_child("too long", too_long);
+	tell("posix_spawn: %d", posix_spawn(&pid, "/bin/true", NULL, NULL, command, (char *const *)nowhere) == EFAULT);
+}
+
+static int sandbox_fds[2];
+
+static void use_pipe(void)
+{
+	char c = 0;
+
+	for (int i = 0; i < 5000; i++)
+		if (write(sandbox_fds[1], "x", 1) != 1 || read(sandbox_fds[0], &c, 1) != 1)
+			hidden_syscall(SYS_exit, 9, 0, 0);
+}
+
+static void strict(void)
+{
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0);
+	use_pipe();
+	hidden_syscall(SYS_exit, 0, 0, 0);
+}
+
+static void strict_by_syscall(void)
+{
+	syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0);
+	use_pipe();
+	hidden_syscall(SYS_exit, 0, 0, 0);
+}
+
+/* A filter that kills for what the program does not do itself.  */
+static void enter_filter(void)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_preadv2, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwritev2, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ppoll, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+
+	need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0, "seccomp");
+}
+
+static void filtered(void)
+{
+	enter_filter();
+	use_pipe();
+	_exit(0);
+}
+
+static void filtered_fork(void)
+{
+	enter_filter();
+	if (fork() == 0) {
+		use_pipe();
+		_exit(0);
+	}
+	wait(NULL);
+	_exit(0);
+}
+
+static void filtered_exec(void)
+{
+	enter_filter();
+	execlp("cat", "cat", "/proc/self/comm", (char *)NULL);
+}
+
+/* Programs also ask in this way whether there is seccomp: nothing has happened then.  */
+static void refused(void)
+{
+	tell("asked: %s", result_text(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0)));
+	use_pipe();
+	_exit(0);
+}
+
+static void sandboxes(char **argv)
+{
+	(void)argv;
+	make_pipe(sandbox_fds);
+	use_pipe();
+	in_child("strict", strict);
+	in_child("strict by syscall", strict_by_syscall);
+	in_child("filter", filtered);
+	in_child("filter, fork", filtered_fork);
+	in_child("filter, exec", filtered_exec);
+	in_child("refused", refused);
+}
+
 const struct trap process_traps[] = {
 	{"exec-forms", exec_forms}, {"spawn-forms", spawn_forms}, {"vfork-child", vfork_child}, {"exit-forms", exit_forms},
-	{"end", end}, {"fork-chain", fork_chain}, {NULL, NULL},
+	{"end", end}, {"fork-chain", fork_chain}, {"bad-environments", bad_environments}, {"sandboxes", sandboxes}, {NULL, NULL},
 };

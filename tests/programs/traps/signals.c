@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -213,8 +214,65 @@ static void errno_untouched(char **argv)
 	tell("bad: %s", result_text(read(-1, c, 1)));
 }
 
+/* A storm of signals: none ends a call that does not wait.  */
+static void storm(char **argv)
+{
+	struct itimerval timer = {{0, 50}, {0, 50}}, none = {{0, 0}, {0, 0}};
+	int file = open("file", O_RDWR | O_CREAT | O_TRUNC, 0600), sockets[2], interrupted = 0;
+	char text[64];
+	struct iovec v = {text, 1};
+	struct msghdr message = {.msg_iov = &v, .msg_iovlen = 1};
+
+	(void)argv;
+	make_sockets(SOCK_DGRAM, sockets);
+	handle(SIGALRM, no_handler, 0);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	for (int i = 0; i < 60000; i++) {
+		interrupted += pwrite(file, text, sizeof text, 0) < 0;
+		interrupted += write(file, text, 1) < 0;
+		interrupted += sendmsg(sockets[0], &message, 0) < 0;
+		interrupted += recvmsg(sockets[1], &message, 0) < 0;
+		interrupted += recv(sockets[1], text, 1, MSG_DONTWAIT) < 0 && errno == EINTR;
+	}
+	setitimer(ITIMER_REAL, &none, NULL);
+	tell("interrupted: %d", interrupted);
+	unlink("file");
+}
+
+static void raise_other(int signal)
+{
+	(void)signal;
+	raise(SIGUSR2);
+}
+
+/* A handler that restarts, and on top of it one that does not: the kernel has already decided to restart.  */
+static void nested_handlers(char **argv)
+{
+	pid_t parent = getpid();
+
+	(void)argv;
+	for (int sockets = 0; sockets < 2; sockets++) {
+		int fds[2];
+
+		if (sockets)
+			make_sockets(SOCK_STREAM, fds);
+		else
+			make_pipe(fds);
+		handle(SIGUSR1, raise_other, SA_RESTART);
+		handle(SIGUSR2, no_handler, 0);
+		if (fork() == 0) {
+			wait_asleep(parent);
+			kill(parent, SIGUSR1);
+			wait_asleep(parent);
+			_exit(write(fds[1], "x", 1) != 1);
+		}
+		tell_read("read", fds[0], 1);
+		wait(NULL);
+	}
+}
+
 const struct trap signal_traps[] = {
 	{"longjmp-many", longjmp_many}, {"sigaction-readback", sigaction_readback}, {"handler-arguments", handler_arguments},
 	{"alternate-stack", alternate_stack}, {"alarm-ends-read", alarm_ends_read}, {"blocked-signal", blocked_signal},
-	{"errno-untouched", errno_untouched}, {NULL, NULL},
+	{"errno-untouched", errno_untouched}, {"storm", storm}, {"nested-handlers", nested_handlers}, {NULL, NULL},
 };
