@@ -233,6 +233,29 @@ complains() {
 	grep -A 3 'Where it waits' report | grep -Eq 'which (computed|slept|waited .* for its children)'
 }
 
+@test "report --json: valid, with the keys that are promised, and the same numbers" {
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	"$EAGAIN" record bash -c $'(printf "a\\tb"; sleep 0.1; echo "\\"q\\"") | cat | cat >/dev/null'
+	"$EAGAIN" report --json >report.json
+	python3 - <<-'PYTHON'
+		import json
+		r = json.load(open("report.json"))
+		assert {"version", "wall_ns", "events", "lost_events", "processes"} <= set(r)
+		for p in r["processes"]:
+		    assert {"pid", "ppid", "command", "exit_status", "signal", "start_ns", "wall_ns", "cpu_ns", "threads", "fds"} <= set(p)
+		    for t in p["threads"]:
+		        assert {"tid", "name", "wall_ns", "cpu_ns", "wait_read_ns", "wait_write_ns", "wait_poll_ns"} <= set(t)
+		    for f in p["fds"]:
+		        assert {"fd", "kind", "name", "peer", "switched_by", "calls", "would_block", "bytes_read", "bytes_written",
+		                "wait_read_ns", "wait_write_ns", "longest_wait_ns"} <= set(f)
+		        assert f["switched_by"] in ("MSG_DONTWAIT", "RWF_NOWAIT", "guard", "O_NONBLOCK", "none")
+		cats = [f for p in r["processes"] for f in p["fds"] if p["command"] == "cat" and f["kind"] == "pipe" and f["wait_read_ns"] > 5e7]
+		assert len(cats) == 2 and any("cat (pid" in f["peer"] for f in cats)
+		assert "(printf" in r["processes"][0]["command"]
+	PYTHON
+	complains 2 '--json: only for eagain report' "$EAGAIN" log --json
+}
+
 @test "installed: found in PREFIX, and gone after uninstall" {
 	make -s -C "$TOP" install PREFIX="$PWD/usr" >/dev/null
 	(PATH=$PWD/usr/bin:$PATH; eagain -o report sh -c 'sleep 0.01 | cat')

@@ -166,12 +166,6 @@ static const char *const kind_names[] = {
 #undef X
 };
 
-static const char *const way_names[] = {
-#define X(id, name) name,
-	TRACE_WAYS(X)
-#undef X
-};
-
 static bool is_call(uint8_t kind)
 {
 	return kind == TRACE_CALL || kind == TRACE_WOULD_BLOCK || kind == TRACE_PARK || kind == TRACE_READY || kind == TRACE_RETURN;
@@ -188,7 +182,7 @@ static void print_event(const struct trace *t, const struct collect *c, const st
 		.op = call && r->kind != TRACE_CALL ? r->op : 0,
 		.event = e->as == AS_ENTER ? "enter" : e->as == AS_READY ? "ready" : kind_names[e->as],
 		.call = call ? model_call_name(r->call) : NULL, .fd = r->fd,
-		.way = call && r->way < TRACE_WAY_COUNT ? way_names[r->way] : NULL,
+		.way = call ? model_way_name(r->way) : NULL,
 		.has_result = ended, .result = ended ? r->result : 0,
 		.has_duration = ended, .duration_ns = reader_duration(t, e->duration), .asked = call && ended && (r->flags & TRACE_ASKED),
 	};

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "log.h"
 #include "options.h"
 #include "program.h"
@@ -25,8 +26,8 @@ static int usage(void)
 	puts("usage: eagain [OPTIONS] [--] CMD...         run CMD, and show on stderr at the end where it waited\n"
 	     "       eagain record [OPTIONS] [--] CMD...  run CMD, and keep the trace (-o DIR; default: " DEFAULT_TRACE ")\n"
 	     "       eagain run [OPTIONS] [--] CMD...     run CMD, service only, nothing recorded\n"
-	     "       eagain report [-o FILE] [DIR]        where the time went: per process and fd\n"
-	     "       eagain log [-o FILE] [DIR]           one line per event, key=value, made for grep and awk\n"
+	     "       eagain report [--json] [DIR]         where the time went: per process and fd\n"
+	     "       eagain log [DIR]                     one line per event, key=value, made for grep and awk\n"
 	     "\n"
 	     "options (before CMD; a program that is called like a verb: eagain -- record):");
 	options_help(stdout);
@@ -206,6 +207,8 @@ int main(int argc, char **argv)
 		puts("eagain " EAGAIN_VERSION);
 		return 0;
 	}
+	if (o.json && (!verb || strcmp(verb, "report") != 0))
+		die(STATUS_USAGE, "--json: only for eagain report");
 	if (!verb && i == argc && argc == 1) {
 		usage();
 		return STATUS_USAGE;
@@ -216,5 +219,7 @@ int main(int argc, char **argv)
 		return record_verb(&o, argv + i);
 	if (!strcmp(verb, "run"))
 		return run_verb(&o, argv + i);
-	return view_verb(&o, argv + i, !strcmp(verb, "log") ? log_print : report_print);
+	if (!strcmp(verb, "log"))
+		return view_verb(&o, argv + i, log_print);
+	return view_verb(&o, argv + i, o.json ? json_print : report_print);
 }

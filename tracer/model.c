@@ -28,6 +28,17 @@ const char *model_kind_name(unsigned kind)
 	return kind < KIND_COUNT ? kinds[kind] : "unknown";
 }
 
+static const char *const ways[] = {
+#define X(id, name) name,
+	TRACE_WAYS(X)
+#undef X
+};
+
+const char *model_way_name(unsigned way)
+{
+	return way < TRACE_WAY_COUNT ? ways[way] : "unknown";
+}
+
 const char *model_call_name(unsigned call)
 {
 	return call < sizeof calls / sizeof *calls ? calls[call].name : "unknown";

@@ -68,6 +68,7 @@ void model_free(struct model *m);
 
 const char *model_kind_name(unsigned kind);
 const char *model_call_name(unsigned call);
+const char *model_way_name(unsigned way);
 enum direction model_call_direction(unsigned call);
 
 /* Who is at the other end of a pipe or TCP connection: the process that used it most, NULL where none is known; *others is how

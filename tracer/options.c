@@ -94,6 +94,8 @@ int options_read(struct options *o, int argc, char **argv)
 			taken = 1, o->help = true;
 		else if (!strcmp(argv[i], "--version"))
 			taken = 1, o->version = true;
+		else if (!strcmp(argv[i], "--json"))
+			taken = 1, o->json = true;
 		for (int id = 0; !taken && id < SETTING_COUNT; id++)
 			taken = take(o, id, argv, i);
 		if (!taken)

@@ -15,7 +15,7 @@ enum setting_id {
 /* What the command line gave; NULL: not given.  */
 struct options {
 	const char *value[SETTING_COUNT];
-	bool help, version;
+	bool json, help, version;
 };
 
 /* Reads the options up to the first argument that is none, or behind "--".  Returns the index of the first argument behind them.

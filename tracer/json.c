@@ -1,0 +1,115 @@
+/* json.c - the report for programs: what model.h knows, as one JSON object.  */
+#include "json.h"
+
+#include <inttypes.h>
+
+#include "model.h"
+
+/* A JSON string, or null.  Bytes that are no valid UTF-8 are the reader's to bear, as in file names.  */
+static void string(const char *s, FILE *to)
+{
+	if (!s) {
+		fputs("null", to);
+		return;
+	}
+	fputc('"', to);
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			fprintf(to, "\\%c", c);
+		else if (c < ' ' || c == 127)
+			fprintf(to, "\\u%04x", c);
+		else
+			fputc(c, to);
+	}
+	fputc('"', to);
+}
+
+static void number(const char *key, uint64_t n, FILE *to)
+{
+	if (n == MODEL_UNKNOWN)
+		fprintf(to, "\"%s\":null", key);
+	else
+		fprintf(to, "\"%s\":%" PRIu64, key, n);
+}
+
+static void waits(const uint64_t wait_ns[DIRECTION_COUNT], FILE *to)
+{
+	fprintf(to, "\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"wait_poll_ns\":%" PRIu64 ",\"wait_child_ns\":%" PRIu64
+		",\"sleep_ns\":%" PRIu64, wait_ns[DIRECTION_READ], wait_ns[DIRECTION_WRITE], wait_ns[DIRECTION_POLL],
+		wait_ns[DIRECTION_CHILD], wait_ns[DIRECTION_SLEEP]);
+}
+
+/* The CPU time of a lone thread is its process's.  */
+static void print_thread(const struct model_process *p, const struct model_thread *thread, FILE *to)
+{
+	fprintf(to, "{\"tid\":%" PRIu32 ",\"name\":null,", thread->tid);
+	number("wall_ns", thread->end_ns - thread->start_ns, to);
+	fputc(',', to);
+	number("cpu_ns", p->thread_count == 1 ? p->cpu_ns : MODEL_UNKNOWN, to);
+	fputc(',', to);
+	waits(thread->wait_ns, to);
+	fputc('}', to);
+}
+
+static void print_fd(const struct model *m, const struct model_process *p, const struct model_fd *f, FILE *to)
+{
+	unsigned others;
+	const struct model_process *peer = model_peer(m, p, f, &others);
+	char text[2200];
+
+	fprintf(to, "{\"fd\":%d,\"kind\":", f->fd);
+	string(model_kind_name(f->kind), to);
+	fputs(",\"name\":", to);
+	string(f->name, to);
+	fputs(",\"peer\":", to);
+	if (peer)
+		snprintf(text, sizeof text, "%s (pid %" PRIu32 ")", peer->command, peer->pid);
+	string(peer ? text : NULL, to);
+	fprintf(to, ",\"peers_more\":%u,\"switched_by\":", peer ? others : 0);
+	string(model_way_name(f->way), to);
+	fprintf(to, ",\"calls\":%" PRIu64 ",\"would_block\":%" PRIu64 ",\"bytes_read\":%" PRIu64 ",\"bytes_written\":%" PRIu64
+		",\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"longest_wait_ns\":%" PRIu64 ",\"waiting\":%s}",
+		f->calls, f->would_block, f->bytes[DIRECTION_READ], f->bytes[DIRECTION_WRITE], f->wait_ns[DIRECTION_READ],
+		f->wait_ns[DIRECTION_WRITE], f->longest_ns, f->waiting ? "true" : "false");
+}
+
+static void print_process(const struct model *m, const struct model_process *p, FILE *to)
+{
+	fprintf(to, "{\"pid\":%" PRIu32 ",\"ppid\":%" PRIu32 ",\"command\":", p->pid, p->ppid);
+	string(p->command, to);
+	fputc(',', to);
+	number("exit_status", p->exit_status < 0 ? MODEL_UNKNOWN : (uint64_t)p->exit_status, to);
+	fputs(",\"signal\":null,", to);
+	number("start_ns", p->start_ns, to);
+	fputc(',', to);
+	number("wall_ns", p->end_ns - p->start_ns, to);
+	fputc(',', to);
+	number("cpu_ns", p->cpu_ns, to);
+	fputs(",\"threads\":[", to);
+	for (size_t i = 0; i < p->thread_count; i++) {
+		fputs(i ? ",\n" : "", to);
+		print_thread(p, &p->threads[i], to);
+	}
+	fputs("],\"fds\":[", to);
+	for (size_t i = 0; i < p->fd_count; i++) {
+		fputs(i ? ",\n" : "", to);
+		print_fd(m, p, &p->fds[i], to);
+	}
+	fputs("]}", to);
+}
+
+void json_print(struct trace *t, FILE *to)
+{
+	struct model *m = model_build(t);
+
+	fprintf(to, "{\"version\":1,\"wall_ns\":%" PRIu64 ",\"events\":%" PRIu64 ",\"lost_events\":%" PRIu64
+		",\"overwritten_events\":%" PRIu64 ",\"processes\":[", m->wall_ns, m->events, m->lost, m->dropped);
+	for (size_t i = 0; i < m->process_count; i++) {
+		fputs(i ? ",\n" : "\n", to);
+		print_process(m, &m->processes[i], to);
+	}
+	fputs("]}\n", to);
+	model_free(m);
+}
