@@ -51,10 +51,9 @@ static long run_plain(struct op *op)
 	return result;
 }
 
-/* What is left of a write, in the plain call.  True: there is more; false: it is over, with *result.  */
-static bool finish_plain(struct op *op, long *result)
+/* The plain call has taken *result of what is left of a write.  True: there is more; false: it is over, with *result.  */
+static bool after_plain(struct op *op, long *result)
 {
-	*result = mux_plain(op);
 	if (*result > 0)
 		attempt_advance(op, (size_t)*result);
 	if (*result > 0 && !op->head.iov_len && op->vectors)
@@ -72,8 +71,10 @@ static bool peer_is_gone(struct op *op, long *result)
 	socklen_t size = sizeof error;
 
 	/* POLLERR alone: something in the error queue (MSG_ERRQUEUE), and no end. */
-	if (op->moved && !(*result & POLLHUP))
-		return finish_plain(op, result);
+	if (op->moved && !(*result & POLLHUP)) {
+		*result = mux_plain(op);
+		return after_plain(op, result);
+	}
 	if (op->moved) {
 		*result = (long)op->moved;
 		return false;
@@ -113,14 +114,9 @@ static bool park(struct op *op, bool ready_before, long *result)
 			learn(op, *result);
 			return false;
 		}
-		if (*result > 0)
-			attempt_advance(op, (size_t)*result);
-		if (*result > 0 && !op->head.iov_len && op->vectors)
-			return true;
-		break;
+		return after_plain(op, result);
 	}
-	*result = (long)op->moved;
-	return false;
+	__builtin_unreachable();
 }
 
 /* Attempts, and waits, until the operation is over.  A read is done as soon as one byte is there; a write when all bytes are

@@ -123,22 +123,13 @@ complains() {
 
 @test "damaged traces never crash the readers" {
 	"$EAGAIN" record -o good sh -c 'sleep 0.01 | cat'
-	for seed in $(seq 60); do
-		rm -rf bad
-		cp -r good bad
-		for file in bad/*; do
-			size=$(stat -c %s "$file")
-			for _ in 1 2 3 4 5 6; do
-				RANDOM=$((seed * 7919 + RANDOM))
-				at=$((RANDOM % 2 ? RANDOM % 4096 : (RANDOM * 32768 + RANDOM) % size))
-				printf '%b' "\\x$(printf %02x $((RANDOM % 256)))" | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
-			done
-			[ $((RANDOM % 4)) != 0 ] || truncate -s $((RANDOM % size)) "$file"
-		done
+	RANDOM=2
+	for round in $(seq 60); do
+		damage good bad
 		for verb in report log; do
 			status=0
 			timeout 20 "$EAGAIN" "$verb" bad >out 2>err || status=$?
-			[ "$status" -le 1 ] || { echo "seed $seed $verb: status $status"; cat err; false; }
+			[ "$status" -le 1 ] || { echo "round $round $verb: status $status"; cat err; false; }
 		done
 	done
 }

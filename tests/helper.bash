@@ -67,6 +67,21 @@ ends_with() {
 	[ "$status" = "$1" ] || { echo "status $status"; false; }
 }
 
+# damage GOOD BAD: a copy of a trace with some bytes changed, and perhaps cut short; by $RANDOM.
+damage() {
+	local file size at
+	rm -rf "$2"
+	cp -r "$1" "$2"
+	for file in "$2"/*; do
+		size=$(stat -c %s "$file")
+		for _ in 1 2 3 4 5 6 7 8; do
+			at=$((RANDOM % 2 ? RANDOM % 4600 : (RANDOM * 32768 + RANDOM) % size))
+			printf '%b' "\\x$(printf %02x $((RANDOM % 256)))" | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
+		done
+		[ $((RANDOM % 4)) != 0 ] || truncate -s $((RANDOM % size)) "$file"
+	done
+}
+
 # note TEXT: a line in the test's output, also when it passes.
 note() {
 	echo "# $*" >&3

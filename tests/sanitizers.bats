@@ -39,16 +39,7 @@ setup() {
 	"$EAGAIN" -o text sh -c 'sleep 0.01 | cat'
 	RANDOM=1
 	for _ in $(seq 100); do
-		rm -rf bad
-		cp -r good bad
-		for file in bad/*; do
-			size=$(stat -c %s "$file")
-			for _ in 1 2 3 4 5 6 7 8; do
-				at=$((RANDOM % 2 ? RANDOM % 4600 : (RANDOM * 32768 + RANDOM) % size))
-				printf '%b' "\\x$(printf %02x $((RANDOM % 256)))" | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
-			done
-			[ $((RANDOM % 4)) != 0 ] || truncate -s $((RANDOM % size)) "$file"
-		done
+		damage good bad
 		for verb in report log; do
 			status=0
 			timeout 20 "$EAGAIN" "$verb" bad >out 2>err || status=$?
