@@ -82,7 +82,7 @@ uint32_t tracefile_lap(void)
 
 uint32_t tracefile_next_op(void)
 {
-	return __atomic_add_fetch(&file.op, 1, __ATOMIC_RELAXED);
+	return __atomic_add_fetch(file.control ? &file.control->last_op : &file.op, 1, __ATOMIC_RELAXED);
 }
 
 uint64_t tracefile_start_ns(void)

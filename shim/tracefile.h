@@ -61,7 +61,7 @@ static inline struct trace_record *tracefile_reserve(unsigned n)
 /* Grows whenever recorded names may have been lost: at a fork, and when the flight recorder comes round.  1 to 65535.  */
 uint32_t tracefile_lap(void);
 
-/* Where events are numbered: the next operation's number in this process.  */
+/* Where events are numbered: the next operation's number: in the trace, or, for a live log alone, in this process.  */
 uint32_t tracefile_next_op(void);
 
 /* The moment the trace began, in CLOCK_MONOTONIC nanoseconds.  */

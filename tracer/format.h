@@ -48,6 +48,7 @@ struct trace_control {
 	uint64_t used;                  /* atomic: bytes taken so far */
 	uint64_t lost_events;           /* atomic: events of processes that could not have a file at all */
 	uint64_t lost_processes;        /* atomic: how many such processes */
+	uint32_t last_op;               /* atomic: operations that would block are numbered from 1 */
 };
 
 /* Why a process could not record everything. */
@@ -110,7 +111,7 @@ struct trace_record {
 	union {
 		uint64_t duration;      /* CALL: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one more pair */
 		struct {
-			uint32_t op;    /* WOULD_BLOCK, PARK, READY, RETURN: which operation; counts up per process from 1 */
+			uint32_t op;    /* WOULD_BLOCK, PARK, READY, RETURN: which operation of the trace, from 1 */
 			uint32_t lead;  /* WOULD_BLOCK: ticks from enter to t (cut at 2^32-1); RETURN: bytes moved before the last wait, cut */
 		};
 		struct {
