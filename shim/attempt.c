@@ -6,12 +6,14 @@
 #include "attempt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "libc.h"
+#include "record.h"
 #include "sys.h"
 #include "tracer/format.h"
 
@@ -22,29 +24,31 @@
 #define N TRACE_WAY_NOWAIT
 #define D TRACE_WAY_DONTWAIT
 #define G TRACE_WAY_GUARD
+#define F TRACE_WAY_FLAG
 #define _ TRACE_WAY_NONE
 
 /* Rows not named here are plain calls: they cannot block (file, directory, device, epoll, pidfd), or are unknown.  The vector
  * calls on sockets go by RWF_NOWAIT, so that the kernel checks the vectors as readv(2) and writev(2) do.  */
-static const uint8_t whitelist[KIND_COUNT][OP_CLASS_COUNT] = {
-	/*                  read readv recv write writev send */
-	[KIND_pipe] =      { N,   N,    _,   N,    N,     _ },
-	[KIND_stream] =    { D,   N,    D,   D,    N,     D },
-	[KIND_dgram] =     { D,   N,    D,   D,    N,     D },
-	[KIND_seqpacket] = { D,   N,    D,   D,    N,     D },
-	[KIND_eventfd] =   { N,   N,    _,   G,    G,     _ },
-	[KIND_timerfd] =   { N,   N,    _,   _,    _,     _ },
-	[KIND_signalfd] =  { N,   N,    _,   _,    _,     _ },
-	[KIND_socket] =    { G,   G,    G,   G,    G,     G },
-	[KIND_fifo] =      { G,   G,    _,   G,    G,     _ },
-	[KIND_tty] =       { G,   G,    _,   G,    G,     _ },
-	[KIND_ptmx] =      { G,   G,    _,   G,    G,     _ },
-	[KIND_inotify] =   { G,   G,    _,   _,    _,     _ },
+static const uint8_t whitelist[KIND_COUNT][OP_COLUMNS] = {
+	/*                  read readv recv recvmsg recvmmsg accept   write writev send sendmsg sendmmsg connect */
+	[KIND_pipe] =      { N,   N,    _,   _,      _,       _,       N,    N,     _,   _,      _,       _ },
+	[KIND_stream] =    { D,   N,    D,   D,      G,       G,       D,    N,     D,   D,      G,       F },
+	[KIND_dgram] =     { D,   N,    D,   D,      G,       _,       D,    N,     D,   D,      G,       _ },
+	[KIND_seqpacket] = { D,   N,    D,   D,      G,       G,       D,    N,     D,   D,      G,       _ },
+	[KIND_eventfd] =   { N,   N,    _,   _,      _,       _,       G,    G,     _,   _,      _,       _ },
+	[KIND_timerfd] =   { N,   N,    _,   _,      _,       _,       _,    _,     _,   _,      _,       _ },
+	[KIND_signalfd] =  { N,   N,    _,   _,      _,       _,       _,    _,     _,   _,      _,       _ },
+	[KIND_socket] =    { G,   G,    G,   G,      G,       G,       G,    G,     G,   G,      G,       _ },
+	[KIND_fifo] =      { G,   G,    _,   _,      _,       _,       G,    G,     _,   _,      _,       _ },
+	[KIND_tty] =       { G,   G,    _,   _,      _,       _,       G,    G,     _,   _,      _,       _ },
+	[KIND_ptmx] =      { G,   G,    _,   _,      _,       _,       G,    G,     _,   _,      _,       _ },
+	[KIND_inotify] =   { G,   G,    _,   _,      _,       _,       _,    _,     _,   _,      _,       _ },
 };
 
 #undef N
 #undef D
 #undef G
+#undef F
 #undef _
 
 /* In flag mode O_NONBLOCK does for both ways of attempt, and for FIFOs; what it would change (a terminal's VMIN and VTIME,
@@ -57,14 +61,15 @@ static bool flag_serves(const struct op *op)
 	return way == TRACE_WAY_NOWAIT || way == TRACE_WAY_DONTWAIT || (kind == KIND_fifo && way == TRACE_WAY_GUARD);
 }
 
-static bool has_flags(const struct op *op)
+static bool is_recv_or_send(const struct op *op)
 {
 	return op->class == OP_RECV || op->class == OP_SEND;
 }
 
-static bool has_vectors(const struct op *op)
+/* Whether op->length is how much it asks for.  Vectors and messages may not be looked at: the kernel has not checked them yet.  */
+static bool has_length(const struct op *op)
 {
-	return op->class == OP_READV || op->class == OP_WRITEV;
+	return op->class == OP_READ || op->class == OP_WRITE || is_recv_or_send(op);
 }
 
 /* Whether the kernel may move a part of it and then wait.  Such a write is attempted only where the rest can be waited for
@@ -75,7 +80,7 @@ static bool may_be_split(const struct op *op)
 		return false;
 	switch (HINT_KIND(op->hint)) {
 	case KIND_pipe: case KIND_fifo:
-		return op->class == OP_WRITEV || op->length > PIPE_BUF;         /* pipe(7), PIPE_BUF */
+		return !has_length(op) || op->length > PIPE_BUF;         /* pipe(7), PIPE_BUF */
 	case KIND_stream:
 		return true;
 	default:
@@ -91,7 +96,7 @@ static bool rest_can_wait(const struct op *op)
 	enum { ONE_BUFFER = 2048 };
 
 	if (op->hint & HINT_LOCAL)
-		return !has_vectors(op) && op->length <= ONE_BUFFER;
+		return has_length(op) && op->length <= ONE_BUFFER;
 	return !(op->hint & HINT_TIMEOUT) && libc_single_threaded();
 }
 
@@ -102,23 +107,34 @@ static bool rest_can_wait(const struct op *op)
 /* Flags under which the call never waits: the program's own non-blocking attempt, and queues that poll(2) does not speak of. */
 #define NEVER_WAITING_FLAGS (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE)
 
+/* A TCP connect has no flag for the call: O_NONBLOCK is on the socket for as long as it takes (attempt_connect), and the plain
+ * call waits for the outcome.  That serves the recording only.  */
+static unsigned connect_way(const struct op *op)
+{
+	if (op->hint & (HINT_LOCAL | HINT_TIMEOUT))
+		return TRACE_WAY_NONE;
+	return record_on || config.switching == SWITCH_FLAG ? TRACE_WAY_FLAG : TRACE_WAY_NONE;
+}
+
 unsigned attempt_way(const struct op *op)
 {
 	unsigned way;
 
-	if (op->class == OP_PLAIN || (op->hint & HINT_NONBLOCK))
+	if (op->class >= OP_COLUMNS || (op->hint & HINT_NONBLOCK))
 		return TRACE_WAY_NONE;
 	way = whitelist[HINT_KIND(op->hint)][op->class];
 	if (way == TRACE_WAY_NONE)
 		return way;
+	if (op->class == OP_CONNECT)
+		return connect_way(op);
 	/* A zero-length recv takes a datagram off the queue where read(2) does not; long ones are cut by each call in its own
-	 * way.  Vectors may not be looked at: the kernel has not checked them yet.  */
-	if (!has_vectors(op) && op->length == 0)
+	 * way.  */
+	if (has_length(op) && op->length == 0)
 		return TRACE_WAY_NONE;
-	if (!has_vectors(op) && op->length > RW_MAX)
+	if (has_length(op) && op->length > RW_MAX)
 		return TRACE_WAY_GUARD;
-	if (has_flags(op) && (op->arg[3] & ~PROVEN_FLAGS))
-		return op->arg[3] & NEVER_WAITING_FLAGS ? TRACE_WAY_NONE : TRACE_WAY_GUARD;
+	if (op_flags(op) & ~PROVEN_FLAGS)
+		return op_flags(op) & NEVER_WAITING_FLAGS ? TRACE_WAY_NONE : TRACE_WAY_GUARD;
 	if (way == TRACE_WAY_NOWAIT && config.switching == SWITCH_AUTO && (op->hint & HINT_NO_NOWAIT))
 		return TRACE_WAY_GUARD;
 	if (may_be_split(op) && !rest_can_wait(op))
@@ -147,7 +163,7 @@ static long attempt_rest_of_send(const struct op *op)
 
 	message.msg_iov = (struct iovec *)next_vectors(op, &count);
 	message.msg_iovlen = count;
-	return sys(SYS_sendmsg, op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | (has_flags(op) ? op->arg[3] : 0));
+	return sys(SYS_sendmsg, op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | op_flags(op));
 }
 
 static long attempt_nowait(const struct op *op)
@@ -167,21 +183,26 @@ static long attempt_nowait(const struct op *op)
 
 static long attempt_dontwait(const struct op *op)
 {
-	unsigned flags = MSG_DONTWAIT;
+	int flags = MSG_DONTWAIT | op_flags(op);
 	long result;
 
-	if (has_flags(op))
-		flags |= (unsigned)op->arg[3];
+	if (op->class == OP_RECVMSG || op->class == OP_SENDMSG)
+		return sys(op->nr, op->fd, op->arg[1], flags);
 	/* write(2) on a seqpacket socket ends a record (Linux, sock_write_iter). */
-	else if (HINT_KIND(op->hint) == KIND_seqpacket && op_writes(op))
+	if (op->class == OP_WRITE && HINT_KIND(op->hint) == KIND_seqpacket)
 		flags |= MSG_EOR;
 	result = sys(op_writes(op) ? SYS_sendto : SYS_recvfrom, op->fd, op->head.iov_base, op->head.iov_len, flags,
-		     has_flags(op) ? op->arg[4] : 0, has_flags(op) ? op->arg[5] : 0);
-	if (result == -ENOTSOCK && !has_flags(op)) {
+		     is_recv_or_send(op) ? op->arg[4] : 0, is_recv_or_send(op) ? op->arg[5] : 0);
+	if (result == -ENOTSOCK && !is_recv_or_send(op)) {
 		fds_forget(op->fd);
 		return ATTEMPT_HINT_WRONG;
 	}
 	return result;
+}
+
+static long native(const struct op *op)
+{
+	return sys6(op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3], op->arg[4], op->arg[5]);
 }
 
 /* The native call itself, or the same for what is left; O_NONBLOCK is set on the fd.  */
@@ -191,13 +212,36 @@ static long attempt_flag(const struct op *op)
 	const struct iovec *v;
 
 	if (!op->moved)
-		return sys6(op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3], op->arg[4], op->arg[5]);
+		return native(op);
 	v = next_vectors(op, &count);
 	return sys(SYS_writev, op->fd, v, count);
 }
 
+/* No handler runs while the flag is set, for it might not come back.  EALREADY: an earlier connect(2) was interrupted.  */
+static long attempt_connect(const struct op *op)
+{
+	const uint64_t all = ~0ull;
+	uint64_t mask;
+	long flags = sys(SYS_fcntl, op->fd, F_GETFL), result;
+
+	if (config.switching == SWITCH_AUTO) {
+		if (flags < 0 || (flags & O_NONBLOCK))
+			return native(op);
+		sys(SYS_rt_sigprocmask, SIG_BLOCK, &all, &mask, sizeof mask);
+		sys(SYS_fcntl, op->fd, F_SETFL, flags | O_NONBLOCK);
+	}
+	result = native(op);
+	if (config.switching == SWITCH_AUTO) {
+		sys(SYS_fcntl, op->fd, F_SETFL, flags);
+		sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+	}
+	return result == -EINPROGRESS || result == -EALREADY ? -EAGAIN : result;
+}
+
 long attempt(const struct op *op)
 {
+	if (op->class == OP_CONNECT)
+		return attempt_connect(op);
 	if (op->moved && HINT_KIND(op->hint) == KIND_stream)
 		return attempt_rest_of_send(op);
 	switch (op->way) {
@@ -253,6 +297,11 @@ void attempt_advance(struct op *op, size_t n)
 {
 	size_t part = n < op->head.iov_len ? n : op->head.iov_len;
 
+	/* That something has moved means that the kernel has found the message good. */
+	if (op->class == OP_SENDMSG && !op->moved) {
+		op->vector = ((const struct msghdr *)op->arg[1])->msg_iov;
+		op->vectors = (unsigned)((const struct msghdr *)op->arg[1])->msg_iovlen;
+	}
 	op->moved += n;
 	op->head.iov_base = (char *)op->head.iov_base + part;
 	op->head.iov_len -= part;

@@ -149,11 +149,16 @@ static void keep(const char *entry)
 	config.kept_size += n;
 }
 
+static enum shield parse_shield(const char *s)
+{
+	return !strcmp(s, "off") ? SHIELD_OFF : !strcmp(s, "inherited") ? SHIELD_INHERITED : !strcmp(s, "all") ? SHIELD_ALL : SHIELD_STDIO;
+}
+
 void config_read(char **envp)
 {
 	static char trace[CONFIG_PATH + 32];
 	enum { TRACE = sizeof "EAGAIN_TRACE=" - 1, LOG = sizeof "EAGAIN_LOG=" - 1, SWITCHING = sizeof "EAGAIN_SWITCH=" - 1,
-	       MAX_SIZE = sizeof "EAGAIN_MAX_SIZE=" - 1, FOLLOW = sizeof "EAGAIN_FOLLOW=" - 1,
+	       MAX_SIZE = sizeof "EAGAIN_MAX_SIZE=" - 1, FOLLOW = sizeof "EAGAIN_FOLLOW=" - 1, SHIELD = sizeof "EAGAIN_SHIELD=" - 1,
 	       PRELOAD = sizeof "LD_PRELOAD=" - 1 };
 
 	for (; envp && *envp; envp++) {
@@ -171,7 +176,9 @@ void config_read(char **envp)
 			config.switching = SWITCH_FLAG;
 			config.switch_entry = envp;
 			continue;
-		} else if (!strncmp(e, "EAGAIN_MAX_SIZE=", MAX_SIZE))
+		} else if (!strncmp(e, "EAGAIN_SHIELD=", SHIELD))
+			config.shield = parse_shield(e + SHIELD);
+		else if (!strncmp(e, "EAGAIN_MAX_SIZE=", MAX_SIZE))
 			config.max_size = parse_size(e + MAX_SIZE, config.max_size);
 		else if (!strncmp(e, "EAGAIN_FOLLOW=", FOLLOW))
 			config.active = follow_from(envp, FOLLOW);

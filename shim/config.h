@@ -9,6 +9,8 @@
 
 enum switching { SWITCH_AUTO, SWITCH_FLAG };
 
+enum shield { SHIELD_STDIO, SHIELD_OFF, SHIELD_INHERITED, SHIELD_ALL };
+
 #define CONFIG_PATH 1024        /* longest EAGAIN_TRACE and EAGAIN_LOG; longer ones are ignored */
 
 struct config {
@@ -16,6 +18,7 @@ struct config {
 	char log[CONFIG_PATH];          /* absolute file, "-" for stderr, or "" */
 	uint64_t log_start_ns;          /* where the log's time begins, CLOCK_MONOTONIC */
 	enum switching switching;
+	enum shield shield;
 	uint64_t max_size;              /* bytes */
 	bool active;                    /* false in a child of a program that runs with EAGAIN_FOLLOW=0 */
 	bool follow;

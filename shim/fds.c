@@ -177,6 +177,7 @@ fd_hint fds_hint(int fd)
 		hint = look(fd);
 		if (HINT_KIND(hint) == KIND_unknown)
 			return hint;
+		hint |= expected & (HINT_KNOWN | HINT_POLLED);
 		if (config.switching == SWITCH_FLAG)
 			hint |= expected & (HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED);
 		/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
@@ -215,7 +216,7 @@ void fds_mark(int fd, uint32_t set, uint32_t clear)
 void fds_relook(int fd)
 {
 	if (fds_peek(fd))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED | HINT_KNOWN | HINT_POLLED));
 }
 
 static void relook(int fd, fd_hint hint, void *arg)

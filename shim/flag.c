@@ -73,8 +73,7 @@ const char *flag_setting(void)
 	return setting;
 }
 
-/* Two fds of this process are one description (kcmp(2); refused in some sandboxes: then the same inode is taken for it).  */
-static bool same_description(int a, int b)
+bool flag_same_description(int a, int b)
 {
 	long pid = sys(SYS_getpid), result = sys(SYS_kcmp, pid, pid, KCMP_FILE, a, b);
 	struct stat sa, sb;
@@ -93,7 +92,7 @@ static void ask_relative(int fd, fd_hint hint, void *arg)
 {
 	struct search *s = arg;
 
-	if (!s->owner && fd != s->fd && (hint & OWNERS) && same_description(fd, s->fd))
+	if (!s->owner && fd != s->fd && (hint & OWNERS) && flag_same_description(fd, s->fd))
 		s->owner = hint & OWNERS;
 }
 
@@ -130,7 +129,7 @@ static void change_relative(int fd, fd_hint hint, void *arg)
 {
 	const struct change *c = arg;
 
-	if (fd != c->fd && (hint & OWNERS) && same_description(fd, c->fd))
+	if (fd != c->fd && (hint & OWNERS) && flag_same_description(fd, c->fd))
 		fds_mark(fd, c->owner, OWNERS);
 }
 

@@ -24,6 +24,9 @@ fd_hint flag_look(int fd, fd_hint hint);
 /* The program has said what O_NONBLOCK of fd's description shall be: from now on it is its own.  In both modes.  */
 void flag_is_programs(int fd, bool on);
 
+/* Whether two fds of this process are one description (kcmp(2); refused in some sandboxes: then the same inode is taken for it).  */
+bool flag_same_description(int a, int b);
+
 /* Sets O_NONBLOCK on fd.  */
 void flag_on(int fd);
 

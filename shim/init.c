@@ -13,6 +13,7 @@
 #include "flag.h"
 #include "libc.h"
 #include "record.h"
+#include "shield.h"
 #include "tracefile.h"
 
 HOT_DATA bool shim_on;
@@ -52,6 +53,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		libc_serve_stdio(stdio_read, stdio_write, stdio_close);
 		if (!shim_sandboxed)
 			record_start();
+		shield_start();
 		if (config.switching == SWITCH_FLAG)
 			flag_start(config.switch_entry);
 		if (record_on || config.switching == SWITCH_FLAG)

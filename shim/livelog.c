@@ -21,7 +21,7 @@
 #include "tracer/line.h"
 
 static const char *const call_names[] = {
-#define CALL(id, name, direction) name,
+#define CALL(id, name, wait, class, number) name,
 #include "calls.def"
 #undef CALL
 };
@@ -98,10 +98,10 @@ void livelog_event(const struct trace_record *e)
 		.pid = (uint32_t)sys(SYS_getpid), .tid = (uint32_t)sys(SYS_gettid),
 		.call = e->call ? call_names[e->call] : NULL, .fd = e->fd, .name = name,
 		.has_result = result, .result = result ? e->result : 0,
-		.way = e->call ? way_names[e->way] : NULL, .asked = e->flags & TRACE_ASKED,
+		.way = e->call ? way_names[e->way] : NULL, .asked = e->flags & TRACE_ASKED, .shielded = e->flags & TRACE_SHIELD,
 	};
 
-	if (shim_sandboxed)
+	if (shim_sandboxed || e->kind == TRACE_USAGE)
 		return;
 	l.name_size = name_of(e, name, sizeof name);
 	if (e->kind == TRACE_WOULD_BLOCK || e->kind == TRACE_PARK || e->kind == TRACE_READY || e->kind == TRACE_RETURN)

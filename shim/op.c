@@ -13,6 +13,7 @@
 #include "libc.h"
 #include "mux/mux.h"
 #include "record.h"
+#include "shield.h"
 #include "sys.h"
 #include "tracer/format.h"
 
@@ -160,8 +161,19 @@ static long run_sandboxed(struct op *op)
 	return run_plain(op);
 }
 
+/* O_NONBLOCK is on the fd, and the program does not know: the native call is the attempt.  */
+static long run_shielded(struct op *op)
+{
+	op->shielded = true;
+	op->asked = false;
+	op->way = TRACE_WAY_FLAG;
+	return run(op);
+}
+
 static long run_known(struct op *op)
 {
+	long result;
+
 	op->hint = op->fd < 0 ? (fd_hint)KIND_unknown : fds_hint(op->fd);
 	if (record_on) {
 		if (HINT_KIND(op->hint) != KIND_unknown)
@@ -170,12 +182,20 @@ static long run_known(struct op *op)
 	}
 	if (unlikely(config.switching == SWITCH_FLAG) && op->fd >= 0)
 		op->hint = flag_look(op->fd, op->hint);
+	if (unlikely(op->hint & HINT_NONBLOCK) && shield_serves(op))
+		return run_shielded(op);
 	op->way = (uint8_t)attempt_way(op);
-	if (op->way == TRACE_WAY_NONE || op->way == TRACE_WAY_GUARD)
-		return run_plain(op);
-	if (op->way == TRACE_WAY_FLAG)
-		flag_on(op->fd);
-	return run(op);
+	if (op->way == TRACE_WAY_NONE || op->way == TRACE_WAY_GUARD) {
+		result = run_plain(op);
+	} else {
+		if (op->way == TRACE_WAY_FLAG && config.switching == SWITCH_FLAG)
+			flag_on(op->fd);
+		result = run(op);
+	}
+	/* Somebody else has set it meanwhile. */
+	if (unlikely(result == -EAGAIN) && shield_serves(op))
+		return run_shielded(op);
+	return result;
 }
 
 long op_run(struct op *op)

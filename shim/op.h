@@ -3,26 +3,38 @@
  *     attempt, non-blocking  -> done: return
  *                            -> would block: park in the multiplexer until ready; attempt again
  *
- * An operation lives on the caller's stack.  A wrapper in calls/ fills it in and calls op_run(); all else happens here.  */
+ * An operation lives on the caller's stack.  A wrapper in calls/ makes it by op_of() and calls op_run(); all else happens here.  */
 #ifndef EAGAIN_OP_H
 #define EAGAIN_OP_H
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "fds.h"
 #include "shim.h"
 #include "signals.h"
 
-/* Columns of the whitelist: calls that are attempted in the same way.  */
+/* Calls that are attempted in the same way, and have their arguments in the same places.  */
 enum op_class {
-	OP_READ,        /* read */
-	OP_READV,       /* readv */
-	OP_RECV,        /* recv, recvfrom */
-	OP_WRITE,       /* write */
-	OP_WRITEV,      /* writev */
-	OP_SEND,        /* send, sendto */
-	OP_PLAIN,       /* anything else: the plain call, timed */
-	OP_CLASS_COUNT = OP_PLAIN
+	/* Columns of the whitelist. */
+	OP_READ,        /* fd, buffer, size */
+	OP_READV,       /* fd, vectors, count */
+	OP_RECV,        /* fd, buffer, size, flags, address, its size: recv, recvfrom */
+	OP_RECVMSG,     /* fd, message, flags */
+	OP_RECVMMSG,    /* fd, messages, count, flags */
+	OP_ACCEPT,      /* fd, address, its size */
+	OP_WRITE,
+	OP_WRITEV,
+	OP_SEND,
+	OP_SENDMSG,
+	OP_SENDMMSG,
+	OP_CONNECT,     /* fd, address, its size */
+	OP_COLUMNS,
+	/* The plain call, timed. */
+	OP_PLAIN = OP_COLUMNS,  /* fd, ... */
+	OP_POLL,        /* array, count, ...: poll, ppoll */
+	OP_SELECT,      /* number, three sets, ... */
+	OP_TIME,        /* no fd: sleeps, waits for children */
 };
 
 struct op {
@@ -34,6 +46,7 @@ struct op {
 	uint8_t way;            /* enum trace_way, chosen by attempt_way() */
 	bool only;              /* the plain call is the only one: the kernel alone decides what interrupts it */
 	bool not_cancellable;   /* not a cancellation point (pthreads(7)) */
+	bool shielded;          /* waits though O_NONBLOCK is on the fd: it is not the program's (shield.h) */
 	bool asked;             /* the program asked for non-blocking I/O: EAGAIN is its own */
 	fd_hint hint;
 	uint32_t number;        /* in the trace; 0 until it would block */
@@ -53,7 +66,52 @@ long op_run(struct op *op);
 
 static inline bool op_writes(const struct op *op)
 {
-	return op->class == OP_WRITE || op->class == OP_WRITEV || op->class == OP_SEND;
+	return op->class >= OP_WRITE && op->class < OP_COLUMNS;
+}
+
+/* The MSG_... flags of a socket call; 0 for others.  */
+static inline int op_flags(const struct op *op)
+{
+	switch (op->class) {
+	case OP_RECV: case OP_SEND: case OP_RECVMMSG: case OP_SENDMMSG: return (int)op->arg[3];
+	case OP_RECVMSG: case OP_SENDMSG: return (int)op->arg[2];
+	default: return 0;
+	}
+}
+
+static inline enum op_class op_class_of(enum call_id call)
+{
+	static const uint8_t classes[] = {
+#define CALL(id, name, wait, class, number) OP_##class,
+#include "calls.def"
+#undef CALL
+	};
+
+	return classes[call];
+}
+
+/* The operation for a call, by the kernel's arguments.  */
+static inline struct op op_of(enum call_id call, long nr, long a, long b, long c, long d, long e, long f)
+{
+	struct op op = {.nr = nr, .arg = {a, b, c, d, e, f}, .fd = (int)a, .call = (uint8_t)call, .class = (uint8_t)op_class_of(call)};
+
+	switch (op.class) {
+	case OP_READ: case OP_RECV: case OP_WRITE: case OP_SEND:
+		op.head = (struct iovec){(void *)b, (size_t)c};
+		op.length = (size_t)c;
+		break;
+	case OP_READV: case OP_WRITEV:
+		op.vector = (const struct iovec *)b;
+		op.vectors = (unsigned)c;
+		break;
+	case OP_POLL: case OP_SELECT: case OP_TIME:
+		op.fd = -1;
+		break;
+	default:
+		break;
+	}
+	op.asked = op_flags(&op) & MSG_DONTWAIT;
+	return op;
 }
 
 #endif

@@ -37,13 +37,20 @@ static inline void put(const struct trace_record *event)
 		livelog_event(event);
 }
 
+static uint8_t flags_of(const struct op *op)
+{
+	return (op->moved ? TRACE_PARTIAL : 0) | (op->shielded ? TRACE_SHIELD : 0);
+}
+
 void record_call(const struct op *op, long result)
 {
 	struct trace_record e = {
 		.kind = TRACE_CALL, .call = op->call, .way = op->way, .fd = op->fd, .t = op->enter, .result = result,
 	};
 
-	if (op->asked || (op->hint & HINT_NONBLOCK))
+	if (op->shielded)
+		e.flags = TRACE_SHIELD;
+	else if (op->asked || (op->hint & HINT_NONBLOCK))
 		e.flags = result == -EAGAIN ? TRACE_NONBLOCK | TRACE_ASKED : TRACE_NONBLOCK;
 	e.duration = clock_ticks() - op->enter;
 	put(&e);
@@ -59,14 +66,10 @@ void record_would_block(struct op *op)
 	if (!op->number)
 		op->number = tracefile_next_op();
 	e.length = op->length;
+	e.flags = flags_of(op);
 	e.op = op->number;
 	e.lead = lead > UINT32_MAX ? UINT32_MAX : (uint32_t)lead;
 	put(&e);
-}
-
-static uint8_t partial(const struct op *op)
-{
-	return op->moved ? TRACE_PARTIAL : 0;
 }
 
 void record_park(const struct op *op, bool direct)
@@ -75,7 +78,7 @@ void record_park(const struct op *op, bool direct)
 		.kind = TRACE_PARK, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
 	};
 
-	e.flags = partial(op) | (direct ? TRACE_WAIT_DIRECT : 0);
+	e.flags = flags_of(op) | (direct ? TRACE_WAIT_DIRECT : 0);
 	put(&e);
 }
 
@@ -85,6 +88,7 @@ void record_ready(const struct op *op, unsigned revents)
 		.kind = TRACE_READY, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
 	};
 
+	e.flags = flags_of(op);
 	e.length = revents;
 	put(&e);
 }
@@ -103,7 +107,7 @@ void record_return(const struct op *op, long result)
 		.kind = TRACE_RETURN, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
 	};
 
-	e.flags = partial(op) | (result == -EAGAIN && op->asked ? TRACE_ASKED : 0);
+	e.flags = flags_of(op) | (result == -EAGAIN && op->asked ? TRACE_ASKED : 0);
 	e.result = result;
 	put(&e);
 	if (to_trace)

@@ -17,7 +17,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 enum call_id {
-#define CALL(id, name, direction) CALL_##id,
+#define CALL(id, name, wait, class, number) CALL_##id,
 #include "calls.def"
 #undef CALL
 };

@@ -12,6 +12,13 @@
 #error "eagain knows x86-64 and aarch64"
 #endif
 
+/* System calls that newer architectures do without.  */
+#ifndef SYS_poll
+#define SYS_poll -1
+#define SYS_select -1
+#define SYS_epoll_wait -1
+#endif
+
 /* sys(nr, ...): up to six arguments of any integer or pointer type. */
 #define SYS_ARG(x) ((long)(x))
 #define SYS_0(nr) sys6(nr, 0, 0, 0, 0, 0, 0)

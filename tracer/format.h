@@ -168,6 +168,7 @@ enum trace_flag {
 	TRACE_WAIT_DIRECT = 2,          /* PARK: waits in ppoll; without this bit: in the plain call */
 	TRACE_PARTIAL = 4,              /* PARK, RETURN: some bytes had been moved before */
 	TRACE_NONBLOCK = 8,             /* CALL: could not wait: O_NONBLOCK by the program, or MSG_DONTWAIT */
+	TRACE_SHIELD = 16,              /* CALL, WOULD_BLOCK, PARK, READY, RETURN: O_NONBLOCK is on the fd, and it waits (--shield) */
 };
 
 #define TRACE_TEXT_BYTES 31             /* a TEXT slot is its kind and 31 bytes */

@@ -149,6 +149,8 @@ size_t line_format(char *buffer, size_t size, const struct line *l)
 		word(&t, "way", l->way);
 	if (l->asked)
 		word(&t, "asked", "program");
+	if (l->shielded)
+		word(&t, "shield", "yes");
 	*t.at++ = '\n';
 	return (size_t)(t.at - buffer);
 }

@@ -21,6 +21,7 @@ struct line {
 	uint64_t duration_ns;
 	const char *way;                /* NULL: not shown */
 	bool asked;                     /* the program asked for non-blocking I/O itself */
+	bool shielded;                  /* O_NONBLOCK was on the fd, and it waited (--shield) */
 };
 
 /* Enough for any line with a name of 256 bytes, all of them escaped.  */

@@ -185,6 +185,7 @@ static void print_event(const struct trace *t, const struct collect *c, const st
 		.way = call ? model_way_name(r->way) : NULL,
 		.has_result = ended, .result = ended ? r->result : 0,
 		.has_duration = ended, .duration_ns = reader_duration(t, e->duration), .asked = call && ended && (r->flags & TRACE_ASKED),
+		.shielded = call && (r->flags & TRACE_SHIELD),
 	};
 
 	if (e->name) {

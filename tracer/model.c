@@ -12,7 +12,7 @@ static const struct {
 	const char *name;
 	enum direction direction;
 } calls[] = {
-#define CALL(id, name, direction) {name, DIRECTION_##direction},
+#define CALL(id, name, wait, class, number) {name, DIRECTION_##wait},
 #include "shim/calls.def"
 #undef CALL
 };

@@ -7,7 +7,7 @@
 
 #include "reader.h"
 
-/* What a call waits for: the last column of shim/calls.def.  */
+/* What a call waits for: a column of shim/calls.def.  */
 enum direction {
 	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_COUNT
 };

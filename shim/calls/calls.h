@@ -29,13 +29,23 @@ static inline bool passes(int fd)
 	return likely(shim_passes) && fds_never_waits(fd) && libc_single_threaded();
 }
 
-/* The plain call, timed and recorded, for calls that are not attempted.  */
-static inline long plain_call(enum call_id call, long nr, int fd, long b, long c, long d, long e, long f)
+/* Performs a call of calls.def, given as the kernel takes it, and returns as libc does.  */
+static inline long serve(enum call_id call, long nr, long a, long b, long c, long d, long e, long f)
 {
-	struct op op = {.nr = nr, .arg = {fd, b, c, d, e, f}, .fd = fd, .call = (uint8_t)call, .class = OP_PLAIN};
+	struct op op = op_of(call, nr, a, b, c, d, e, f);
 
 	return as_libc(op_run(&op));
 }
+
+/* poll.c: a poll or select has returned; what was ready is recorded.  */
+void poll_note(const struct op *op, long result);
+
+/* socket.c: accept made a socket, connect changed one.  */
+void socket_accepted(long fd);
+void socket_connected(int fd);
+
+/* process.c: prctl(PR_SET_SECCOMP) or seccomp(2), with the kernel's arguments.  The kernel's result.  */
+long enter_sandbox(bool strict, long nr, long a, long b, long c);
 
 /* signal.c: the handler of this signal, which libc has installed, gets our restorer.  */
 void signal_adopt(int signal);

@@ -14,6 +14,7 @@
 #include "shim/init.h"
 #include "shim/libc.h"
 #include "shim/record.h"
+#include "shim/shield.h"
 
 /* The fd is about to be closed, or to become another.  errno is untouched.  */
 void descriptor_closing(int fd)
@@ -107,6 +108,13 @@ EXPORT int dup2(int from, int to)
 	return dup3(from, to, 0);
 }
 
+static void set_by_program(int fd, bool on)
+{
+	flag_is_programs(fd, on);
+	if (on)
+		shield_known(fd);
+}
+
 static int do_fcntl(int fd, int command, long argument)
 {
 	long result;
@@ -117,11 +125,13 @@ static int do_fcntl(int fd, int command, long argument)
 		if (result >= 0 && config.switching == SWITCH_FLAG && (result & O_NONBLOCK) &&
 		    (flag_look(fd, fds_peek(fd)) & HINT_SWITCHED))
 			result &= ~O_NONBLOCK;
+		if (result >= 0 && (result & O_NONBLOCK))
+			shield_known(fd);
 		return (int)as_libc(result);
 	case F_SETFL:
 		result = sys(SYS_fcntl, fd, command, argument);
 		if (result == 0)
-			flag_is_programs(fd, argument & O_NONBLOCK);
+			set_by_program(fd, argument & O_NONBLOCK);
 		if (result == 0 && (argument & O_DIRECT))
 			fds_relook(fd);
 		return (int)as_libc(result);
@@ -158,7 +168,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_end(arguments);
 	result = (int)as_libc(sys(SYS_ioctl, fd, request, argument));
 	if (request == FIONBIO && result == 0)
-		flag_is_programs(fd, *(const int *)argument);
+		set_by_program(fd, *(const int *)argument);
 	return result;
 }
 

@@ -7,35 +7,64 @@
 
 #include "calls.h"
 #include "shim/record.h"
+#include "shim/shield.h"
 
 enum {
 	READY_MAX = 64,         /* fds of one call that are recorded as ready */
 	SIGNAL_SET_SIZE = 8,    /* the kernel's sigset_t */
 };
 
-/* The call is over; `fd` was ready in it.  */
-static void note_ready(enum call_id call, int fd, unsigned revents)
+static void note_ready(const struct op *op, int fd, unsigned revents)
 {
 	fds_name(fd, fds_hint(fd));
-	record_polled(call, fd, revents);
+	record_polled(op->call, fd, revents);
 }
 
-static int do_poll(enum call_id call, long nr, struct pollfd *fds, nfds_t count, long timeout, long mask, long mask_size)
+static void note_array(const struct op *op)
 {
-	struct op op = {
-		.nr = nr, .arg = {(long)fds, (long)count, timeout, mask, mask_size}, .fd = -1, .call = (uint8_t)call, .class = OP_PLAIN,
-	};
+	const struct pollfd *fds = (const struct pollfd *)op->arg[0];
+	int told = 0;
+
+	for (long i = 0; i < op->arg[1]; i++) {
+		shield_polled(fds[i].fd);
+		if (record_on && fds[i].revents && told++ < READY_MAX)
+			note_ready(op, fds[i].fd, (unsigned short)fds[i].revents);
+	}
+}
+
+/* What was not ready is gone from the sets; before the call they are not ours to read.  */
+static void note_set(const struct op *op, const unsigned long *set, unsigned revents)
+{
+	enum { BITS = 8 * sizeof *set };
+	int told = 0;
+
+	for (int fd = 0; set && fd < op->arg[0]; fd++) {
+		if (!(set[fd / BITS] >> fd % BITS & 1))
+			continue;
+		shield_polled(fd);
+		if (record_on && told++ < READY_MAX)
+			note_ready(op, fd, revents);
+	}
+}
+
+void poll_note(const struct op *op, long result)
+{
+	if (result < 0 || !shim_on)
+		return;
+	if (op->class == OP_POLL) {
+		note_array(op);
+	} else {
+		note_set(op, (const unsigned long *)op->arg[1], POLLIN);
+		note_set(op, (const unsigned long *)op->arg[2], POLLOUT);
+		note_set(op, (const unsigned long *)op->arg[3], POLLPRI);
+	}
+}
+
+static int run(struct op op)
+{
 	long result = op_run(&op);
 
-	if (record_on && result > 0) {
-		int told = 0;
-
-		for (nfds_t i = 0; i < count && told < READY_MAX && told < result; i++)
-			if (fds[i].revents) {
-				note_ready(call, fds[i].fd, (unsigned short)fds[i].revents);
-				told++;
-			}
-	}
+	poll_note(&op, result);
 	return (int)as_libc(result);
 }
 
@@ -45,29 +74,16 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 
 	if (timeout)
 		copy = *timeout;
-	return do_poll(CALL_ppoll, SYS_ppoll, fds, count, (long)(timeout ? &copy : NULL), (long)mask, SIGNAL_SET_SIZE);
+	return run(op_of(CALL_ppoll, SYS_ppoll, (long)fds, (long)count, (long)(timeout ? &copy : NULL), (long)mask, SIGNAL_SET_SIZE, 0));
 }
 
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
-#ifdef SYS_poll
-	return do_poll(CALL_poll, SYS_poll, fds, count, timeout, 0, 0);
-#else
 	struct timespec t = {timeout / 1000, timeout % 1000 * 1000000L};
 
-	return do_poll(CALL_poll, SYS_ppoll, fds, count, (long)(timeout < 0 ? NULL : &t), 0, SIGNAL_SET_SIZE);
-#endif
-}
-
-static void note_set(enum call_id call, int count, const fd_set *set, unsigned revents)
-{
-	int told = 0;
-
-	for (int fd = 0; set && fd < count && told < READY_MAX; fd++)
-		if (((const unsigned long *)set)[fd / (8 * (int)sizeof(long))] >> fd % (8 * (int)sizeof(long)) & 1) {
-			note_ready(call, fd, revents);
-			told++;
-		}
+	if (SYS_poll != -1)
+		return run(op_of(CALL_poll, SYS_poll, (long)fds, (long)count, timeout, 0, 0, 0));
+	return run(op_of(CALL_poll, SYS_ppoll, (long)fds, (long)count, (long)(timeout < 0 ? NULL : &t), 0, SIGNAL_SET_SIZE, 0));
 }
 
 static int do_select(enum call_id call, int count, fd_set *in, fd_set *out, fd_set *urgent, struct timespec *timeout,
@@ -77,18 +93,8 @@ static int do_select(enum call_id call, int count, fd_set *in, fd_set *out, fd_s
 		const sigset_t *set;
 		size_t size;
 	} masked = {mask, SIGNAL_SET_SIZE};
-	struct op op = {
-		.nr = SYS_pselect6, .arg = {count, (long)in, (long)out, (long)urgent, (long)timeout, (long)(mask ? &masked : NULL)},
-		.fd = -1, .call = (uint8_t)call, .class = OP_PLAIN,
-	};
-	long result = op_run(&op);
 
-	if (record_on && result > 0) {
-		note_set(call, count, in, POLLIN);
-		note_set(call, count, out, POLLOUT);
-		note_set(call, count, urgent, POLLPRI);
-	}
-	return (int)as_libc(result);
+	return run(op_of(call, SYS_pselect6, count, (long)in, (long)out, (long)urgent, (long)timeout, (long)(mask ? &masked : NULL)));
 }
 
 EXPORT int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict urgent, struct timeval *restrict timeout)
@@ -125,17 +131,26 @@ EXPORT int pselect(int count, fd_set *restrict in, fd_set *restrict out, fd_set 
 
 EXPORT int epoll_pwait(int fd, struct epoll_event *events, int count, int timeout, const sigset_t *mask)
 {
-	return (int)plain_call(CALL_epoll_pwait, SYS_epoll_pwait, fd, (long)events, count, timeout, (long)mask, SIGNAL_SET_SIZE);
+	return (int)serve(CALL_epoll_pwait, SYS_epoll_pwait, fd, (long)events, count, timeout, (long)mask, SIGNAL_SET_SIZE);
 }
 
 EXPORT int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 {
-	return (int)plain_call(CALL_epoll_wait, SYS_epoll_pwait, fd, (long)events, count, timeout, 0, SIGNAL_SET_SIZE);
+	return (int)serve(CALL_epoll_wait, SYS_epoll_pwait, fd, (long)events, count, timeout, 0, SIGNAL_SET_SIZE);
 }
 
 EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count, const struct timespec *timeout, const sigset_t *mask)
 {
-	return (int)plain_call(CALL_epoll_pwait2, SYS_epoll_pwait2, fd, (long)events, count, (long)timeout, (long)mask, SIGNAL_SET_SIZE);
+	return (int)serve(CALL_epoll_pwait2, SYS_epoll_pwait2, fd, (long)events, count, (long)timeout, (long)mask, SIGNAL_SET_SIZE);
+}
+
+EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+	long result = sys(SYS_epoll_ctl, epoll, operation, fd, event);
+
+	if (result == 0 && operation != EPOLL_CTL_DEL)
+		shield_polled(fd);
+	return (int)as_libc(result);
 }
 
 EXPORT int __poll(struct pollfd *, nfds_t, int) __attribute__((alias("poll")));

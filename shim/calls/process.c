@@ -331,7 +331,7 @@ EXPORT int daemon(int nochdir, int noclose)
 
 /* Programs also ask in this way whether the kernel has seccomp at all; then nothing changes.  Strict mode forbids even the
  * clock, so nothing is recorded in it.  */
-static long enter_sandbox(bool strict, long nr, long a, long b, long c)
+long enter_sandbox(bool strict, long nr, long a, long b, long c)
 {
 	bool sandboxed = shim_sandboxed, recorded = record_on;
 	long result;
@@ -360,22 +360,6 @@ EXPORT int prctl(int option, ...)
 	if (option == PR_SET_TSC)
 		tracefile_leave_tsc();
 	return (int)as_libc(sys(SYS_prctl, option, a[0], a[1], a[2], a[3]));
-}
-
-EXPORT long syscall(long nr, ...)
-{
-	va_list list;
-	long a[6];
-
-	va_start(list, nr);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(list, long);
-	va_end(list);
-	if (nr == SYS_prctl)
-		return prctl((int)a[0], a[1], a[2], a[3], a[4]);
-	if (nr == SYS_seccomp && (a[0] == SECCOMP_SET_MODE_STRICT || a[0] == SECCOMP_SET_MODE_FILTER))
-		return as_libc(enter_sandbox(a[0] == SECCOMP_SET_MODE_STRICT, nr, a[0], a[1], a[2]));
-	return as_libc(sys6(nr, a[0], a[1], a[2], a[3], a[4], a[5]));
 }
 
 EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));

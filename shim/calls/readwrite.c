@@ -6,20 +6,14 @@
 
 long do_read(int fd, void *buffer, size_t size)
 {
-	struct op op = {
-		.nr = SYS_read, .arg = {fd, (long)buffer, (long)size}, .fd = fd,
-		.call = CALL_read, .class = OP_READ, .head = {buffer, size}, .length = size,
-	};
+	struct op op = op_of(CALL_read, SYS_read, fd, (long)buffer, (long)size, 0, 0, 0);
 
 	return op_run(&op);
 }
 
 long do_write(int fd, const void *buffer, size_t size)
 {
-	struct op op = {
-		.nr = SYS_write, .arg = {fd, (long)buffer, (long)size}, .fd = fd,
-		.call = CALL_write, .class = OP_WRITE, .head = {(void *)(uintptr_t)buffer, size}, .length = size,
-	};
+	struct op op = op_of(CALL_write, SYS_write, fd, (long)buffer, (long)size, 0, 0, 0);
 
 	return op_run(&op);
 }
@@ -40,22 +34,12 @@ EXPORT ssize_t write(int fd, const void *buffer, size_t size)
 
 EXPORT ssize_t readv(int fd, const struct iovec *vector, int count)
 {
-	struct op op = {
-		.nr = SYS_readv, .arg = {fd, (long)vector, count}, .fd = fd,
-		.call = CALL_readv, .class = OP_READV, .vector = vector, .vectors = (unsigned)count,
-	};
-
-	return as_libc(op_run(&op));
+	return serve(CALL_readv, SYS_readv, fd, (long)vector, count, 0, 0, 0);
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *vector, int count)
 {
-	struct op op = {
-		.nr = SYS_writev, .arg = {fd, (long)vector, count}, .fd = fd,
-		.call = CALL_writev, .class = OP_WRITEV, .vector = vector, .vectors = (unsigned)count,
-	};
-
-	return as_libc(op_run(&op));
+	return serve(CALL_writev, SYS_writev, fd, (long)vector, count, 0, 0, 0);
 }
 
 /* glibc's public aliases, and what _FORTIFY_SOURCE makes of read (the check is libc's: __chk_fail does not return).  */

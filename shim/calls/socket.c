@@ -1,4 +1,4 @@
-/* socket.c - recv and send, which are attempted, and the socket calls that are plain: accept, connect, the message calls.  */
+/* socket.c - the calls on sockets: transfers, accept, connect; and those that make one, or change how it waits.  */
 #include <sys/socket.h>
 
 #ifndef SO_RCVTIMEO_NEW
@@ -9,101 +9,78 @@
 #include "calls.h"
 #include "shim/fds.h"
 
-static long receive(enum call_id call, int fd, void *buffer, size_t size, int flags, void *address, socklen_t *address_size)
-{
-	struct op op = {
-		.nr = SYS_recvfrom, .arg = {fd, (long)buffer, (long)size, flags, (long)address, (long)address_size}, .fd = fd,
-		.call = (uint8_t)call, .class = OP_RECV, .head = {buffer, size}, .length = size,
-		.asked = flags & MSG_DONTWAIT,
-	};
-
-	return as_libc(op_run(&op));
-}
-
-static long transmit(enum call_id call, int fd, const void *buffer, size_t size, int flags, const void *address,
-		     socklen_t address_size)
-{
-	struct op op = {
-		.nr = SYS_sendto, .arg = {fd, (long)buffer, (long)size, flags, (long)address, address_size}, .fd = fd,
-		.call = (uint8_t)call, .class = OP_SEND, .head = {(void *)(uintptr_t)buffer, size}, .length = size,
-		.asked = flags & MSG_DONTWAIT,
-	};
-
-	return as_libc(op_run(&op));
-}
-
 EXPORT ssize_t recv(int fd, void *buffer, size_t size, int flags)
 {
-	return receive(CALL_recv, fd, buffer, size, flags, NULL, NULL);
+	return serve(CALL_recv, SYS_recvfrom, fd, (long)buffer, (long)size, flags, 0, 0);
 }
 
 EXPORT ssize_t send(int fd, const void *buffer, size_t size, int flags)
 {
-	return transmit(CALL_send, fd, buffer, size, flags, NULL, 0);
+	return serve(CALL_send, SYS_sendto, fd, (long)buffer, (long)size, flags, 0, 0);
 }
 
 EXPORT ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, __SOCKADDR_ARG address, socklen_t *address_size)
 {
-	return receive(CALL_recvfrom, fd, buffer, size, flags, address.__sockaddr__, address_size);
+	return serve(CALL_recvfrom, SYS_recvfrom, fd, (long)buffer, (long)size, flags, (long)address.__sockaddr__, (long)address_size);
 }
 
 EXPORT ssize_t sendto(int fd, const void *buffer, size_t size, int flags, __CONST_SOCKADDR_ARG address, socklen_t address_size)
 {
-	return transmit(CALL_sendto, fd, buffer, size, flags, address.__sockaddr__, address_size);
-}
-
-static long message_call(enum call_id call, long nr, int fd, const void *messages, long c, long d, const void *timeout, int flags)
-{
-	struct op op = {
-		.nr = nr, .arg = {fd, (long)messages, c, d, (long)timeout}, .fd = fd, .call = (uint8_t)call, .class = OP_PLAIN,
-		.asked = flags & MSG_DONTWAIT,
-	};
-
-	return as_libc(op_run(&op));
+	return serve(CALL_sendto, SYS_sendto, fd, (long)buffer, (long)size, flags, (long)address.__sockaddr__, address_size);
 }
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-	return message_call(CALL_recvmsg, SYS_recvmsg, fd, message, flags, 0, NULL, flags);
+	return serve(CALL_recvmsg, SYS_recvmsg, fd, (long)message, flags, 0, 0, 0);
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	return message_call(CALL_sendmsg, SYS_sendmsg, fd, message, flags, 0, NULL, flags);
+	return serve(CALL_sendmsg, SYS_sendmsg, fd, (long)message, flags, 0, 0, 0);
 }
 
 EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
 {
-	return (int)message_call(CALL_recvmmsg, SYS_recvmmsg, fd, messages, count, flags, timeout, flags);
+	return (int)serve(CALL_recvmmsg, SYS_recvmmsg, fd, (long)messages, count, flags, (long)timeout, 0);
 }
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-	return (int)message_call(CALL_sendmmsg, SYS_sendmmsg, fd, messages, count, flags, NULL, flags);
+	return (int)serve(CALL_sendmmsg, SYS_sendmmsg, fd, (long)messages, count, flags, 0, 0);
+}
+
+void socket_accepted(long fd)
+{
+	fds_forget((int)fd);
+}
+
+/* A connection changes the fd's name, and, where it was a fresh socket, what may be done with it.  */
+void socket_connected(int fd)
+{
+	fds_relook(fd);
 }
 
 EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *address_size)
 {
-	int new = (int)plain_call(CALL_accept, SYS_accept, fd, (long)address.__sockaddr__, (long)address_size, 0, 0, 0);
+	int new = (int)serve(CALL_accept, SYS_accept, fd, (long)address.__sockaddr__, (long)address_size, 0, 0, 0);
 
-	fds_forget(new);
+	socket_accepted(new);
 	return new;
 }
 
 EXPORT int accept4(int fd, __SOCKADDR_ARG address, socklen_t *address_size, int flags)
 {
-	int new = (int)plain_call(CALL_accept4, SYS_accept4, fd, (long)address.__sockaddr__, (long)address_size, flags, 0, 0);
+	int new = (int)serve(CALL_accept4, SYS_accept4, fd, (long)address.__sockaddr__, (long)address_size, flags, 0, 0);
 
-	fds_forget(new);
+	socket_accepted(new);
 	return new;
 }
 
-/* A connection changes the fd's name, and, where it was a listening or fresh socket, what may be done with it.  */
 EXPORT int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t address_size)
 {
-	int result = (int)plain_call(CALL_connect, SYS_connect, fd, (long)address.__sockaddr__, address_size, 0, 0, 0);
+	int result = (int)serve(CALL_connect, SYS_connect, fd, (long)address.__sockaddr__, address_size, 0, 0, 0);
 
-	fds_relook(fd);
+	socket_connected(fd);
 	return result;
 }
 

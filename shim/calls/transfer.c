@@ -11,7 +11,7 @@ static ssize_t at_offset(enum call_id call, long nr, int fd, long what, long cou
 {
 	if (passes(fd))
 		return as_libc(sys(nr, fd, what, count, offset, 0));
-	return plain_call(call, nr, fd, what, count, offset, 0, 0);
+	return serve(call, nr, fd, what, count, offset, 0, 0);
 }
 
 EXPORT ssize_t pread64(int fd, void *buffer, size_t size, off64_t offset)
@@ -36,43 +36,41 @@ EXPORT ssize_t pwritev64(int fd, const struct iovec *vector, int count, off64_t 
 
 EXPORT ssize_t preadv64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags)
 {
-	return plain_call(CALL_preadv2, SYS_preadv2, fd, (long)vector, count, offset, 0, flags);
+	return serve(CALL_preadv2, SYS_preadv2, fd, (long)vector, count, offset, 0, flags);
 }
 
 EXPORT ssize_t pwritev64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags)
 {
-	return plain_call(CALL_pwritev2, SYS_pwritev2, fd, (long)vector, count, offset, 0, flags);
+	return serve(CALL_pwritev2, SYS_pwritev2, fd, (long)vector, count, offset, 0, flags);
 }
 
 /* Not a cancellation point, unlike its relatives.  */
 EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t count)
 {
-	struct op op = {
-		.nr = SYS_sendfile, .arg = {out, in, (long)offset, (long)count}, .fd = out, .call = CALL_sendfile, .class = OP_PLAIN,
-		.not_cancellable = true,
-	};
+	struct op op = op_of(CALL_sendfile, SYS_sendfile, out, in, (long)offset, (long)count, 0, 0);
 
+	op.not_cancellable = true;
 	return as_libc(op_run(&op));
 }
 
 EXPORT ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size, unsigned flags)
 {
-	return plain_call(CALL_splice, SYS_splice, in, (long)in_offset, out, (long)out_offset, (long)size, flags);
+	return serve(CALL_splice, SYS_splice, in, (long)in_offset, out, (long)out_offset, (long)size, flags);
 }
 
 EXPORT ssize_t tee(int in, int out, size_t size, unsigned flags)
 {
-	return plain_call(CALL_tee, SYS_tee, in, out, (long)size, flags, 0, 0);
+	return serve(CALL_tee, SYS_tee, in, out, (long)size, flags, 0, 0);
 }
 
 EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsigned flags)
 {
-	return plain_call(CALL_vmsplice, SYS_vmsplice, fd, (long)vector, (long)count, flags, 0, 0);
+	return serve(CALL_vmsplice, SYS_vmsplice, fd, (long)vector, (long)count, flags, 0, 0);
 }
 
 EXPORT ssize_t copy_file_range(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size, unsigned flags)
 {
-	return plain_call(CALL_copy_file_range, SYS_copy_file_range, in, (long)in_offset, out, (long)out_offset, (long)size, flags);
+	return serve(CALL_copy_file_range, SYS_copy_file_range, in, (long)in_offset, out, (long)out_offset, (long)size, flags);
 }
 
 /* off_t has 64 bits on both architectures.  */

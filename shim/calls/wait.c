@@ -8,7 +8,7 @@
 
 static long timed(enum call_id call, long nr, long a, long b, long c, long d, long e)
 {
-	struct op op = {.nr = nr, .arg = {a, b, c, d, e}, .fd = -1, .call = (uint8_t)call, .class = OP_PLAIN};
+	struct op op = op_of(call, nr, a, b, c, d, e, 0);
 
 	return op_run(&op);
 }

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "mux.h"
+#include "shield.h"
 #include "sys.h"
 
 /* For ever, for a human; in read-only memory on purpose: ppoll writes the time left there, and where it cannot, a stop and
@@ -29,19 +30,19 @@ enum mux_outcome mux_direct(struct op *op, long *revents)
 	long result;
 
 	for (;;) {
-		result = window_syscall(&w);
+		result = mux_cancellable(op, &w);
 		if (result != -EINTR)
 			break;
 		if (*w.counter != w.seen || op->moved)
 			return MUX_INTERRUPTED;
 		/* A handler ran that is not ours to know (libc's, or one set by a raw system call): the plain call is right. */
-		if (before.any == signal_counts.any)
+		if (before.any == signal_counts.any && !op->shielded)
 			return MUX_DONE;
 		before = signal_counts;
 	}
 	if (!op->moved)
 		op->seen.interrupting = w.seen;         /* signal_returned() may have moved it */
-	if (result < 0)
+	if (result < 0 || (op->shielded && !shield_holds(op)))
 		return MUX_DONE;
 	*revents = p.revents;
 	return MUX_READY;

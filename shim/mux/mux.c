@@ -8,10 +8,13 @@
 #include "tracer/format.h"
 
 /* A thread in ppoll does not hold the file: if another closes it, the number may mean the next connection when the thread wakes
- * up.  The plain call holds it.  */
+ * up.  The plain call holds it.  A connect waits for its outcome in a second, plain connect.
+ * Behind the shield the plain call would not wait; mux_direct() looks whether it is still the same file.  */
 static bool direct_serves(const struct op *op, bool ready_before)
 {
-	if (ready_before || !libc_single_threaded() || !(op->moved || op->way == TRACE_WAY_FLAG))
+	if (op->shielded)
+		return !ready_before;
+	if (ready_before || op->class == OP_CONNECT || !libc_single_threaded() || !(op->moved || op->way == TRACE_WAY_FLAG))
 		return false;
 	if (!op_writes(op) || HINT_KIND(op->hint) != KIND_stream)
 		return true;

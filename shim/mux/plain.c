@@ -29,8 +29,7 @@ static struct window open_window(const struct op *op)
 	return w;
 }
 
-/* libc's own calls are cancellation points in this way; in a process without threads they do not look, and nor do we.  */
-static long cancellable(const struct op *op, const struct window *w)
+long mux_cancellable(const struct op *op, const struct window *w)
 {
 	int type;
 	long result;
@@ -49,18 +48,18 @@ long mux_plain(const struct op *op)
 	struct msghdr message = {0};
 
 	if (!op->moved)
-		return cancellable(op, &w);
+		return mux_cancellable(op, &w);
 	/* What is left of a write that was cut, in two steps at most: the cut vector, then the others. */
 	if (HINT_KIND(op->hint) == KIND_stream) {
 		message.msg_iov = op->head.iov_len ? (struct iovec *)&op->head : (struct iovec *)op->vector;
 		message.msg_iovlen = op->head.iov_len ? 1 : op->vectors;
 		w.nr = SYS_sendmsg;
 		w.arg[1] = (long)&message;
-		w.arg[2] = MSG_NOSIGNAL | (op->class == OP_SEND ? op->arg[3] : 0);
+		w.arg[2] = MSG_NOSIGNAL | op_flags(op);
 	} else {
 		w.nr = SYS_writev;
 		w.arg[1] = op->head.iov_len ? (long)&op->head : (long)op->vector;
 		w.arg[2] = op->head.iov_len ? 1 : op->vectors;
 	}
-	return cancellable(op, &w);
+	return mux_cancellable(op, &w);
 }

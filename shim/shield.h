@@ -1,0 +1,30 @@
+/* shield.h - O_NONBLOCK that the program did not ask for (--shield).
+ *
+ * The flag belongs to the open file description.  What a program finds on its stdin, stdout and stderr may be the doing of whoever
+ * started it, or of a process beside it: then it meets an EAGAIN that it was not written for ("write error: Resource temporarily
+ * unavailable").  Where it has not set the flag, has not seen it (F_GETFL), and has not polled the fd, the shim waits instead.  */
+#ifndef EAGAIN_SHIELD_H
+#define EAGAIN_SHIELD_H
+
+#include "op.h"
+#include "shim.h"
+
+/* At start-up: remembers which fds were inherited, as far as the setting asks.  */
+void shield_start(void);
+
+/* Whether EAGAIN is not for the program: O_NONBLOCK is on the op's fd, and is not the program's own.  Asks the kernel.  */
+bool shield_serves(const struct op *op);
+
+/* Whether fd, since shield_serves() said yes, is still the same file.  */
+bool shield_holds(const struct op *op);
+
+/* The program has set O_NONBLOCK on fd, or has seen it there.  */
+void shield_known(int fd);
+
+/* The program lets the kernel tell when fd is ready.  */
+void shield_polled(int fd);
+
+/* Whether shield_polled() has to hear of this fd.  */
+bool shield_watches(int fd);
+
+#endif
