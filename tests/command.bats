@@ -75,6 +75,26 @@ takes() {
 	[ -z "$(ls -A)" ]
 }
 
+@test "the manual: every option, variable and verb of the tables, and no warning" {
+	# Fonts and the backslashes before hyphens are not what is looked for.
+	sed 's/\\f[BIR]//g; s/\\-/-/g' "$TOP/build/eagain.1" >text
+	while IFS=';' read -r option argument variable _; do
+		grep -qxF -- "$option$argument" text || { echo "not in the manual: $option"; false; }
+		[ -z "$variable" ] || grep -q "^$variable=" text || { echo "not in the manual: $variable"; false; }
+	done < <(settings)
+	for verb in $(verbs | grep -vx CMD); do
+		[ "$(grep -c "^eagain $verb \[" text)" = 2 ]
+	done
+	run -1 grep '^@\|@$' text
+	if command -v man >/dev/null; then
+		man --warnings -l "$TOP/build/eagain.1" 2>&1 >/dev/null | diff /dev/null -
+	elif command -v groff >/dev/null; then
+		groff -ww -man -Tascii "$TOP/build/eagain.1" 2>&1 >/dev/null | diff /dev/null -
+	else
+		skip "neither man nor groff is installed"
+	fi
+}
+
 @test "options before and behind the verb and DIR, and behind CMD CMD's own" {
 	"$EAGAIN" --max-size=1M record -o t true
 	for order in 'report --json t' 'report t --json' '--json report t' 'report --json -- t'; do
@@ -421,6 +441,7 @@ terminal() {
 	grep -q 'cat (pid' report
 	mkdir moved && make -s -C "$TOP" install PREFIX=/usr DESTDIR="$PWD/moved" >/dev/null
 	[ -x moved/usr/bin/eagain ] && [ -e moved/usr/lib/eagain/libeagain.so ]
+	diff "$TOP/build/eagain.1" moved/usr/share/man/man1/eagain.1
 	make -s -C "$TOP" uninstall PREFIX="$PWD/usr" >/dev/null
 	[ -z "$(find usr -type f)" ]
 }
