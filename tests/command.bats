@@ -165,7 +165,8 @@ takes() {
 	printf '#!/no/such\rthing\n' >script
 	complains 127 './script: its interpreter /no/such?thing: No such file*' "$EAGAIN" check ./script
 	complains 127 './script: its interpreter *' "$EAGAIN" record ./script
-	complains 127 'missing: not found' "$EAGAIN" check missing
+	complains 127 './missing: not found' "$EAGAIN" check ./missing
+	complains 127 'missing: not found in PATH; see eagain --help' "$EAGAIN" check missing
 	complains 126 '/: *' "$EAGAIN" check /
 	[ ! -e ran ]
 }
@@ -251,7 +252,7 @@ takes() {
 }
 
 @test "unreadable, foreign and newer traces: one line, status 1" {
-	complains 1 'eagain.trace: *' "$EAGAIN" report
+	complains 1 'eagain.trace: No such file or directory: record one with eagain record*' "$EAGAIN" report
 	complains 1 'none: *' "$EAGAIN" log none
 	mkdir empty
 	complains 1 'empty: *' "$EAGAIN" report empty
@@ -328,7 +329,7 @@ takes() {
 @test "LD_PRELOAD alone serves; with EAGAIN_TRACE it records; other preloads stay" {
 	run -0 env LD_PRELOAD="$LIBRARY" sh -c 'echo "$LD_PRELOAD" | cat'
 	[ "$output" = "$LIBRARY" ]
-	env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace sh -c 'sleep 0.01 | cat; cd /; sleep 0.01 | cat'
+	env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace sh -c 'sleep 0.3 | cat; cd /; sleep 0.3 | cat'
 	[ "$("$EAGAIN" log trace | grep -c 'ev=EWOULDBLOCK call=read')" = 2 ]
 	run --separate-stderr -0 env LD_PRELOAD="$PROGRAMS/early.so" "$EAGAIN" run sh -c 'echo "$LD_PRELOAD"'
 	[[ $output == *libeagain.so*early.so* || $output == *early.so*libeagain.so* ]]
@@ -396,13 +397,18 @@ escapes() {
 	grep -q $'\033'
 }
 
+# record_wait: a trace in which a read would block: its writer waits until the log says so.
+record_wait() {
+	"$EAGAIN" record --log=live sh -c '(until grep -sq "ev=EWOULDBLOCK call=read" live; do :; done; echo) | cat'
+}
+
 # terminal CMD: what a shell command writes on a terminal.
 terminal() {
 	TERM=${TERM_THERE-xterm} script -qec "$1" /dev/null </dev/null
 }
 
 @test "colour: none into a pipe or a file, always where it is asked for, JSON never" {
-	"$EAGAIN" record sh -c '(sleep 0.01; echo) | cat'
+	record_wait
 	for verb in report log; do
 		run -1 escapes < <("$EAGAIN" "$verb")
 		run -1 escapes < <("$EAGAIN" "$verb" --color=never)
@@ -414,14 +420,14 @@ terminal() {
 		"$EAGAIN" "$verb" --color=always | sed 's/\x1b\[[0-9]*m//g' | diff - <("$EAGAIN" "$verb")
 	done
 	run -1 escapes < <("$EAGAIN" report --json --color=always)
-	"$EAGAIN" --color=always -o text sh -c '(sleep 0.01; echo) | cat; echo "color ${EAGAIN_COLOR-unset}"' >out
+	"$EAGAIN" --color=always -o text sh -c 'echo "color ${EAGAIN_COLOR-unset}"' >out
 	run -0 escapes <text
 	grep -qx 'color unset' out
 }
 
 @test "colour on a terminal: unless NO_COLOR is set and not empty, or TERM is dumb or unknown" {
 	command -v script >/dev/null || skip "script is not installed"
-	"$EAGAIN" record sh -c '(sleep 0.01; echo) | cat'
+	record_wait
 	for verb in report log; do
 		run -0 escapes < <(terminal "'$EAGAIN' $verb")
 		run -0 escapes < <(NO_COLOR='' terminal "'$EAGAIN' $verb")
@@ -432,7 +438,7 @@ terminal() {
 		run -1 escapes <text
 	done
 	run -1 escapes < <(terminal "'$EAGAIN' report --json")
-	run -0 escapes < <(terminal "'$EAGAIN' sh -c 'sleep 0.01 | cat'")
+	run -0 escapes < <(terminal "'$EAGAIN' true")
 }
 
 @test "installed: found in PREFIX, and gone after uninstall" {

@@ -165,6 +165,8 @@ static int view_verb(struct options *o, char **argv, void (*view)(struct trace *
 
 	if (*argv && argv[1])
 		die(STATUS_USAGE, "%s: one directory at a time", argv[1]);
+	if (!*argv && access(dir, F_OK) < 0)
+		die(STATUS_FAILED, "%s: %s: record one with eagain record CMD..., or name another", dir, strerror(errno));
 	t = reader_open(dir);
 	output = open_output(o, stdout);
 	view(t, output);

@@ -187,7 +187,7 @@ void program_check(const char *name, struct program *p)
 	memset(p, 0, sizeof *p);
 	if (!find(name, p->path)) {
 		if (errno == ENOENT || errno == ENOTDIR)
-			die(STATUS_NOT_FOUND, "%s: not found", name);
+			die(STATUS_NOT_FOUND, "%s: not found%s", name, strchr(name, '/') ? "" : " in PATH; see eagain --help");
 		die(STATUS_NOT_EXECUTABLE, "%s: cannot be executed: %s", name, strerror(errno));
 	}
 	if (stat(p->path, &st) == 0 && S_ISDIR(st.st_mode))
