@@ -67,10 +67,9 @@ takes() {
 		done
 		for verb in $(verbs); do
 			all=$(settings | grep "^$option;" | cut -d';' -f4 | paste -sd, | sed 's/,\([^ ]\)/, \1/g')
-			[ "$list" = "" ] || takes "$verb" "$all" || complains 2 "$option: only for eagain $all" "$EAGAIN" "${verb/CMD/--}" "$option" x
+			[ "$list" = "" ] || takes "$verb" "$all" || complains 2 "$option: only for eagain $all" "$EAGAIN" "$option=x" "${verb/CMD/true}"
 		done
-	done < <(settings | grep -v '^--json;')
-	complains 2 '--json: only for eagain report' "$EAGAIN" --json true
+	done < <(settings)
 	complains 2 '--json: only for eagain report' "$EAGAIN" log --json
 	[ -z "$(ls -A)" ]
 }
