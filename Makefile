@@ -27,13 +27,17 @@ PROGRAMS = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(filter-out tests/pro
 	$(patsubst tests/programs/%/,$(BUILD)/tests/%,$(sort $(dir $(wildcard tests/programs/*/*.c))))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
-all: $(BUILD)/eagain $(BUILD)/libeagain.so
+all: $(BUILD)/eagain $(BUILD)/libeagain.so $(BUILD)/eagain.1
 
 $(BUILD)/libeagain.so: $(SHIM_OBJECTS) $(BUILD)/exports.map
 	$(CC) $(CFLAGS) $(SHIM_LDFLAGS) $(LDFLAGS) -o $@ $(SHIM_OBJECTS)
 
 $(BUILD)/eagain: $(TRACER_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/eagain.1: tracer/manual.awk tracer/verbs.def shim/settings.def tracer/eagain.1.in Makefile
+	@mkdir -p $(@D)
+	awk -v version=$(VERSION) -f $(filter-out Makefile,$^) > $@
 
 $(BUILD)/exports.map: shim/names.def Makefile
 	@mkdir -p $(@D)
@@ -81,12 +85,13 @@ lint:
 	scripts/lint
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/eagain
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/eagain $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/eagain $(DESTDIR)$(PREFIX)/bin/eagain
 	install -m 644 $(BUILD)/libeagain.so $(DESTDIR)$(PREFIX)/lib/eagain/libeagain.so
+	install -m 644 $(BUILD)/eagain.1 $(DESTDIR)$(PREFIX)/share/man/man1/eagain.1
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/eagain $(DESTDIR)$(PREFIX)/lib/eagain/libeagain.so
+	rm -f $(DESTDIR)$(PREFIX)/bin/eagain $(DESTDIR)$(PREFIX)/lib/eagain/libeagain.so $(DESTDIR)$(PREFIX)/share/man/man1/eagain.1
 	-rmdir $(DESTDIR)$(PREFIX)/lib/eagain
 
 clean:

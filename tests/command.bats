@@ -16,16 +16,113 @@ complains() {
 	[ "${#stderr_lines[@]}" = 1 ] && [ -z "$output" ] && [[ $stderr == "eagain: "$pattern ]] || { echo "$stderr"; false; }
 }
 
+# verbs: the names of the table; settings: a line for each row: option, what follows it, variable, verbs; divided by ;.
+verbs() {
+	sed -n 's/^VERB([a-z]*, "\([A-Za-z]*\)".*/\1/p' "$TOP/tracer/verbs.def"
+}
+
+settings() {
+	awk '/^SETTING\(/ { row = "" } { row = row $0 }
+		/"\)$/ { split(row, s, "\""); print s[4] ";" (s[6] == "" ? "" : s[4] ~ /^--/ ? "=" : " ") s[6] ";" s[2] ";" s[10] }' \
+		"$TOP/shim/settings.def"
+}
+
+# takes VERB VERBS: whether the list names it.
+takes() {
+	[[ ", $2, " == *", $1, "* ]]
+}
+
 @test "help and version" {
 	run --separate-stderr -0 "$EAGAIN" --help
 	[[ $output == usage:* ]]
-	# shellcheck disable=SC2013 # words
-	for setting in $(sed -n 's/^SETTING([a-z_]*, [A-Z]*, "\([A-Z_]*\)", "\(-[-a-z]*\)".*/\1 \2/p' "$TOP/shim/settings.def"); do
-		[[ $output == *"$setting"* ]] || { echo "not in --help: $setting"; false; }
-	done
+	[ -n "$(settings)" ]
+	while IFS=';' read -r option argument variable _; do
+		[[ $output == *"  $option$argument "* && $output == *"$variable"* ]] || { echo "not in --help: $option"; false; }
+	done < <(settings)
+	run -0 "$EAGAIN" -h
+	[[ $output == usage:* ]]
 	run -0 "$EAGAIN" --version
 	[[ $output == "eagain "[0-9]* ]]
-	run -2 "$EAGAIN"
+	run --separate-stderr -2 "$EAGAIN"
+	[[ -z $output && $stderr == usage:* ]]
+	complains 1 'output: No space left*' sh -c '"$EAGAIN" --help >/dev/full'
+}
+
+@test "help of a verb: its options, and no other; the same before and behind it" {
+	for verb in $(verbs | grep -vx CMD); do
+		"$EAGAIN" "$verb" --help >help
+		"$EAGAIN" --help "$verb" | diff help -
+		grep -q "^usage: eagain $verb " help
+		while IFS=';' read -r option argument _ list; do
+			! takes "$verb" "$list" || echo "$option$argument"
+		done < <(settings) >expected
+		sed -n 's/^  \(-[^ ]*\( [A-Z]\+\)\?\) .*/\1/p' help | diff expected -
+	done
+}
+
+@test "an option for another verb: one line, status 2" {
+	while IFS=';' read -r option _ _ list; do
+		[ "$list" = "" ] || for verb in ${list//,/}; do
+			verbs | grep -qx "$verb" || { echo "no verb: $verb"; false; }
+		done
+		for verb in $(verbs); do
+			all=$(settings | grep "^$option;" | cut -d';' -f4 | paste -sd, | sed 's/,\([^ ]\)/, \1/g')
+			[ "$list" = "" ] || takes "$verb" "$all" || complains 2 "$option: only for eagain $all" "$EAGAIN" "$option=x" "${verb/CMD/true}"
+		done
+	done < <(settings)
+	complains 2 '--json: only for eagain report' "$EAGAIN" log --json
+	[ -z "$(ls -A)" ]
+}
+
+@test "the manual: every option, variable and verb of the tables, and no warning" {
+	# Fonts and the backslashes before hyphens are not what is looked for.
+	sed 's/\\f[BIR]//g; s/\\-/-/g' "$TOP/build/eagain.1" >text
+	while IFS=';' read -r option argument variable _; do
+		grep -qxF -- "$option$argument" text || { echo "not in the manual: $option"; false; }
+		[ -z "$variable" ] || grep -q "^$variable=" text || { echo "not in the manual: $variable"; false; }
+	done < <(settings)
+	for verb in $(verbs | grep -vx CMD); do
+		[ "$(grep -c "^eagain $verb \[" text)" = 2 ]
+	done
+	run -1 grep '^@\|@$' text
+	if command -v man >/dev/null; then
+		man --warnings -l "$TOP/build/eagain.1" 2>&1 >/dev/null | diff /dev/null -
+	elif command -v groff >/dev/null; then
+		groff -ww -man -Tascii "$TOP/build/eagain.1" 2>&1 >/dev/null | diff /dev/null -
+	else
+		skip "neither man nor groff is installed"
+	fi
+}
+
+@test "options before and behind the verb and DIR, and behind CMD CMD's own" {
+	"$EAGAIN" --max-size=1M record -o t true
+	for order in 'report --json t' 'report t --json' '--json report t' 'report --json -- t'; do
+		# shellcheck disable=SC2086 # several words
+		"$EAGAIN" $order | grep -q '^{"version"' || { echo "$order"; false; }
+	done
+	"$EAGAIN" -o text log t
+	"$EAGAIN" log t -o other
+	diff text other
+	complains 1 '--json: No such file*' "$EAGAIN" report -- --json
+	run -0 "$EAGAIN" run echo -o x --json -- --no-such
+	[ "$output" = '-o x --json -- --no-such' ]
+	printf '#!/bin/sh\necho "a program: $*"\n' >record
+	chmod +x record
+	PATH=$PWD:$PATH run -0 "$EAGAIN" -o text -- record run
+	[ "$output" = 'a program: run' ]
+}
+
+@test "variables: checked as options are, and an option wins" {
+	complains 2 'EAGAIN_SWITCH: "maybe": must be one of auto|flag' env EAGAIN_SWITCH=maybe "$EAGAIN" run true
+	complains 2 'EAGAIN_MAX_SIZE: "lots": must be a number*' env EAGAIN_MAX_SIZE=lots "$EAGAIN" true
+	EAGAIN_MAX_SIZE=lots "$EAGAIN" record --max-size=1M true
+	complains 2 'EAGAIN_COLOR: "red": must be one of auto|always|never' env EAGAIN_COLOR=red "$EAGAIN" report
+	complains 2 '--color: "": must be one of auto|always|never' "$EAGAIN" report --color=
+	EAGAIN_COLOR=no-color EAGAIN_SWITCH=maybe EAGAIN_LOG=log "$EAGAIN" check true
+	[ "$(ls -A)" = eagain.trace ]
+	# What an eagain around this one has left there is no mistake.
+	run -0 "$EAGAIN" run --switch=flag "$EAGAIN" run sh -c 'exec "$EAGAIN" run echo inner'
+	[ "$output" = inner ]
 }
 
 @test "bad options and values: one line, status 2" {
@@ -36,6 +133,11 @@ complains() {
 	complains 2 '-o: needs a value*' "$EAGAIN" record -o
 	complains 2 'nothing to run*' "$EAGAIN" record
 	complains 2 'nothing to run*' "$EAGAIN" run --
+	complains 2 'nothing to run*' "$EAGAIN" --no-follow
+	complains 2 'nothing to run*' "$EAGAIN" check
+	complains 2 '--no-such: unknown option; see eagain record --help' "$EAGAIN" record --no-such true
+	complains 2 '--no-follow: takes no value' "$EAGAIN" record --no-follow=1 true
+	complains 2 '--max-size: "9999999999": is too large' "$EAGAIN" record --max-size=9999999999 true
 	complains 2 'b: one directory at a time' "$EAGAIN" log a b
 	[ -z "$(ls -A)" ]
 }
@@ -49,10 +151,53 @@ complains() {
 	[ ! -e eagain.trace ]
 }
 
+@test "check: what would be run, and whether it can be preloaded" {
+	run --separate-stderr -0 "$EAGAIN" check sh -c 'touch ran'
+	[ "$output" = "$(type -P sh): can be preloaded" ] && [ -z "$stderr" ] && [ ! -e ran ]
+	printf '#! /bin/sh -e\n' >script
+	printf 'touch ran\n' >text
+	chmod +x script text
+	run -0 "$EAGAIN" check ./script
+	[ "$output" = "./script, run by /bin/sh: can be preloaded" ]
+	run -0 "$EAGAIN" check ./text
+	[ "$output" = "./text, run by /bin/sh: can be preloaded" ]
+	printf '#!/no/such\rthing\n' >script
+	complains 127 './script: its interpreter /no/such?thing: No such file*' "$EAGAIN" check ./script
+	complains 127 './script: its interpreter *' "$EAGAIN" record ./script
+	complains 127 './missing: not found' "$EAGAIN" check ./missing
+	complains 127 'missing: not found in PATH; see eagain --help' "$EAGAIN" check missing
+	complains 126 '/: *' "$EAGAIN" check /
+	[ ! -e ran ]
+}
+
+@test "check: another libc, no loader, 32 bits" {
+	echo 'int main(void) { return 3; }' >p.c
+	gcc -Wl,--dynamic-linker=/lib/ld-musl-none.so.1 -o musl p.c
+	complains 126 './musl: built for musl*' "$EAGAIN" check ./musl
+	complains 126 './musl: built for musl*' "$EAGAIN" ./musl
+	gcc -Wl,--dynamic-linker=/no/loader -o loader p.c
+	complains 127 './loader: its loader /no/loader: No such file*' "$EAGAIN" check ./loader
+	gcc -o narrow p.c
+	printf '\x01' | dd of=narrow bs=1 seek=4 conv=notrunc status=none
+	complains 126 './narrow: a 32-bit program*' "$EAGAIN" check ./narrow
+}
+
+@test "check: a program with AddressSanitizer runs, with a word of advice" {
+	echo 'int main(void) { return 3; }' >p.c
+	gcc -fsanitize=address -o asan p.c || skip "gcc has no libasan"
+	run --separate-stderr -0 "$EAGAIN" check ./asan
+	[ "$output" = "./asan: can be preloaded" ] && [[ $stderr == "eagain: ./asan: AddressSanitizer "*verify_asan_link_order=0 ]]
+	export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
+	run --separate-stderr -0 "$EAGAIN" check ./asan
+	[ -z "$stderr" ]
+	run -3 "$EAGAIN" run ./asan
+}
+
 @test "static, setuid and foreign programs: said before they are started" {
 	echo 'int main(void) { return 3; }' >p.c
 	gcc -static -o static p.c || skip "no static libc"
 	complains 126 './static: *static*' "$EAGAIN" run ./static
+	complains 126 './static: *static*' "$EAGAIN" check ./static
 	head -c 18 static >foreign
 	printf '\xf7\x00' >>foreign
 	tail -c +21 static >>foreign
@@ -106,7 +251,7 @@ complains() {
 }
 
 @test "unreadable, foreign and newer traces: one line, status 1" {
-	complains 1 'eagain.trace: *' "$EAGAIN" report
+	complains 1 'eagain.trace: No such file or directory: record one with eagain record*' "$EAGAIN" report
 	complains 1 'none: *' "$EAGAIN" log none
 	mkdir empty
 	complains 1 'empty: *' "$EAGAIN" report empty
@@ -183,7 +328,7 @@ complains() {
 @test "LD_PRELOAD alone serves; with EAGAIN_TRACE it records; other preloads stay" {
 	run -0 env LD_PRELOAD="$LIBRARY" sh -c 'echo "$LD_PRELOAD" | cat'
 	[ "$output" = "$LIBRARY" ]
-	env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace sh -c 'sleep 0.01 | cat; cd /; sleep 0.01 | cat'
+	env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace sh -c 'sleep 0.3 | cat; cd /; sleep 0.3 | cat'
 	[ "$("$EAGAIN" log trace | grep -c 'ev=EWOULDBLOCK call=read')" = 2 ]
 	run --separate-stderr -0 env LD_PRELOAD="$PROGRAMS/early.so" "$EAGAIN" run sh -c 'echo "$LD_PRELOAD"'
 	[[ $output == *libeagain.so*early.so* || $output == *early.so*libeagain.so* ]]
@@ -244,7 +389,55 @@ complains() {
 		assert len(cats) == 2 and any("cat (pid" in f["peer"] for f in cats)
 		assert "(printf" in r["processes"][0]["command"]
 	PYTHON
-	complains 2 '--json: only for eagain report' "$EAGAIN" log --json
+}
+
+# escapes: whether there is one in what is read.
+escapes() {
+	grep -q $'\033'
+}
+
+# record_wait: a trace in which a read would block: its writer waits until the log says so.
+record_wait() {
+	"$EAGAIN" record --log=live sh -c '(until grep -sq "ev=EWOULDBLOCK call=read" live; do :; done; echo) | cat'
+}
+
+# terminal CMD: what a shell command writes on a terminal.
+terminal() {
+	TERM=${TERM_THERE-xterm} script -qec "$1" /dev/null </dev/null
+}
+
+@test "colour: none into a pipe or a file, always where it is asked for, JSON never" {
+	record_wait
+	for verb in report log; do
+		run -1 escapes < <("$EAGAIN" "$verb")
+		run -1 escapes < <("$EAGAIN" "$verb" --color=never)
+		run -0 escapes < <("$EAGAIN" "$verb" --color=always)
+		run -0 escapes < <(NO_COLOR=1 "$EAGAIN" "$verb" --color=always)
+		run -0 escapes < <(EAGAIN_COLOR=always "$EAGAIN" "$verb")
+		run -1 escapes < <(EAGAIN_COLOR=always "$EAGAIN" "$verb" --color=auto)
+		# Without its colours it is the same text.
+		"$EAGAIN" "$verb" --color=always | sed 's/\x1b\[[0-9]*m//g' | diff - <("$EAGAIN" "$verb")
+	done
+	run -1 escapes < <("$EAGAIN" report --json --color=always)
+	"$EAGAIN" --color=always -o text sh -c 'echo "color ${EAGAIN_COLOR-unset}"' >out
+	run -0 escapes <text
+	grep -qx 'color unset' out
+}
+
+@test "colour on a terminal: unless NO_COLOR is set and not empty, or TERM is dumb or unknown" {
+	command -v script >/dev/null || skip "script is not installed"
+	record_wait
+	for verb in report log; do
+		run -0 escapes < <(terminal "'$EAGAIN' $verb")
+		run -0 escapes < <(NO_COLOR='' terminal "'$EAGAIN' $verb")
+		run -1 escapes < <(NO_COLOR=1 terminal "'$EAGAIN' $verb")
+		run -1 escapes < <(EAGAIN_COLOR=never terminal "'$EAGAIN' $verb")
+		run -1 escapes < <(TERM_THERE=dumb terminal "'$EAGAIN' $verb")
+		run -1 escapes < <(terminal "'$EAGAIN' $verb -o text")
+		run -1 escapes <text
+	done
+	run -1 escapes < <(terminal "'$EAGAIN' report --json")
+	run -0 escapes < <(terminal "'$EAGAIN' true")
 }
 
 @test "installed: found in PREFIX, and gone after uninstall" {
@@ -253,6 +446,7 @@ complains() {
 	grep -q 'cat (pid' report
 	mkdir moved && make -s -C "$TOP" install PREFIX=/usr DESTDIR="$PWD/moved" >/dev/null
 	[ -x moved/usr/bin/eagain ] && [ -e moved/usr/lib/eagain/libeagain.so ]
+	diff "$TOP/build/eagain.1" moved/usr/share/man/man1/eagain.1
 	make -s -C "$TOP" uninstall PREFIX="$PWD/usr" >/dev/null
 	[ -z "$(find usr -type f)" ]
 }

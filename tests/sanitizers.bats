@@ -47,3 +47,20 @@ setup() {
 		done
 	done
 }
+
+@test "the command under ASan and UBSan: options, check of damaged programs" {
+	cd "$BATS_TEST_TMPDIR"
+	"$EAGAIN" --help
+	"$EAGAIN" log --help
+	run -2 "$EAGAIN" run -o
+	run -2 "$EAGAIN" --color
+	mkdir good
+	cp "$(type -P true)" good/program
+	RANDOM=3
+	for _ in $(seq 100); do
+		damage good bad
+		status=0
+		timeout 20 "$EAGAIN" check bad/program >out 2>err || status=$?
+		[[ $status = 0 || $status = 12[67] ]] && ! grep -q 'Sanitizer:\|runtime error' err || { echo "status $status"; cat err; false; }
+	done
+}

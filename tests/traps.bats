@@ -255,13 +255,14 @@ trap_same() {
 }
 
 @test "flag: O_NONBLOCK of an inherited fd is restored after each way to end" {
+	cd "$BATS_TEST_TMPDIR"
 	for end in exit _exit quick_exit x-exec close kill abort; do
 		for mode in run record; do
 			# The inner shell shares stdin's description with the program, and looks at it afterwards.
 			output=$(yes | sh -c '
 				ulimit -c 0
 				"$@" "$PROGRAMS/traps" use-stdin-and-end "$end" >/dev/null 2>&1
-				exec "$PROGRAMS/traps" stdin-flag' sh "$EAGAIN" "$mode" --switch=flag -o "$BATS_TEST_TMPDIR/trace")
+				exec "$PROGRAMS/traps" stdin-flag' sh "$EAGAIN" "$mode" --switch=flag)
 			[ "$output" = "stdin: 0" ] || { echo "$mode $end: $output"; false; }
 		done
 	done

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "color.h"
 #include "line.h"
 #include "model.h"
 #include "say.h"
@@ -171,6 +172,19 @@ static bool is_call(uint8_t kind)
 	return kind == TRACE_CALL || kind == TRACE_WOULD_BLOCK || kind == TRACE_PARK || kind == TRACE_READY || kind == TRACE_RETURN;
 }
 
+/* The line; the word of what a reader looks for in colour, as grep does it.  ev= comes before all that may hold a name.  */
+static void print_line(const char *line, size_t size, const char *event, FILE *to)
+{
+	bool ready = !strcmp(event, "ready"), would_block = !strcmp(event, kind_names[TRACE_WOULD_BLOCK]);
+	const char *word = ready || would_block ? memmem(line, size, " ev=", 4) : NULL;
+	size_t before = word ? (size_t)(word + 4 - line) : 0, length = word ? strlen(event) : 0;
+
+	fwrite(line, 1, before, to);
+	if (word)
+		fprintf(to, "%s%s%s", color(ready ? COLOR_READY : COLOR_WOULD_BLOCK), event, color(COLOR_END));
+	fwrite(line + before + length, 1, size - before - length, to);
+}
+
 static void print_event(const struct trace *t, const struct collect *c, const struct event *e, FILE *to)
 {
 	const struct trace_record *r = e->record;
@@ -200,7 +214,7 @@ static void print_event(const struct trace *t, const struct collect *c, const st
 		l.result = e->as == TRACE_WOULD_BLOCK ? -EAGAIN : r->number;
 	}
 	size = line_format(buffer, sizeof buffer, &l);
-	fwrite(buffer, 1, size, to);
+	print_line(buffer, size, l.event, to);
 }
 
 void log_print(struct trace *t, FILE *to)

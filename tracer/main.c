@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "color.h"
 #include "json.h"
 #include "log.h"
 #include "options.h"
@@ -19,33 +20,15 @@
 #include "say.h"
 #include "shim/config.h"
 
-#define DEFAULT_TRACE "eagain.trace"
-
-static int usage(void)
-{
-	puts("usage: eagain [OPTIONS] [--] CMD...         run CMD, and show on stderr at the end where it waited\n"
-	     "       eagain record [OPTIONS] [--] CMD...  run CMD, and keep the trace (-o DIR; default: " DEFAULT_TRACE ")\n"
-	     "       eagain run [OPTIONS] [--] CMD...     run CMD, service only, nothing recorded\n"
-	     "       eagain report [--json] [DIR]         where the time went: per process and fd\n"
-	     "       eagain log [DIR]                     one line per event, key=value, made for grep and awk\n"
-	     "\n"
-	     "options (before CMD; a program that is called like a verb: eagain -- record):");
-	options_help(stdout);
-	puts("  --help, --version\n"
-	     "\n"
-	     "For eagain CMD, report and log, -o FILE is where the text goes.\n"
-	     "Without the command: LD_PRELOAD=.../libeagain.so EAGAIN_TRACE=DIR CMD...");
-	return 0;
-}
-
 /* Where text goes: -o FILE, or the given stream.  */
 static FILE *open_output(const struct options *o, FILE *otherwise)
 {
-	const char *name = o->value[SETTING_trace];
+	const char *name = o->value[SETTING_output];
 	FILE *f = name ? fopen(name, "we") : otherwise;
 
 	if (!f)
 		die(STATUS_FAILED, "%s: %s", name, strerror(errno));
+	color_choose(o->value[SETTING_color] ? o->value[SETTING_color] : options_default(SETTING_color), f);
 	return f;
 }
 
@@ -110,17 +93,18 @@ static char *absolute(const char *dir)
 	return path;
 }
 
-static void need_program(char **argv)
+static void need_program(char **argv, struct program *p)
 {
 	if (!*argv)
 		die(STATUS_USAGE, "nothing to run: name a program; see eagain --help");
-	program_check(argv[0]);
+	program_check(argv[0], p);
 }
 
 static int run_verb(struct options *o, char **argv)
 {
-	need_program(argv);
-	o->value[SETTING_trace] = NULL;
+	struct program p;
+
+	need_program(argv, &p);
 	options_to_environment(o);
 	return run_program(argv, false);
 }
@@ -136,9 +120,10 @@ static char *without_slashes(const char *dir)
 
 static int record_verb(struct options *o, char **argv)
 {
-	const char *dir = o->value[SETTING_trace] ? o->value[SETTING_trace] : DEFAULT_TRACE;
+	const char *dir = o->value[SETTING_trace] ? o->value[SETTING_trace] : options_default(SETTING_trace);
+	struct program p;
 
-	need_program(argv);
+	need_program(argv, &p);
 	dir = without_slashes(dir);
 	make_trace_directory(dir);
 	o->value[SETTING_trace] = absolute(dir);
@@ -149,12 +134,13 @@ static int record_verb(struct options *o, char **argv)
 /* `eagain CMD`: record into a directory of our own, run, report, remove.  */
 static int show_verb(struct options *o, char **argv)
 {
-	const char *tmp = getenv("TMPDIR"), *output_name = o->value[SETTING_trace];
+	const char *tmp = getenv("TMPDIR"), *output_name = o->value[SETTING_output];
 	char dir[PATH_MAX];
+	struct program p;
 	FILE *output;
 	int status;
 
-	need_program(argv);
+	need_program(argv, &p);
 	output = open_output(o, stderr);
 	snprintf(dir, sizeof dir, "%s/eagain.XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
 	if (!mkdtemp(dir))
@@ -167,19 +153,20 @@ static int show_verb(struct options *o, char **argv)
 		fputc('\n', output);
 	report_try(dir, output);
 	remove_trace(dir);
-	o->value[SETTING_trace] = NULL;
 	close_output(output);
 	return run_mirror(status);
 }
 
 static int view_verb(struct options *o, char **argv, void (*view)(struct trace *, FILE *))
 {
-	const char *dir = *argv ? *argv : DEFAULT_TRACE;
+	const char *dir = *argv ? *argv : options_default(SETTING_trace);
 	FILE *output;
 	struct trace *t;
 
 	if (*argv && argv[1])
 		die(STATUS_USAGE, "%s: one directory at a time", argv[1]);
+	if (!*argv && access(dir, F_OK) < 0)
+		die(STATUS_FAILED, "%s: %s: record one with eagain record CMD..., or name another", dir, strerror(errno));
 	t = reader_open(dir);
 	output = open_output(o, stdout);
 	view(t, output);
@@ -187,39 +174,51 @@ static int view_verb(struct options *o, char **argv, void (*view)(struct trace *
 	return close_output(output);
 }
 
+static int report_verb(struct options *o, char **argv)
+{
+	return view_verb(o, argv, o->value[SETTING_json] ? json_print : report_print);
+}
+
+static int log_verb(struct options *o, char **argv)
+{
+	return view_verb(o, argv, log_print);
+}
+
+static int check_verb(struct options *o, char **argv)
+{
+	struct program p;
+
+	(void)o;
+	need_program(argv, &p);
+	if (!p.readable)
+		die(STATUS_FAILED, "%s: cannot be read: whether it can be preloaded is not known", p.path);
+	printf("%s%s%s: can be preloaded\n", p.path, *p.interpreter ? ", run by " : "", p.interpreter);
+	return close_output(stdout);
+}
+
 int main(int argc, char **argv)
 {
+	static int (*const verbs[])(struct options *, char **) = {
+#define VERB(id, name, takes, synopsis, summary, text) id##_verb,
+#include "verbs.def"
+#undef VERB
+	};
 	struct options o = {0};
-	const char *verb = NULL;
-	int i = 1;
+	enum verb_id verb;
 
-	if (argc > 1 && argv[1][0] != '-') {
-		static const char *const verbs[] = {"record", "run", "report", "log"};
-
-		for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++)
-			if (!strcmp(argv[1], verbs[v]))
-				verb = argv[i++];
-	}
-	i += options_read(&o, argc - i, argv + i);
-	if (o.help)
-		return usage();
-	if (o.version) {
-		puts("eagain " EAGAIN_VERSION);
-		return 0;
-	}
-	if (o.json && (!verb || strcmp(verb, "report") != 0))
-		die(STATUS_USAGE, "--json: only for eagain report");
-	if (!verb && i == argc && argc == 1) {
-		usage();
+	if (argc < 2) {
+		options_help(VERB_show, stderr);
 		return STATUS_USAGE;
 	}
-	if (!verb)
-		return show_verb(&o, argv + i);
-	if (!strcmp(verb, "record"))
-		return record_verb(&o, argv + i);
-	if (!strcmp(verb, "run"))
-		return run_verb(&o, argv + i);
-	if (!strcmp(verb, "log"))
-		return view_verb(&o, argv + i, log_print);
-	return view_verb(&o, argv + i, o.json ? json_print : report_print);
+	verb = options_verb(argv + 1);
+	argv = options_read(&o, verb, argv + 1);
+	if (o.value[SETTING_help]) {
+		options_help(verb, stdout);
+		return close_output(stdout);
+	}
+	if (o.value[SETTING_version]) {
+		puts("eagain " EAGAIN_VERSION);
+		return close_output(stdout);
+	}
+	return verbs[verb](&o, argv);
 }

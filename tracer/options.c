@@ -1,6 +1,7 @@
-/* options.c - reads, checks and hands on the settings.  The table is shim/settings.def.  */
+/* options.c - reads, checks and hands on the settings.  The tables are verbs.def and shim/settings.def.  */
 #include "options.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,114 +9,255 @@
 #include "say.h"
 #include "shim/config.h"
 
+enum takes { PROGRAM, TRACE };
+
+static const struct verb {
+	const char *name;
+	enum takes takes;
+	const char *synopsis, *summary, *text;
+} verbs[] = {
+#define VERB(id, name, takes, synopsis, summary, text) {name, takes, synopsis, summary, text},
+#include "verbs.def"
+#undef VERB
+};
+
 enum type { PATH, SIZE, CHOICE, SWITCH };
 
 static const struct setting {
 	enum type type;
-	const char *environment, *option, *argument, *fallback, *help;
+	const char *environment, *option, *argument, *fallback, *verbs, *help;
 } settings[] = {
-#define SETTING(id, type, environment, option, argument, fallback, help) {type, environment, option, argument, fallback, help},
+#define SETTING(id, type, environment, option, argument, fallback, verbs, help) \
+	{type, environment, option, argument, fallback, verbs, help},
 #include "shim/settings.def"
 #undef SETTING
 };
 
-static void check_size(const struct setting *s, const char *value)
+/* Whether the n bytes are one of the words of a list, which are divided by | or by a comma and a space.  */
+static bool has_word(const char *list, const char *word, size_t n)
+{
+	for (; *list; list += strspn(list, "|, ")) {
+		size_t size = strcspn(list, "|, ");
+
+		if (size == n && !memcmp(list, word, n))
+			return true;
+		list += size;
+	}
+	return false;
+}
+
+static bool takes(enum verb_id verb, const struct setting *s)
+{
+	return !*s->verbs || has_word(s->verbs, verbs[verb].name, strlen(verbs[verb].name));
+}
+
+static void check_size(const char *name, const char *value)
 {
 	char *end;
 	unsigned long long n = strtoull(value, &end, 10);
 	unsigned shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : *end == 'G' || *end == 'g' ? 30 : 0;
 
 	if (*value < '0' || *value > '9' || (shift ? end[1] : end[0]))
-		die(STATUS_USAGE, "%s: \"%s\": must be a number of bytes, perhaps with K, M or G", s->option, value);
-	if (n > UINT64_MAX >> 32 || (n << shift) < 128 << 10)
-		die(STATUS_USAGE, "%s: \"%s\": must be at least 128K", s->option, value);
+		die(STATUS_USAGE, "%s: \"%s\": must be a number of bytes, perhaps with K, M or G", name, value);
+	if (n > UINT64_MAX >> 32)
+		die(STATUS_USAGE, "%s: \"%s\": is too large", name, value);
+	if ((n << shift) < 128 << 10)
+		die(STATUS_USAGE, "%s: \"%s\": must be at least 128K", name, value);
 }
 
-static void check_choice(const struct setting *s, const char *value)
-{
-	size_t n = strlen(value);
-
-	for (const char *word = s->argument; word; word = strchr(word, '|') ? strchr(word, '|') + 1 : NULL)
-		if (n && !strncmp(word, value, n) && (word[n] == '|' || !word[n]))
-			return;
-	die(STATUS_USAGE, "%s: \"%s\": must be one of %s", s->option, value, s->argument);
-}
-
-static void check(const struct setting *s, const char *value)
+/* `name` is the option or the variable that the value comes from.  */
+static void check(const struct setting *s, const char *name, const char *value)
 {
 	if (s->type == SIZE)
-		check_size(s, value);
-	else if (s->type == CHOICE)
-		check_choice(s, value);
+		check_size(name, value);
+	else if (s->type == CHOICE && !has_word(s->argument, value, strlen(value)))
+		die(STATUS_USAGE, "%s: \"%s\": must be one of %s", name, value, s->argument);
 	else if (s->type == PATH && !*value)
-		die(STATUS_USAGE, "%s: needs a name", s->option);
+		die(STATUS_USAGE, "%s: needs a name", name);
 	else if (s->type == PATH && strlen(value) >= CONFIG_PATH)
-		die(STATUS_USAGE, "%s: a name of %zu bytes is too long", s->option, strlen(value));
+		die(STATUS_USAGE, "%s: a name of %zu bytes is too long", name, strlen(value));
 }
 
-/* Takes argv[i] if it is setting `id`; returns how many arguments it took, 0 if it is another.  */
-static int take(struct options *o, int id, char **argv, int i)
+static bool is_option(const char *argument)
 {
-	const struct setting *s = &settings[id];
-	size_t n = strlen(s->option);
+	return argument && argument[0] == '-' && argument[1];
+}
 
-	if (strncmp(argv[i], s->option, n) != 0)
-		return 0;
+/* The setting whose option this is, and which `verb` takes (VERB_COUNT: any); NULL if there is none.  */
+static const struct setting *find(const char *argument, enum verb_id verb)
+{
+	size_t n;
+
+	if (!strcmp(argument, "-h"))
+		argument = "--help";
+	n = strcspn(argument, "=");
+	for (const struct setting *s = settings; s < settings + SETTING_COUNT; s++)
+		if (strlen(s->option) == n && !memcmp(s->option, argument, n) && (verb == VERB_COUNT || takes(verb, s)))
+			return s;
+	return NULL;
+}
+
+/* There is no such option, or not for this verb.  */
+static void __attribute__((noreturn)) refuse(const char *argument, enum verb_id verb)
+{
+	const struct setting *s = find(argument, VERB_COUNT);
+	const char *option = s ? s->option : argument;
+	char takers[256] = "";
+
+	if (!s)
+		die(STATUS_USAGE, "%s: unknown option; see eagain %s%s--help", argument, verb == VERB_show ? "" : verbs[verb].name,
+		    verb == VERB_show ? "" : " ");
+	for (; s < settings + SETTING_COUNT; s++) {
+		size_t n = strlen(takers);
+
+		if (!strcmp(s->option, option))
+			snprintf(takers + n, sizeof takers - n, "%s%s", n ? ", " : "", s->verbs);
+	}
+	die(STATUS_USAGE, "%s: only for eagain %s", option, takers);
+}
+
+/* Takes the option at argv; returns what is behind it.  */
+static char **take(struct options *o, enum verb_id verb, char **argv)
+{
+	const struct setting *s = find(*argv, verb);
+	const char *value = strchr(*argv, '=');
+
+	if (!s)
+		refuse(*argv, verb);
 	if (s->type == SWITCH) {
-		if (argv[i][n])
-			return 0;
-		o->value[id] = *s->fallback == '1' ? "0" : "1";
-		return 1;
+		if (value)
+			die(STATUS_USAGE, "%s: takes no value", s->option);
+		o->value[s - settings] = *s->fallback == '1' ? "0" : "1";
+		return argv + 1;
 	}
-	if (argv[i][n] == '=') {
-		o->value[id] = argv[i] + n + 1;
-		check(s, o->value[id]);
-		return 1;
-	}
-	if (argv[i][n])
-		return 0;
-	if (!argv[i + 1])
+	value = value ? value + 1 : *++argv;
+	if (!value)
 		die(STATUS_USAGE, "%s: needs a value: %s", s->option, s->argument);
-	o->value[id] = argv[i + 1];
-	check(s, o->value[id]);
-	return 2;
+	check(s, s->option, value);
+	o->value[s - settings] = value;
+	return argv + 1;
 }
 
-int options_read(struct options *o, int argc, char **argv)
-{
-	int i = 0;
-
-	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
-		int taken = 0;
-
-		if (!strcmp(argv[i], "--"))
-			return i + 1;
-		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-			taken = 1, o->help = true;
-		else if (!strcmp(argv[i], "--version"))
-			taken = 1, o->version = true;
-		else if (!strcmp(argv[i], "--json"))
-			taken = 1, o->json = true;
-		for (int id = 0; !taken && id < SETTING_COUNT; id++)
-			taken = take(o, id, argv, i);
-		if (!taken)
-			die(STATUS_USAGE, "%s: unknown option; see eagain --help", argv[i]);
-		i += taken;
-	}
-	return i;
-}
-
-void options_help(FILE *to)
+static void read_environment(struct options *o, enum verb_id verb)
 {
 	for (int id = 0; id < SETTING_COUNT; id++) {
 		const struct setting *s = &settings[id];
-		char name[40];
+		const char *value = *s->environment ? getenv(s->environment) : NULL;
 
-		snprintf(name, sizeof name, "%s%s%s", s->option, *s->argument ? s->option[1] == '-' ? "=" : " " : "", s->argument);
-		fprintf(to, "  %-22s %s", name, s->help);
-		if (*s->fallback && s->type != SWITCH)
-			fprintf(to, " (default: %s)", s->fallback);
-		fprintf(to, " [%s]\n", s->environment);
+		if (o->value[id] || !value || !*value || !takes(verb, s) || (s->type != CHOICE && s->type != SIZE))
+			continue;
+		/* A shim around this command has put which fds it switched behind a colon; that is the next shim's to read. */
+		if (strchr(value, ':'))
+			continue;
+		check(s, s->environment, value);
+		o->value[id] = value;
+	}
+}
+
+enum verb_id options_verb(char **argv)
+{
+	for (; is_option(*argv); argv++) {
+		const struct setting *s = find(*argv, VERB_COUNT);
+
+		if (!strcmp(*argv, "--"))
+			return VERB_show;
+		if (s && s->type != SWITCH && !strchr(*argv, '=') && argv[1])
+			argv++;
+	}
+	for (int verb = VERB_show + 1; *argv && verb < VERB_COUNT; verb++) {
+		if (strcmp(*argv, verbs[verb].name) != 0)
+			continue;
+		do
+			argv[0] = argv[1];
+		while (*argv++);
+		return (enum verb_id)verb;
+	}
+	return VERB_show;
+}
+
+char **options_read(struct options *o, enum verb_id verb, char **argv)
+{
+	char **others = argv, **end = argv;
+
+	while (*argv && (is_option(*argv) || verbs[verb].takes == TRACE)) {
+		if (!is_option(*argv)) {
+			*end++ = *argv++;
+		} else if (!strcmp(*argv, "--")) {
+			argv++;
+			break;
+		} else {
+			argv = take(o, verb, argv);
+		}
+	}
+	do
+		*end++ = *argv;
+	while (*argv++);
+	read_environment(o, verb);
+	return others;
+}
+
+const char *options_default(enum setting_id id)
+{
+	return settings[id].fallback;
+}
+
+static int synopsis(enum verb_id verb, FILE *to)
+{
+	return fprintf(to, "eagain %s%s%s", verb == VERB_show ? "" : verbs[verb].name, verb == VERB_show ? "" : " ", verbs[verb].synopsis);
+}
+
+static void help_option(const struct setting *s, FILE *to)
+{
+	enum { COLUMN = 29 };
+	int n = fprintf(to, "  %s%s%s", s->option, *s->argument ? s->option[1] == '-' ? "=" : " " : "", s->argument);
+
+	if (n >= COLUMN)
+		fputc('\n', to);
+	fprintf(to, "%*s%s", n < COLUMN ? COLUMN - n : COLUMN, "", s->help);
+	if (*s->fallback && s->type != SWITCH)
+		fprintf(to, " (default: %s)", s->fallback);
+	if (*s->environment)
+		fprintf(to, " [%s%s]", s->environment, s->type != SWITCH ? "" : *s->fallback == '1' ? "=0" : "=1");
+	fputc('\n', to);
+}
+
+static void help_all(FILE *to)
+{
+	const char *group = "";
+
+	for (int verb = 0; verb < VERB_COUNT; verb++) {
+		int n = fprintf(to, "%s", verb ? "       " : "usage: ") + synopsis((enum verb_id)verb, to);
+
+		fprintf(to, "%*s%s\n", n < 44 ? 44 - n : 1, "", verbs[verb].summary);
+	}
+	for (const struct setting *s = settings; s < settings + SETTING_COUNT; s++) {
+		if (strcmp(s->verbs, group) != 0)
+			fprintf(to, "\noptions of %s%s:\n", *s->verbs ? "eagain " : "every verb", s->verbs);
+		group = s->verbs;
+		help_option(s, to);
+	}
+	fputs("\n"
+	      "A program that is called like a verb: eagain -- record.  [NAME] is a variable that does the same, EAGAIN_TRACE and\n"
+	      "EAGAIN_LOG only without the command: LD_PRELOAD=.../libeagain.so EAGAIN_TRACE=DIR CMD...\n", to);
+}
+
+void options_help(enum verb_id verb, FILE *to)
+{
+	const char *heading = "\noptions:\n";
+
+	if (verb == VERB_show) {
+		help_all(to);
+		return;
+	}
+	fputs("usage: ", to);
+	synopsis(verb, to);
+	fprintf(to, "\n%s.\n\n%s\n", verbs[verb].summary, verbs[verb].text);
+	for (const struct setting *s = settings; s < settings + SETTING_COUNT; s++) {
+		if (!*s->verbs || !takes(verb, s))
+			continue;
+		fputs(heading, to);
+		heading = "";
+		help_option(s, to);
 	}
 }
 
@@ -124,6 +266,6 @@ void options_to_environment(const struct options *o)
 	unsetenv("EAGAIN_TRACE");
 	unsetenv("EAGAIN_LOG");
 	for (int id = 0; id < SETTING_COUNT; id++)
-		if (o->value[id])
+		if (o->value[id] && *settings[id].environment && takes(VERB_record, &settings[id]))
 			setenv(settings[id].environment, o->value[id], 1);
 }

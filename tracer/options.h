@@ -1,31 +1,43 @@
-/* options.h - the settings as options of the command line, from shim/settings.def.  */
+/* options.h - the command line: the verbs, from verbs.def, and the settings as options, from shim/settings.def.  */
 #ifndef EAGAIN_OPTIONS_H
 #define EAGAIN_OPTIONS_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
+enum verb_id {
+#define VERB(id, name, takes, synopsis, summary, text) VERB_##id,
+#include "verbs.def"
+#undef VERB
+	VERB_COUNT
+};
+
 enum setting_id {
-#define SETTING(id, type, environment, option, argument, fallback, help) SETTING_##id,
+#define SETTING(id, type, environment, option, argument, fallback, verbs, help) SETTING_##id,
 #include "shim/settings.def"
 #undef SETTING
 	SETTING_COUNT
 };
 
-/* What the command line gave; NULL: not given.  */
+/* What was given; NULL: not given.  */
 struct options {
 	const char *value[SETTING_COUNT];
-	bool json, help, version;
 };
 
-/* Reads the options up to the first argument that is none, or behind "--".  Returns the index of the first argument behind them.
- * Dies on what is unknown, incomplete or out of range.  */
-int options_read(struct options *o, int argc, char **argv);
+/* Takes the verb out of argv, and returns it: the first word that is no option, unless it stands behind "--".  */
+enum verb_id options_verb(char **argv);
 
-/* Writes the options as lines for --help.  */
-void options_help(FILE *to);
+/* Reads the options that `verb` takes and returns the other arguments, NULL at their end.  What a person has set in the environment
+ * counts as given, except names of files: those are of an eagain around this one.  Dies on what is unknown, incomplete, out
+ * of range or for another verb.  */
+char **options_read(struct options *o, enum verb_id verb, char **argv);
 
-/* Puts the given settings into the environment, as the shim reads them, and removes EAGAIN_TRACE and EAGAIN_LOG if not given.  */
+/* What is used where nothing is given.  */
+const char *options_default(enum setting_id id);
+
+/* Writes the help of `verb`; for VERB_show, of everything.  */
+void options_help(enum verb_id verb, FILE *to);
+
+/* Puts what concerns the shim into the environment, and removes EAGAIN_TRACE and EAGAIN_LOG if not given.  */
 void options_to_environment(const struct options *o);
 
 #endif

@@ -16,6 +16,8 @@
 
 #include "say.h"
 
+enum { START_SIZE = 256 };      /* as much of a script as the kernel looks at, and a NUL */
+
 /* Writes where execvp would find it; false with errno.  */
 static bool find(const char *name, char path[PATH_MAX])
 {
@@ -23,8 +25,10 @@ static bool find(const char *name, char path[PATH_MAX])
 	int error = ENOENT;
 
 	if (strchr(name, '/')) {
-		if (strlen(name) >= PATH_MAX)
+		if (strlen(name) >= PATH_MAX) {
+			errno = ENAMETOOLONG;
 			return false;
+		}
 		strcpy(path, name);
 		return access(path, X_OK) == 0;
 	}
@@ -53,33 +57,111 @@ static void check_privileges(const char *name, const char *path, const struct st
 		    name);
 }
 
+static bool read_at(int fd, void *to, size_t size, uint64_t offset)
+{
+	return pread(fd, to, size, (off_t)offset) == (ssize_t)size;
+}
+
+/* The first program header of this type that holds `address`, if that is not 0.  */
+static bool find_header(int fd, const Elf64_Ehdr *header, uint32_t type, uint64_t address, Elf64_Phdr *p)
+{
+	for (int i = 0; i < header->e_phnum; i++)
+		if (read_at(fd, p, sizeof *p, header->e_phoff + (uint64_t)i * header->e_phentsize) && p->p_type == type &&
+		    (!address || address - p->p_vaddr < p->p_filesz))
+			return true;
+	return false;
+}
+
+static bool dynamic_entry(int fd, const Elf64_Phdr *dynamic, uint64_t i, Elf64_Dyn *entry)
+{
+	return i < dynamic->p_filesz / sizeof *entry && read_at(fd, entry, sizeof *entry, dynamic->p_offset + i * sizeof *entry) &&
+	       entry->d_tag != DT_NULL;
+}
+
+/* Whether a library that it needs is the runtime of AddressSanitizer, gcc's or clang's.  */
+static bool needs_asan(int fd, const Elf64_Ehdr *header)
+{
+	Elf64_Phdr dynamic, p = {0};
+	Elf64_Dyn entry;
+	uint64_t strings = 0;
+
+	if (!find_header(fd, header, PT_DYNAMIC, 0, &dynamic))
+		return false;
+	for (uint64_t i = 0; dynamic_entry(fd, &dynamic, i, &entry); i++)
+		if (entry.d_tag == DT_STRTAB && find_header(fd, header, PT_LOAD, entry.d_un.d_ptr, &p))
+			strings = entry.d_un.d_ptr - p.p_vaddr + p.p_offset;
+	for (uint64_t i = 0; dynamic_entry(fd, &dynamic, i, &entry); i++) {
+		char name[24] = "";
+
+		if (entry.d_tag == DT_NEEDED && pread(fd, name, sizeof name - 1, (off_t)(strings + entry.d_un.d_val)) > 0 &&
+		    (!strncmp(name, "libasan.so", 10) || !strncmp(name, "libclang_rt.asan", 16)))
+			return true;
+	}
+	return false;
+}
+
+/* The loader that the program asks for is there, and glibc's.  */
+static void check_loader(const char *name, int fd, const Elf64_Phdr *p)
+{
+	char loader[PATH_MAX] = "";
+	const char *last;
+
+	if (p->p_filesz >= sizeof loader || !read_at(fd, loader, p->p_filesz, p->p_offset))
+		die(STATUS_NOT_EXECUTABLE, "%s: the name of its loader cannot be read: the file is damaged", name);
+	last = strrchr(loader, '/') ? strrchr(loader, '/') + 1 : loader;
+	if (!strncmp(last, "ld-musl", 7))
+		die(STATUS_NOT_EXECUTABLE, "%s: built for musl: libeagain.so needs glibc; use a build for glibc", name);
+	if (access(loader, F_OK) < 0)
+		die(STATUS_NOT_FOUND, "%s: its loader %s: %s", name, loader, strerror(errno));
+}
+
 static void check_elf(const char *name, int fd, const Elf64_Ehdr *header, ssize_t size)
 {
 	Elf64_Phdr p;
 	Elf64_Ehdr self;
 	int own = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	bool known = own >= 0 && read(own, &self, sizeof self) == sizeof self;
+	bool known = own >= 0 && read_at(own, &self, sizeof self, 0);
+	const char *options = getenv("ASAN_OPTIONS");
 
 	if (own >= 0)
 		close(own);
-	if (size < (ssize_t)sizeof *header || (known && (header->e_machine != self.e_machine || header->e_ident[EI_CLASS] != self.e_ident[EI_CLASS])))
+	if (header->e_ident[EI_CLASS] == ELFCLASS32)
+		die(STATUS_NOT_EXECUTABLE, "%s: a 32-bit program: libeagain.so is 64-bit; use a 64-bit build", name);
+	if (size < (ssize_t)sizeof *header || (known && header->e_machine != self.e_machine))
 		die(STATUS_NOT_EXECUTABLE, "%s: built for another processor: it needs a libeagain.so of its own kind", name);
-	for (int i = 0; i < header->e_phnum; i++)
-		if (pread(fd, &p, sizeof p, (off_t)(header->e_phoff + (Elf64_Off)i * header->e_phentsize)) == sizeof p &&
-		    p.p_type == PT_INTERP)
-			return;
-	die(STATUS_NOT_EXECUTABLE, "%s: statically linked: nothing can be preloaded into it; use a dynamically linked build", name);
+	if (!find_header(fd, header, PT_INTERP, 0, &p))
+		die(STATUS_NOT_EXECUTABLE, "%s: statically linked: nothing can be preloaded into it; use a dynamically linked build",
+		    name);
+	check_loader(name, fd, &p);
+	if (needs_asan(fd, header) && !(options && strstr(options, "verify_asan_link_order=0")))
+		say("%s: AddressSanitizer insists on being preloaded first: set ASAN_OPTIONS=verify_asan_link_order=0", name);
+}
+
+/* What runs a file that is no ELF file and starts so: the interpreter that it names, or the shell, to which execvp(3) gives what
+ * the kernel does not know.  */
+static const char *interpreter_of(char start[START_SIZE])
+{
+	char *name = start + 2 + strspn(start + 2, " \t"), *end = name + strcspn(name, " \t\n");
+
+	if (start[0] != '#' || start[1] != '!' || end == name || end == start + START_SIZE - 1)
+		return "/bin/sh";
+	*end = 0;
+	return name;
 }
 
 /* Looks at `path`, and, for a script, at its interpreter.  `depth` bounds scripts run by scripts (execve(2)).  */
-static void check_file(const char *name, const char *path, int depth)
+static void check_file(const char *name, const char *path, int depth, struct program *program)
 {
-	char start[256] = "", *interpreter;
+	char start[START_SIZE] = "";
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd;
 	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {     /* executable but not readable: the kernel will tell */
+	if (depth && access(path, X_OK) < 0)
+		die(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "%s: its interpreter %s: %s", name, path, strerror(errno));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	program->readable = fd >= 0 && fstat(fd, &st) == 0;
+	if (!program->readable) {               /* the kernel will tell */
 		if (fd >= 0)
 			close(fd);
 		return;
@@ -91,25 +173,24 @@ static void check_file(const char *name, const char *path, int depth)
 
 		memcpy(&header, start, sizeof header);
 		check_elf(name, fd, &header, n);
-	} else if (n > 2 && start[0] == '#' && start[1] == '!' && depth < 4) {
-		interpreter = start + 2 + strspn(start + 2, " \t");
-		interpreter[strcspn(interpreter, " \t\n")] = 0;
-		check_file(name, interpreter, depth + 1);
+	} else if (depth < 4) {
+		strcpy(program->interpreter, interpreter_of(start));
+		check_file(name, program->interpreter, depth + 1, program);
 	}
 	close(fd);
 }
 
-void program_check(const char *name)
+void program_check(const char *name, struct program *p)
 {
-	char path[PATH_MAX];
 	struct stat st;
 
-	if (!find(name, path)) {
+	memset(p, 0, sizeof *p);
+	if (!find(name, p->path)) {
 		if (errno == ENOENT || errno == ENOTDIR)
-			die(STATUS_NOT_FOUND, "%s: not found", name);
+			die(STATUS_NOT_FOUND, "%s: not found%s", name, strchr(name, '/') ? "" : " in PATH; see eagain --help");
 		die(STATUS_NOT_EXECUTABLE, "%s: cannot be executed: %s", name, strerror(errno));
 	}
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (stat(p->path, &st) == 0 && S_ISDIR(st.st_mode))
 		die(STATUS_NOT_EXECUTABLE, "%s: is a directory", name);
-	check_file(name, path, 0);
+	check_file(name, p->path, 0, p);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "color.h"
 #include "model.h"
 #include "say.h"
 #include "shim/shim.h"
@@ -106,20 +107,21 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 		      (!fd_waited(f) && f->bytes[DIRECTION_WRITE] > f->bytes[DIRECTION_READ]);
 	char wait[16], longest[16], in[16], out[16];
 
-	fprintf(to, "  %9s  fd %d, %s", duration(fd_waited(f), wait), f->fd, f->name ? f->name : "?");
+	fprintf(to, "  %s%9s%s  fd %d, %s%s%s", color(fd_waited(f) ? COLOR_WAIT : COLOR_DETAIL), duration(fd_waited(f), wait), color(COLOR_END), f->fd,
+		color(COLOR_NAME), f->name ? f->name : "?", color(COLOR_END));
 	if (peer) {
 		fprintf(to, writes ? " -> " : " <- ");
 		print_peer(peer, others, COMMAND_WIDTH, to);
 	}
-	fprintf(to, "\n             %" PRIu64 " calls, %" PRIu64 " would block, longest wait %s", f->calls, f->would_block,
-		duration(f->longest_ns, longest));
+	fprintf(to, "\n             %s%" PRIu64 " calls, %" PRIu64 " would block, longest wait %s", color(COLOR_DETAIL), f->calls,
+		f->would_block, duration(f->longest_ns, longest));
 	if (f->bytes[DIRECTION_READ])
 		fprintf(to, ", %s read", bytes(f->bytes[DIRECTION_READ], in));
 	if (f->bytes[DIRECTION_WRITE])
 		fprintf(to, ", %s written", bytes(f->bytes[DIRECTION_WRITE], out));
 	if (f->waiting)
 		fprintf(to, "; still waiting at the end");
-	fputc('\n', to);
+	fprintf(to, "%s\n", color(COLOR_END));
 }
 
 /* "waited 1.2 s to read, 0.1 s for children; computed 3.1 ms; 20 us else".  Threads wait side by side, so their sum says nothing
@@ -147,7 +149,8 @@ static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
 		known += ns;
 		if (!ns)
 			continue;
-		fprintf(to, "%s%s%s%s", divider, parts[i].before, duration(ns, text), parts[i].after);
+		fprintf(to, "%s%s%s%s%s%s", divider, parts[i].before, color(COLOR_WAIT), duration(ns, text), color(COLOR_END),
+			parts[i].after);
 		divider = ", ";
 	}
 	if (p->cpu_ns != MODEL_UNKNOWN) {
@@ -167,8 +170,9 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	char total[16];
 	size_t shown = 0;
 
+	fputs(color(COLOR_HEADING), to);
 	print_command(p, 60, to);
-	fprintf(to, ": %s in all\n", duration(wall, total));
+	fprintf(to, "%s: %s in all\n", color(COLOR_END), duration(wall, total));
 	print_times(p, wall, to);
 	for (size_t i = 0; i < p->fd_count; i++)
 		order[i] = &p->fds[i];
@@ -225,20 +229,21 @@ static void print_conclusion(const struct model *m, const struct model_process *
 	int depth = 0;
 
 	if (!f || fd_waited(f) < m->wall_ns / 100) {
-		fputs("Nothing waited long on any fd.\n", to);
+		fprintf(to, "%sNothing waited long on any fd.%s\n", color(COLOR_HEADING), color(COLOR_END));
 		return;
 	}
-	fputs("Where it waits: ", to);
+	fprintf(to, "%sWhere it waits:%s ", color(COLOR_HEADING), color(COLOR_END));
 	print_command(p, 30, to);
 	while (f && depth < CHAIN_MAX) {
 		bool writes = f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ];
 		unsigned others;
 		const struct model_process *peer = model_peer(m, p, f, &others);
 
-		fprintf(to, " waited %s to %s ", duration(fd_waited(f), text), writes ? "write to" : "read from");
+		fprintf(to, " waited %s%s%s to %s ", color(COLOR_WAIT), duration(fd_waited(f), text), color(COLOR_END),
+			writes ? "write to" : "read from");
 		seen[depth++] = p;
 		if (!peer) {
-			fprintf(to, "%s", f->name ? f->name : "an fd");
+			fprintf(to, "%s%s%s", color(COLOR_NAME), f->name ? f->name : "an fd", color(COLOR_END));
 			break;
 		}
 		print_peer(peer, others, 30, to);

@@ -1,16 +1,22 @@
 /* say.c - messages and the end.  */
 #include "say.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Names are a stranger's: what could move the cursor, or make a second line, is shown as a question mark.  */
 static void print(const char *format, va_list arguments)
 {
+	char line[2 * PATH_MAX];
+
 	fflush(stdout);
-	fputs("eagain: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	vsnprintf(line, sizeof line, format, arguments);
+	for (char *c = line; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = '?';
+	fprintf(stderr, "eagain: %s\n", line);
 }
 
 void say(const char *format, ...)
