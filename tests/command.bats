@@ -37,7 +37,7 @@ takes() {
 	[[ $output == usage:* ]]
 	[ -n "$(settings)" ]
 	while IFS=';' read -r option argument variable _; do
-		[[ $output == *"  $option$argument "* && $output == *"$variable"* ]] || { echo "not in --help: $option"; false; }
+		[[ $output == *"  $option$argument"[[:space:]]* && $output == *"$variable"* ]] || { echo "not in --help: $option"; false; }
 	done < <(settings)
 	run -0 "$EAGAIN" -h
 	[[ $output == usage:* ]]
@@ -56,7 +56,7 @@ takes() {
 		while IFS=';' read -r option argument _ list; do
 			! takes "$verb" "$list" || echo "$option$argument"
 		done < <(settings) >expected
-		sed -n 's/^  \(-[^ ]*\( [A-Z]\+\)\?\) .*/\1/p' help | diff expected -
+		sed -n 's/^  \(-[^ ]*\( [A-Z]\+\)\?\)\( .*\)\?$/\1/p' help | diff expected -
 	done
 }
 
