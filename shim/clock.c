@@ -26,11 +26,11 @@ uint64_t clock_ns(void)
 	return as_ns(&t);
 }
 
-uint64_t clock_cpu_ns(void)
+uint64_t clock_cpu_ns(clockid_t whose)
 {
 	struct timespec t = {0};
 
-	sys(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, &t);
+	sys(SYS_clock_gettime, whose, &t);
 	return as_ns(&t);
 }
 

@@ -5,6 +5,8 @@
 #ifndef EAGAIN_CLOCK_H
 #define EAGAIN_CLOCK_H
 
+#include <time.h>
+
 #include "shim.h"
 #include "sys.h"
 
@@ -15,8 +17,8 @@ extern enum clock_source clock_source;
 /* CLOCK_MONOTONIC in nanoseconds.  */
 uint64_t clock_ns(void);
 
-/* CPU time of the process, in nanoseconds.  */
-uint64_t clock_cpu_ns(void);
+/* CPU time of the process or of the calling thread (CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID), in nanoseconds.  */
+uint64_t clock_cpu_ns(clockid_t whose);
 
 /* The clock where it is not the TSC.  */
 uint64_t clock_ticks_slowly(void);

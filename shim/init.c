@@ -53,6 +53,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		libc_serve_stdio(stdio_read, stdio_write, stdio_close);
 		if (!shim_sandboxed)
 			record_start();
+		if (record_on)
+			record_stdio();
 		shield_start();
 		if (config.switching == SWITCH_FLAG)
 			flag_start(config.switch_entry);

@@ -25,6 +25,13 @@
 	LIBC(int, pclose, (FILE *))                                                                                   \
 	LIBC(FILE *, freopen, (const char *, const char *, FILE *))                                                   \
 	LIBC(FILE *, freopen64, (const char *, const char *, FILE *))                                                 \
+	LIBC(int, __open_2, (const char *, int))                                                                      \
+	LIBC(int, __open64_2, (const char *, int))                                                                    \
+	LIBC(int, __openat_2, (int, const char *, int))                                                               \
+	LIBC(int, __openat64_2, (int, const char *, int))                                                             \
+	LIBC(int, setuid, (uid_t))                                                                                    \
+	LIBC(int, setreuid, (uid_t, uid_t))                                                                           \
+	LIBC(int, setresuid, (uid_t, uid_t, uid_t))                                                                   \
 	LIBC(void, closefrom, (int))                                                                                  \
 	LIBC(int, daemon, (int, int))                                                                                 \
 	LIBC(int, sigaction, (int, const struct sigaction *, struct sigaction *))                                     \

@@ -111,7 +111,9 @@ void livelog_event(const struct trace_record *e)
 		l.has_result = true;
 		l.result = -EAGAIN;
 	}
-	if (e->kind == TRACE_FORK || e->kind == TRACE_EXIT || e->kind == TRACE_DUP) {
+	l.ended = e->kind == TRACE_REAP;
+	l.status = l.ended ? (int)e->duration : 0;
+	if (e->kind == TRACE_FORK || e->kind == TRACE_REAP || e->kind == TRACE_EXIT || e->kind == TRACE_DUP) {
 		l.has_result = true;
 		l.result = e->number;
 	}

@@ -198,6 +198,29 @@ static long run_known(struct op *op)
 	return result;
 }
 
+/* A call has opened this fd, whatever its number meant before.  */
+static void opened(int fd)
+{
+	fds_forget(fd);
+	if (record_on)
+		fds_name(fd, fds_hint(fd));
+}
+
+static void note_opened(struct op *op, long result)
+{
+	const int *pair = (const int *)op->arg[op->nr == SYS_socketpair ? 3 : 0];
+
+	if (result < 0)
+		return;
+	if (op->class == OP_OPEN_PAIR) {
+		opened(pair[0]);
+		opened(pair[1]);
+		return;
+	}
+	op->fd = (int)result;
+	opened(op->fd);
+}
+
 long op_run(struct op *op)
 {
 	long result;
@@ -214,6 +237,8 @@ long op_run(struct op *op)
 	} else {
 		result = run_known(op);
 	}
+	if (unlikely(op->class >= OP_OPEN))
+		note_opened(op, result);
 	if (record_on) {
 		if (op->number)
 			record_return(op, result);

@@ -14,29 +14,6 @@
 #include "shim.h"
 #include "signals.h"
 
-/* Calls that are attempted in the same way, and have their arguments in the same places.  */
-enum op_class {
-	/* Columns of the whitelist. */
-	OP_READ,        /* fd, buffer, size */
-	OP_READV,       /* fd, vectors, count */
-	OP_RECV,        /* fd, buffer, size, flags, address, its size: recv, recvfrom */
-	OP_RECVMSG,     /* fd, message, flags */
-	OP_RECVMMSG,    /* fd, messages, count, flags */
-	OP_ACCEPT,      /* fd, address, its size */
-	OP_WRITE,
-	OP_WRITEV,
-	OP_SEND,
-	OP_SENDMSG,
-	OP_SENDMMSG,
-	OP_CONNECT,     /* fd, address, its size */
-	OP_COLUMNS,
-	/* The plain call, timed. */
-	OP_PLAIN = OP_COLUMNS,  /* fd, ... */
-	OP_POLL,        /* array, count, ...: poll, ppoll */
-	OP_SELECT,      /* number, three sets, ... */
-	OP_TIME,        /* no fd: sleeps, waits for children */
-};
-
 struct op {
 	long nr;                /* the native system call */
 	long arg[6];            /* and its arguments */
@@ -104,7 +81,7 @@ static inline struct op op_of(enum call_id call, long nr, long a, long b, long c
 		op.vector = (const struct iovec *)b;
 		op.vectors = (unsigned)c;
 		break;
-	case OP_POLL: case OP_SELECT: case OP_TIME:
+	case OP_POLL: case OP_SELECT: case OP_TIME: case OP_WAIT: case OP_OPEN: case OP_OPEN_PAIR:
 		op.fd = -1;
 		break;
 	default:

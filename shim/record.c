@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "fdname.h"
+#include "libc.h"
 #include "livelog.h"
 #include "tracefile.h"
 
@@ -153,15 +154,53 @@ void record_fd_event(enum trace_kind kind, int fd, int64_t number)
 	/* A vfork child shares our memory, but what it does to its fds, its exec and its exit are not ours. */
 	if (kind != TRACE_FORK && to_trace && *tracefile_alive && !tracefile_is_own())
 		return;
-	if (kind == TRACE_EXIT) {
-		struct trace_record usage = {.kind = TRACE_USAGE, .fd = -1, .t = e.t, .number = clock_cpu_ns()};
+	if (kind == TRACE_EXIT || kind == TRACE_EXEC) {
+		struct trace_record usage = {.kind = TRACE_USAGE, .t = e.t};
 
+		if (!libc_single_threaded()) {
+			usage.fd = (int32_t)sys(SYS_gettid);
+			usage.number = (int64_t)clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+			put(&usage);
+		}
+		usage.fd = -1;
+		usage.number = (int64_t)clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
 		put(&usage);
-		e.duration = clock_ns();
 	}
+	if (kind == TRACE_EXIT)
+		e.duration = clock_ns();
 	put(&e);
 	if (kind == TRACE_EXIT && to_trace)
-		tracefile_trim();
+		tracefile_end();
+}
+
+void record_stdio(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		fd_hint hint = fds_hint(fd);
+
+		if (HINT_KIND(hint) == KIND_pipe)
+			fds_name(fd, hint);
+	}
+}
+
+void record_forked(void)
+{
+	if (to_trace)
+		tracefile_more(0);
+}
+
+void record_provide(void)
+{
+	if (to_trace)
+		tracefile_provide();
+}
+
+void record_reap(pid_t pid, int status)
+{
+	struct trace_record e = {.kind = TRACE_REAP, .fd = -1, .t = clock_ticks(), .number = pid};
+
+	e.duration = (unsigned)status;
+	put(&e);
 }
 
 uint32_t record_lap(void)

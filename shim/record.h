@@ -38,6 +38,18 @@ void record_fd(int fd, enum fd_kind kind);
 /* fd was closed; duplicated to `number`; the process made a child, is about to exec, exits.  */
 void record_fd_event(enum trace_kind kind, int fd, int64_t number);
 
+/* At start-up: names stdin, stdout and stderr, so that who holds the end of a pipe is known even if it never uses it.  */
+void record_stdio(void);
+
+/* In the child of a fork: begins its file, so that it has one before a vfork child of its own could, or it gives up its rights.  */
+void record_forked(void);
+
+/* The program is about to give up its rights, and with them the trace directory, perhaps.  */
+void record_provide(void);
+
+/* A child has ended, with this wait status, and was waited for.  */
+void record_reap(pid_t pid, int status);
+
 /* See tracefile_lap().  */
 uint32_t record_lap(void);
 

@@ -22,6 +22,32 @@ enum call_id {
 #undef CALL
 };
 
+/* Calls that are attempted in the same way, and have their arguments in the same places.  */
+enum op_class {
+	/* Columns of the whitelist. */
+	OP_READ,        /* fd, buffer, size */
+	OP_READV,       /* fd, vectors, count */
+	OP_RECV,        /* fd, buffer, size, flags, address, its size: recv, recvfrom */
+	OP_RECVMSG,     /* fd, message, flags */
+	OP_RECVMMSG,    /* fd, messages, count, flags */
+	OP_ACCEPT,      /* fd, address, its size */
+	OP_WRITE,
+	OP_WRITEV,
+	OP_SEND,
+	OP_SENDMSG,
+	OP_SENDMMSG,
+	OP_CONNECT,     /* fd, address, its size */
+	OP_COLUMNS,
+	/* The plain call, timed. */
+	OP_PLAIN = OP_COLUMNS,  /* fd, ... */
+	OP_POLL,        /* array, count, ...: poll, ppoll */
+	OP_SELECT,      /* number, three sets, ... */
+	OP_TIME,        /* sleeps */
+	OP_WAIT,        /* waits for children */
+	OP_OPEN,        /* what returns a new fd */
+	OP_OPEN_PAIR,   /* pipe, socketpair */
+};
+
 enum fd_kind {
 #define KIND(id, name) KIND_##id,
 #include "kinds.def"

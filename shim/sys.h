@@ -17,6 +17,9 @@
 #define SYS_poll -1
 #define SYS_select -1
 #define SYS_epoll_wait -1
+#define SYS_open -1
+#define SYS_creat -1
+#define SYS_pipe -1
 #endif
 
 /* sys(nr, ...): up to six arguments of any integer or pointer type. */

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -251,7 +252,8 @@ static void read_command(struct trace_process *p)
 	if (fd < 0)
 		return;
 	n = sys(SYS_read, fd, p->command, sizeof p->command);
-	p->command_size = n < 0 ? 0 : (uint32_t)n;
+	if (n > 0)
+		p->command_size = (uint32_t)n;
 	sys(SYS_close, fd);
 }
 
@@ -316,6 +318,7 @@ static bool start_process(void)
 		p->ppid = (uint32_t)sys(SYS_getppid);
 		p->origin = file.forked ? TRACE_ORIGIN_FORK : TRACE_ORIGIN_EXEC;
 		p->mode = config.switching == SWITCH_FLAG;
+		p->start_cpu_ns = file.forked ? 0 : clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
 		p->next = TRACE_HEADER_SIZE;
 		read_command(p);
 		fill_preamble(&p->preamble, TRACE_PROCESS_MAGIC, clock_source);
@@ -355,10 +358,31 @@ static bool fits_address_space(uint64_t size)
 				   file.mapped + size <= limit.rlim_cur / 32);
 }
 
-/* A new chunk of the file for this thread.  */
-static enum trace_stop take_chunk(struct tracefile_thread *t)
+/* A record of this thread's own, where there is still room for it.  */
+static void put_own(struct tracefile_thread *t, const struct trace_record *own)
 {
-	uint64_t size = t->chunk ? t->chunk->size * 2ull : TRACE_CHUNK_UNIT, offset = 0;
+	struct trace_record *r = (struct trace_record *)(uintptr_t)t->next;
+
+	if (t->next + sizeof *r > t->end)
+		return;
+	t->next += sizeof *r;
+	memcpy((char *)r + 1, (const char *)own + 1, sizeof *r - 1);
+	__atomic_store_n(&r->kind, own->kind, __ATOMIC_RELEASE);
+}
+
+static void put_thread(struct tracefile_thread *t)
+{
+	struct trace_record r = {.kind = TRACE_THREAD, .fd = (int32_t)t->tid, .t = clock_ticks()};
+
+	if (!shim_sandboxed)
+		sys(SYS_prctl, PR_GET_NAME, (char *)&r + TRACE_NAME_AT);
+	put_own(t, &r);
+}
+
+/* A new chunk of the file, of about this size, for this thread.  */
+static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size)
+{
+	uint64_t offset = 0;
 	struct trace_chunk *c = NULL;
 	enum trace_stop stop;
 	long fd;
@@ -405,6 +429,7 @@ static enum trace_stop take_chunk(struct tracefile_thread *t)
 	t->chunk = c;
 	t->next = (uintptr_t)(c + 1);
 	t->end = (uintptr_t)c + size;
+	put_thread(t);
 	__atomic_store_n(&c->magic, TRACE_CHUNK_MAGIC, __ATOMIC_RELEASE);
 	return TRACE_STOP_NONE;
 }
@@ -436,6 +461,7 @@ static bool come_round(struct tracefile_thread *t)
 	t->chunk = c;
 	t->next = (uintptr_t)(c + 1);
 	t->end = (uintptr_t)c + c->size;
+	put_thread(t);
 	next_lap();
 	return true;
 }
@@ -445,7 +471,6 @@ static bool take_spare(struct tracefile_thread *t)
 {
 	for (int i = 0; i < SPARE_CHUNKS; i++) {
 		struct trace_chunk *c = __atomic_load_n(&spare[i].chunk, __ATOMIC_RELAXED);
-		struct trace_record *r;
 
 		/* `next` and `end` belong to whoever has set `chunk` to the mark 1.  */
 		if ((uintptr_t)c <= 1 || !__atomic_compare_exchange_n(&spare[i].chunk, &c, (struct trace_chunk *)1, false,
@@ -455,12 +480,7 @@ static bool take_spare(struct tracefile_thread *t)
 		t->next = spare[i].next;
 		t->end = spare[i].end;
 		__atomic_store_n(&spare[i].chunk, NULL, __ATOMIC_RELEASE);
-		r = (struct trace_record *)(uintptr_t)t->next;
-		t->next += sizeof *r;
-		memset(r, 0, sizeof *r);
-		r->fd = (int32_t)t->tid;
-		r->t = clock_ticks();
-		__atomic_store_n(&r->kind, TRACE_THREAD, __ATOMIC_RELEASE);
+		put_thread(t);
 		return true;
 	}
 	return false;
@@ -495,11 +515,24 @@ static void watch_thread_end(struct tracefile_thread *t)
 		pthread_setspecific(thread_key, t);
 }
 
+/* What is known of a thread only at its end: what it was called last, and its CPU time.  */
+static void put_end(struct tracefile_thread *t)
+{
+	struct trace_record r = {.kind = TRACE_USAGE, .fd = (int32_t)t->tid, .t = clock_ticks()};
+
+	if (t->generation != *tracefile_alive || !t->chunk || shim_sandboxed)
+		return;
+	r.number = (int64_t)clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	put_thread(t);
+	put_own(t, &r);
+}
+
 static void thread_end(void *thread)
 {
 	uint64_t all = ~(uint64_t)0, old;
 
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
+	put_end(thread);
 	give_spare(thread);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
@@ -519,16 +552,24 @@ static bool start_once(void)
 	return false;
 }
 
+/* Sees to it that the process has a file, and the thread knows that it is one of this process.  True: it had none.  */
+static bool enter_process(struct tracefile_thread *t)
+{
+	bool first = start_once();
+
+	if (t->generation != *tracefile_alive)
+		*t = (struct tracefile_thread){.generation = *tracefile_alive, .tid = (uint32_t)sys(SYS_gettid)};
+	return first;
+}
+
 /* With signals blocked: finds room.  */
 static bool find_room(struct tracefile_thread *t, unsigned n)
 {
 	static uint32_t refused;        /* a hint how long ago room was refused; threads may miscount */
 	enum trace_stop stop;
 
-	if (start_once())
+	if (enter_process(t))
 		refused = 0;
-	if (t->generation != *tracefile_alive)
-		*t = (struct tracefile_thread){.generation = *tracefile_alive, .tid = (uint32_t)sys(SYS_gettid)};
 	/* A new thread; or one that had ended, and whose last destructors do I/O. */
 	if (file.started && !t->chunk) {
 		watch_thread_end(t);
@@ -537,7 +578,7 @@ static bool find_room(struct tracefile_thread *t, unsigned n)
 	}
 	if (!file.started || (refused && ++refused % RETRY_AFTER))
 		goto lost;
-	stop = take_chunk(t);
+	stop = take_chunk(t, t->chunk ? t->chunk->size * 2ull : TRACE_CHUNK_UNIT);
 	if (stop == TRACE_STOP_NONE) {
 		refused = 0;
 		return true;
@@ -551,7 +592,7 @@ lost:
 	return false;
 }
 
-void tracefile_trim(void)
+static void trim(void)
 {
 	struct tracefile_thread *t = &tracefile_thread;
 	uint64_t cut, unused, all = ~(uint64_t)0, old, end;
@@ -573,6 +614,25 @@ void tracefile_trim(void)
 	}
 	if (fd >= 0)
 		sys(SYS_close, fd);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
+}
+
+void tracefile_end(void)
+{
+	if (tracefile_is_own() && !shim_sandboxed)
+		read_command(file.header);
+	trim();
+}
+
+void tracefile_provide(void)
+{
+	struct tracefile_thread *t = &tracefile_thread;
+	uint64_t all = ~(uint64_t)0, old;
+
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
+	enter_process(t);
+	if (file.started && (!t->chunk || t->chunk->size < CHUNK_MAX))
+		take_chunk(t, CHUNK_MAX);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
 

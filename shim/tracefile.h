@@ -70,8 +70,11 @@ uint64_t tracefile_start_ns(void);
 /* Another (ticks, ns) pair for the chunk in use, of now, so that the reader's fit spans the whole run.  */
 void tracefile_pair(void);
 
-/* The process is about to end: gives back to the budget what its only thread has not used.  */
-void tracefile_trim(void);
+/* The process is about to end: notes what it calls itself by now, and gives back to the budget what its only thread has not used.  */
+void tracefile_end(void);
+
+/* The process may soon not be able to open the trace any more: takes the largest chunk for the calling thread.  */
+void tracefile_provide(void);
 
 /* Whether this is the process whose file is open, and not its vfork child.  */
 bool tracefile_is_own(void);

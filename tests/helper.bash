@@ -7,7 +7,7 @@ EAGAIN=$TOP/build/eagain
 LIBRARY=$TOP/build/libeagain.so
 PROGRAMS=$TOP/build/tests
 MODES='run.auto run.flag record.auto record.flag'
-unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_MAX_SIZE EAGAIN_FOLLOW EAGAIN_COLOR NO_COLOR LD_PRELOAD
+unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_SHIELD EAGAIN_MAX_SIZE EAGAIN_FOLLOW EAGAIN_COLOR NO_COLOR LD_PRELOAD
 export EAGAIN LIBRARY PROGRAMS
 
 # under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.

@@ -74,6 +74,7 @@ struct trace_process {
 	uint64_t dropped_events;        /* atomic: recorded, then overwritten by newer ones (flight recorder) */
 	uint32_t stop;                  /* enum trace_stop: the latest reason */
 	uint32_t mode;                  /* 0 = --switch=auto, 1 = --switch=flag */
+	uint64_t start_cpu_ns;          /* CPU time that the process had used when the image began */
 	char command[TRACE_COMMAND_SIZE]; /* /proc/self/cmdline: arguments, each ended by NUL; cut where too long */
 };
 
@@ -106,10 +107,11 @@ struct trace_record {
 		int64_t result;         /* CALL, RETURN: what the program gets: >= 0, or -errno */
 		uint64_t length;        /* WOULD_BLOCK: bytes asked for; READY: revents */
 		uint64_t inode;         /* NAME */
-		int64_t number;         /* FORK: child's pid; EXIT: status; DUP: new fd; USAGE: ns */
+		int64_t number;         /* FORK, REAP: child's pid; EXIT: status; DUP: new fd; USAGE: ns */
 	};
 	union {
-		uint64_t duration;      /* CALL: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one more pair */
+		uint64_t duration;      /* CALL: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one more pair;
+					 * REAP: wait status (wait(2)) */
 		struct {
 			uint32_t op;    /* WOULD_BLOCK, PARK, READY, RETURN: which operation of the trace, from 1 */
 			uint32_t lead;  /* WOULD_BLOCK: ticks from enter to t (cut at 2^32-1); RETURN: bytes moved before the last wait, cut */
@@ -133,13 +135,14 @@ struct trace_record {
 	X(RETURN, "return")           /* the operation is over */                                                     \
 	X(NAME, "fd")                 /* this fd, from now on, is this; text_size bytes in TEXT slots follow */          \
 	X(TEXT, "text")               /* 31 bytes of the text of the NAME before it */                                \
-	X(THREAD, "thread")           /* fd = tid: whose records follow in this chunk */                              \
+	X(THREAD, "thread")           /* fd = tid: whose records follow in this chunk; its name is in the last 16 bytes */ \
 	X(CLOSE, "close")             /* the program closed fd */                                                     \
 	X(DUP, "dup")                 /* fd was duplicated to `number` */                                             \
 	X(FORK, "fork")               /* a child `number` was made by this process */                                  \
 	X(EXEC, "exec")               /* this image is about to be replaced (it may fail: then records go on) */        \
 	X(EXIT, "exit")               /* the program exits with status `number` */                                      \
-	X(USAGE, "usage")             /* `number`: nanoseconds of CPU time of the process, just before its EXIT */
+	X(USAGE, "usage")             /* `number`: nanoseconds of CPU time: of the process, before its EXIT; fd = tid: of a thread */ \
+	X(REAP, "reap")               /* a child `number` had ended, and was waited for */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,
@@ -172,6 +175,7 @@ enum trace_flag {
 };
 
 #define TRACE_TEXT_BYTES 31             /* a TEXT slot is its kind and 31 bytes */
+#define TRACE_NAME_AT 16                /* where a THREAD's name begins: PR_SET_NAME(2const), 16 bytes with its NUL */
 
 _Static_assert(sizeof(struct trace_record) == 32, "records are 32 bytes");
 _Static_assert(sizeof(struct trace_chunk) == 64, "a chunk header is two slots");

@@ -44,10 +44,12 @@ static void waits(const uint64_t wait_ns[DIRECTION_COUNT], FILE *to)
 /* The CPU time of a lone thread is its process's.  */
 static void print_thread(const struct model_process *p, const struct model_thread *thread, FILE *to)
 {
-	fprintf(to, "{\"tid\":%" PRIu32 ",\"name\":null,", thread->tid);
+	fprintf(to, "{\"tid\":%" PRIu32 ",\"name\":", thread->tid);
+	string(*thread->name ? thread->name : NULL, to);
+	fputc(',', to);
 	number("wall_ns", thread->end_ns - thread->start_ns, to);
 	fputc(',', to);
-	number("cpu_ns", p->thread_count == 1 ? p->cpu_ns : MODEL_UNKNOWN, to);
+	number("cpu_ns", p->thread_count == 1 ? p->cpu_ns : thread->cpu_ns, to);
 	fputc(',', to);
 	waits(thread->wait_ns, to);
 	fputc('}', to);
@@ -81,7 +83,9 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	string(p->command, to);
 	fputc(',', to);
 	number("exit_status", p->exit_status < 0 ? MODEL_UNKNOWN : (uint64_t)p->exit_status, to);
-	fputs(",\"signal\":null,", to);
+	fputc(',', to);
+	number("signal", p->signal < 0 ? MODEL_UNKNOWN : (uint64_t)p->signal, to);
+	fputc(',', to);
 	number("start_ns", p->start_ns, to);
 	fputc(',', to);
 	number("wall_ns", p->end_ns - p->start_ns, to);

@@ -2,6 +2,7 @@
 #include "line.h"
 
 #include <errno.h>
+#include <sys/wait.h>
 
 #include "shim/text.h"
 
@@ -151,6 +152,10 @@ size_t line_format(char *buffer, size_t size, const struct line *l)
 		word(&t, "asked", "program");
 	if (l->shielded)
 		word(&t, "shield", "yes");
+	if (l->ended) {
+		key(&t, WIFSIGNALED(l->status) ? "signal" : "status");
+		text_number(&t, (unsigned)(WIFSIGNALED(l->status) ? WTERMSIG(l->status) : WEXITSTATUS(l->status)), 10);
+	}
 	*t.at++ = '\n';
 	return (size_t)(t.at - buffer);
 }

@@ -21,6 +21,8 @@ struct line {
 	uint64_t duration_ns;
 	const char *way;                /* NULL: not shown */
 	bool asked;                     /* the program asked for non-blocking I/O itself */
+	bool ended;                     /* a child, with this wait status (wait(2)) */
+	int status;
 	bool shielded;                  /* O_NONBLOCK was on the fd, and it waited (--shield) */
 };
 

@@ -139,7 +139,7 @@ static void collect(const struct trace_record *r, uint32_t tid, size_t rest, voi
 	case TRACE_RETURN:
 		collect_return(c, r, tid);
 		return;
-	case TRACE_USAGE:
+	case TRACE_USAGE: case TRACE_THREAD:
 		return;
 	default:
 		break;
@@ -206,10 +206,13 @@ static void print_event(const struct trace *t, const struct collect *c, const st
 		l.name = c->names.text[e->name - 1];
 		l.name_size = strlen(l.name);
 	}
+	l.ended = r->kind == TRACE_REAP;
+	l.status = l.ended ? (int)r->duration : 0;
 	/* A program that asked for it itself gets its EAGAIN. */
 	if (r->kind == TRACE_CALL && l.asked)
 		l.event = kind_names[TRACE_WOULD_BLOCK];
-	if (e->as == TRACE_WOULD_BLOCK || r->kind == TRACE_FORK || r->kind == TRACE_EXIT || r->kind == TRACE_DUP) {
+	if (e->as == TRACE_WOULD_BLOCK || r->kind == TRACE_FORK || r->kind == TRACE_REAP || r->kind == TRACE_EXIT ||
+	    r->kind == TRACE_DUP) {
 		l.has_result = true;
 		l.result = e->as == TRACE_WOULD_BLOCK ? -EAGAIN : r->number;
 	}

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "say.h"
 #include "shim/shim.h"
@@ -11,8 +12,9 @@
 static const struct {
 	const char *name;
 	enum direction direction;
+	enum op_class class;
 } calls[] = {
-#define CALL(id, name, wait, class, number) {name, DIRECTION_##wait},
+#define CALL(id, name, wait, class, number) {name, DIRECTION_##wait, OP_##class},
 #include "shim/calls.def"
 #undef CALL
 };
@@ -61,9 +63,12 @@ struct open_op {
 /* Handlers nest; beyond this depth the oldest was left by siglongjmp.  */
 enum { OPS_MAX = 8 };
 
+/* What a parent tells of a child: that it made it, or how it ended.  */
 struct fork {
 	uint32_t child;
 	uint64_t ns;
+	bool ended;
+	int status;                     /* wait(2); of one that has ended */
 };
 
 struct build {
@@ -72,6 +77,7 @@ struct build {
 	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
 	size_t fd_index_room;
 	struct model_thread *thread;    /* of the record in hand */
+	uint64_t start_cpu_ns;
 	uint64_t first, last;           /* ticks */
 	struct fork *forks;
 	size_t fork_count, fork_room;
@@ -127,10 +133,10 @@ static void name_fd(struct build *b, const struct trace_record *r, size_t rest)
 	for (char *c = text; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 127)
 			*c = '?';
-	/* The recording repeats names from time to time. */
-	if (f->name && !strcmp(f->name, text) && f->inode == r->inode)
-		return;
-	if (f->name)
+	/* The recording repeats names from time to time; and a socket's changes when it is bound or connected. */
+	if (f->name && f->inode == r->inode && f->kind == r->fd_kind && (r->inode || !strcmp(f->name, text)))
+		free(f->name);
+	else if (f->name)
 		f = new_fd(b, r->fd);
 	f->name = must_have(strdup(text));
 	f->kind = r->fd_kind;
@@ -159,6 +165,7 @@ static struct model_thread *find_thread(struct build *b, uint32_t tid)
 	memmove(&p->threads[low + 1], &p->threads[low], (p->thread_count - low) * sizeof *p->threads);
 	memset(&p->threads[low], 0, sizeof *p->threads);
 	p->threads[low].tid = tid;
+	p->threads[low].cpu_ns = MODEL_UNKNOWN;
 	p->thread_count++;
 	return &p->threads[low];
 }
@@ -169,17 +176,21 @@ static void count_result(struct model_fd *f, enum direction d, int64_t result)
 		f->bytes[d] += (uint64_t)result;
 }
 
+static void add_fd_wait(struct model_fd *f, enum direction d, uint64_t ns)
+{
+	f->wait_ns[d] += ns;
+	if (ns > f->longest_ns)
+		f->longest_ns = ns;
+}
+
 static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f, enum direction d, uint64_t ticks)
 {
 	uint64_t ns = reader_duration(b->trace, ticks);
 
 	b->process->wait_ns[d] += ns;
 	t->wait_ns[d] += ns;
-	if (!f)
-		return;
-	f->wait_ns[d] += ns;
-	if (ns > f->longest_ns)
-		f->longest_ns = ns;
+	if (f)
+		add_fd_wait(f, d, ns);
 }
 
 /* It has waited until it was left for good.  */
@@ -226,22 +237,47 @@ static bool can_wait(unsigned kind)
 	return kind != KIND_unknown && kind != KIND_file && kind != KIND_directory && kind != KIND_block && kind != KIND_device;
 }
 
+/* Opening is no transfer; but a FIFO or a terminal can make one wait for it.  */
+static void see_opening(struct build *b, const struct trace_record *r)
+{
+	struct model_fd *f = r->fd < 0 ? NULL : find_fd(b, r->fd);
+	enum direction d = model_call_direction(r->call);
+
+	if (f && d != DIRECTION_NONE && (f->kind == KIND_fifo || f->kind == KIND_tty))
+		add_wait(b, b->thread, f, f->access == O_WRONLY ? DIRECTION_WRITE : d, r->duration);
+}
+
 static void see_call(struct build *b, const struct trace_record *r)
 {
+	enum op_class class = r->call < sizeof calls / sizeof *calls ? calls[r->call].class : OP_PLAIN;
 	enum direction d = model_call_direction(r->call);
-	struct model_fd *f = r->fd < 0 ? NULL : find_fd(b, r->fd);
+	struct model_fd *f;
 
+	if (class == OP_OPEN || class == OP_OPEN_PAIR) {
+		see_opening(b, r);
+		return;
+	}
+	f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 	if (f) {
 		f->calls++;
 		if (!f->way)
 			f->way = r->way;
 		if (r->flags & TRACE_ASKED)
 			f->would_block++;
-		if (r->call != CALL_accept && r->call != CALL_accept4 && r->call != CALL_connect)
+		if (class != OP_ACCEPT && class != OP_CONNECT)
 			count_result(f, d, r->result);
 	}
-	if (r->way == TRACE_WAY_NONE && d != DIRECTION_NONE && !(r->flags & TRACE_NONBLOCK) && (!f || can_wait(f->kind)))
+	if (class == OP_ACCEPT && f)
+		f->listens = true;
+	b->thread->polled_ns = class == OP_POLL || class == OP_SELECT ? reader_duration(b->trace, r->duration) : 0;
+	if ((r->way == TRACE_WAY_NONE || r->way == TRACE_WAY_GUARD) && d != DIRECTION_NONE && !(r->flags & TRACE_NONBLOCK) && (!f || can_wait(f->kind)))
 		add_wait(b, b->thread, f, d, r->duration);
+}
+
+/* A poll returned because of this fd: it was waited for all that time.  The thread's own time has been counted.  */
+static void see_polled(struct build *b, const struct trace_record *r)
+{
+	add_fd_wait(find_fd(b, r->fd), DIRECTION_POLL, b->thread->polled_ns);
 }
 
 static void see_operation(struct build *b, const struct trace_record *r)
@@ -249,12 +285,15 @@ static void see_operation(struct build *b, const struct trace_record *r)
 	struct open_op *op = find_op(b->thread, r->op);
 	struct model_fd *f;
 
-	if (!r->op)
+	if (!r->op) {
+		see_polled(b, r);
 		return;
+	}
 	if (!op) {
 		f = find_fd(b, r->fd);
 		f->calls++;
 		op = new_op(b, b->thread, r->op);
+		f->listens |= calls[r->call].class == OP_ACCEPT;
 		op->fd = (size_t)(f - b->process->fds);
 		op->direction = model_call_direction(r->call);
 	}
@@ -289,13 +328,33 @@ static bool is_operation(const struct trace_record *r)
 	return r->kind == TRACE_WOULD_BLOCK || r->kind == TRACE_PARK || r->kind == TRACE_READY || r->kind == TRACE_RETURN;
 }
 
-static void note_fork(struct build *b, const struct trace_record *r)
+static void note_child(struct build *b, const struct trace_record *r)
 {
 	if (b->fork_count == b->fork_room) {
 		b->fork_room = b->fork_room ? b->fork_room * 2 : 64;
 		b->forks = must_have(realloc(b->forks, b->fork_room * sizeof *b->forks));
 	}
-	b->forks[b->fork_count++] = (struct fork){(uint32_t)r->number, reader_ns(b->trace, r->t)};
+	b->forks[b->fork_count++] = (struct fork){
+		(uint32_t)r->number, reader_ns(b->trace, r->t), r->kind == TRACE_REAP, r->kind == TRACE_REAP ? (int)r->duration : 0,
+	};
+}
+
+static void see_usage(struct build *b, const struct trace_record *r)
+{
+	uint64_t ns = (uint64_t)r->number;
+
+	if (r->fd < 0)
+		b->process->cpu_ns = ns > b->start_cpu_ns ? ns - b->start_cpu_ns : 0;
+	else
+		b->thread->cpu_ns = ns;
+}
+
+static void see_thread(struct model_thread *t, const struct trace_record *r)
+{
+	memcpy(t->name, (const char *)r + TRACE_NAME_AT, sizeof t->name - 1);
+	for (char *c = t->name; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = '?';
 }
 
 static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
@@ -304,6 +363,10 @@ static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *a
 	uint64_t end = r->t + (r->kind == TRACE_CALL ? r->duration : 0);
 
 	b->thread = find_thread(b, tid);
+	if (r->kind == TRACE_THREAD) {
+		see_thread(b->thread, r);
+		return;
+	}
 	for (size_t i = 0; i < b->thread->op_count; i++) {
 		struct open_op *op = &b->thread->ops[i];
 
@@ -324,8 +387,8 @@ static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *a
 	case TRACE_CLOSE: *fd_index(b, r->fd) = 0; break;
 	case TRACE_CALL: see_call(b, r); break;
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN: see_operation(b, r); break;
-	case TRACE_FORK: note_fork(b, r); break;
-	case TRACE_USAGE: b->process->cpu_ns = (uint64_t)r->number; break;
+	case TRACE_FORK: case TRACE_REAP: note_child(b, r); break;
+	case TRACE_USAGE: see_usage(b, r); break;
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}
@@ -372,7 +435,8 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	p->command = command_of(f->header);
 	p->lost = f->header->lost_events;
 	p->dropped = f->header->dropped_events;
-	p->exit_status = -1;
+	p->exit_status = p->signal = -1;
+	b->start_cpu_ns = f->header->start_cpu_ns;
 	p->cpu_ns = MODEL_UNKNOWN;
 	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
 	b->first = b->last = f->header->preamble.start_ticks;
@@ -391,27 +455,33 @@ static int by_child(const void *a, const void *b)
 	return x->ns < y->ns ? -1 : x->ns > y->ns;
 }
 
-/* A fork's file begins with its first event; the process began when its parent made it.  */
-static void date_forks(struct model *m, struct build *b)
+/* The last that a parent told of p's making, or its end, up to `ns`.  */
+static const struct fork *find_child(const struct build *b, uint32_t pid, bool ended, uint64_t ns)
 {
-	if (b->fork_count)
-		qsort(b->forks, b->fork_count, sizeof *b->forks, by_child);
+	struct fork key = {.child = pid, .ns = ns};
+	size_t low = 0, high = b->fork_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (by_child(&b->forks[middle], &key) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (low && b->forks[low - 1].child == pid && b->forks[low - 1].ended != ended)
+		low--;
+	return low && b->forks[low - 1].child == pid ? &b->forks[low - 1] : NULL;
+}
+
+/* A fork's file begins with its first event; the process began when its parent made it.  */
+static void date_forks(struct model *m, const struct build *b)
+{
 	for (size_t i = 0; i < m->process_count; i++) {
 		struct model_process *p = &m->processes[i];
-		const struct fork *f = NULL;
-		struct fork key = {p->pid, p->start_ns};
-		size_t low = 0, high = b->fork_count;
+		const struct fork *f = find_child(b, p->pid, false, p->start_ns);
 
-		while (low < high) {
-			size_t middle = (low + high) / 2;
-
-			if (by_child(&b->forks[middle], &key) <= 0)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		f = low ? &b->forks[low - 1] : NULL;
-		if (p->forked && f && f->child == p->pid && f->ns < p->start_ns)
+		if (p->forked && f && f->ns < p->start_ns)
 			p->start_ns = f->ns;
 	}
 }
@@ -425,8 +495,20 @@ static int by_pid_and_time(const void *a, const void *b)
 	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
 }
 
+/* How a process ended, from the parent that waited for it: what its last image could not tell itself.  `until`: when its pid was seen
+ * again.  */
+static void find_end(const struct build *b, struct model_process *p, uint64_t until)
+{
+	const struct fork *f = find_child(b, p->pid, true, until);
+
+	if (!f || f->ns < p->start_ns)
+		return;
+	p->exit_status = WIFEXITED(f->status) ? WEXITSTATUS(f->status) : -1;
+	p->signal = WIFSIGNALED(f->status) ? WTERMSIG(f->status) : -1;
+}
+
 /* An exec after which a new image is seen has not vanished.  */
-static void find_images(struct model *m)
+static void find_images(struct model *m, const struct build *b)
 {
 	struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
 
@@ -434,9 +516,13 @@ static void find_images(struct model *m)
 		order[i] = &m->processes[i];
 	if (m->process_count)
 		qsort(order, m->process_count, sizeof *order, by_pid_and_time);
-	for (size_t i = 0; i + 1 < m->process_count; i++)
-		if (order[i]->pid == order[i + 1]->pid)
+	for (size_t i = 0; i < m->process_count; i++) {
+		bool last = i + 1 == m->process_count || order[i]->pid != order[i + 1]->pid;
+
+		if (!last)
 			order[i]->vanished = false;
+		find_end(b, order[i], last ? UINT64_MAX : order[i + 1]->start_ns);
+	}
 	for (size_t i = 0; i < m->process_count; i++)
 		m->vanished += m->processes[i].vanished;
 	free(order);
@@ -462,8 +548,10 @@ struct model *model_build(const struct trace *t)
 		if (p->end_ns > m->wall_ns)
 			m->wall_ns = p->end_ns;
 	}
+	if (b.fork_count)
+		qsort(b.forks, b.fork_count, sizeof *b.forks, by_child);
 	date_forks(m, &b);
-	find_images(m);
+	find_images(m, &b);
 	free(b.forks);
 	free(b.fd_index);
 	return m;
@@ -505,8 +593,7 @@ static bool is_other_end(const struct model_fd *a, const struct model_fd *b)
 	if (!a->name || !b->name)
 		return false;
 	if (a->kind == KIND_pipe || a->kind == KIND_fifo)
-		return a->kind == b->kind && a->inode == b->inode && b->calls &&
-		       (reads ? b->access == O_WRONLY : b->access == O_RDONLY);
+		return a->kind == b->kind && a->inode == b->inode && (reads ? b->access == O_WRONLY : b->access == O_RDONLY);
 	return a->kind == KIND_stream && is_reverse(a->name, b->name);
 }
 
@@ -517,30 +604,42 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
-				       unsigned *others)
+/* Of those who use the other end of fd, or who only hold it, the one that moved most; their pids, one for each image, into pids.  */
+static const struct model_process *find_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
+					     bool used, uint32_t *pids, size_t *count)
 {
 	const struct model_process *found = NULL;
-	uint32_t *pids = must_have(calloc(m->process_count + 1, sizeof *pids));
 	uint64_t most = 0;
-	size_t count = 0;
 
 	for (size_t i = 0; i < m->process_count; i++) {
 		const struct model_process *q = &m->processes[i];
 
 		for (size_t k = 0; q != p && k < q->fd_count; k++) {
-			uint64_t used = q->fds[k].bytes[DIRECTION_READ] + q->fds[k].bytes[DIRECTION_WRITE];
+			const struct model_fd *f = &q->fds[k];
+			uint64_t moved = f->bytes[DIRECTION_READ] + f->bytes[DIRECTION_WRITE];
 
-			if (!is_other_end(fd, &q->fds[k]))
+			if ((used ? !f->calls : q->forked || f->calls || f->fd > 2) || !is_other_end(fd, f))
 				continue;
-			if (!count || pids[count - 1] != q->pid)
-				pids[count++] = q->pid;
-			if (!found || used > most) {
+			if (!*count || pids[*count - 1] != q->pid)
+				pids[(*count)++] = q->pid;
+			if (!found || moved > most) {
 				found = q;
-				most = used;
+				most = moved;
 			}
 		}
 	}
+	return found;
+}
+
+const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
+				       unsigned *others)
+{
+	uint32_t *pids = must_have(calloc(m->process_count + 1, sizeof *pids));
+	size_t count = 0;
+	const struct model_process *found = find_peer(m, p, fd, true, pids, &count);
+
+	if (!found)
+		found = find_peer(m, p, fd, false, pids, &count);
 	/* An exec is another image of the same process. */
 	qsort(pids, count, sizeof *pids, by_number);
 	*others = 0;

@@ -24,6 +24,7 @@ struct model_fd {
 	uint64_t bytes[DIRECTION_COUNT];
 	uint64_t wait_ns[DIRECTION_COUNT];
 	uint64_t longest_ns;
+	bool listens;                   /* connections were accepted here */
 	bool waiting;                   /* an operation had not returned when the trace ended */
 };
 
@@ -33,9 +34,12 @@ struct open_op;
 
 struct model_thread {
 	uint32_t tid;
+	char name[16];                  /* PR_SET_NAME(2const); "" where it is not known */
+	uint64_t cpu_ns;                /* or MODEL_UNKNOWN: it has not ended by itself */
 	uint64_t start_ns, end_ns;      /* first and last sign of it */
 	uint64_t wait_ns[DIRECTION_COUNT];
-	struct open_op *ops;            /* while the model is built: its operations that have not returned */
+	uint64_t polled_ns;             /* while the model is built: how long its last poll or select took */
+	struct open_op *ops;            /* and its operations that have not returned */
 	size_t op_count;
 };
 
@@ -46,7 +50,7 @@ struct model_process {
 	uint64_t cpu_ns;                /* or MODEL_UNKNOWN: it did not exit by itself */
 	uint64_t wait_ns[DIRECTION_COUNT];      /* of all threads together */
 	uint64_t events, lost, dropped;
-	int exit_status;                /* -1: not known */
+	int exit_status, signal;        /* -1: not known, or it ended in the other way */
 	bool forked;                    /* a fork without exec, so far */
 	bool vanished;                  /* its last sign is an exec: into what, the trace does not know */
 	struct model_fd *fds;           /* in the order in which they were first seen */
@@ -72,7 +76,8 @@ const char *model_way_name(unsigned way);
 enum direction model_call_direction(unsigned call);
 
 /* Who is at the other end of a pipe or TCP connection: the process that used it most, NULL where none is known; *others is how
- * many more used it.  A fork that only holds the end without using it does not count.  */
+ * many more used it.  Where nobody uses that end, a program counts that was started with it; a
+ * fork that only holds it never does.  */
 const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
 				       unsigned *others);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "shim/shim.h"
 
 static const char *check_preamble(const struct trace_preamble *p, const char *magic)
 {
@@ -234,6 +235,18 @@ uint64_t reader_ns(const struct trace *t, uint64_t ticks)
 	return ticks > t->base_ticks ? reader_duration(t, ticks - t->base_ticks) : 0;
 }
 
+/* A call stands at its beginning; but one that opened an fd, behind the NAME of what it opened.  */
+static uint64_t place(const struct trace_record *r)
+{
+	static const bool opens[] = {
+#define CALL(id, name, wait, class, number) OP_##class == OP_OPEN || OP_##class == OP_OPEN_PAIR,
+#include "shim/calls.def"
+#undef CALL
+	};
+
+	return r->kind == TRACE_CALL && r->call < sizeof opens && opens[r->call] ? r->t + r->duration : r->t;
+}
+
 struct found {
 	const struct trace_record *record;
 	size_t rest;
@@ -252,7 +265,7 @@ static void found(struct found_list *list, const struct trace_record *r, uint32_
 		list->room = list->room ? list->room * 2 : 2048;
 		list->all = must_have(realloc(list->all, list->room * sizeof *list->all));
 	}
-	if (list->count && list->all[list->count - 1].record->t > r->t)
+	if (list->count && place(list->all[list->count - 1].record) > place(r))
 		list->sorted = false;
 	list->all[list->count++] = (struct found){r, rest, tid};
 }
@@ -270,8 +283,7 @@ static void find_in_chunk(struct found_list *list, const struct trace_chunk *c, 
 			continue;
 		if (kind == TRACE_THREAD)
 			tid = (uint32_t)r[i].fd;
-		else
-			found(list, &r[i], tid, n - i - 1);
+		found(list, &r[i], tid, n - i - 1);
 	}
 }
 
@@ -279,8 +291,8 @@ static int by_time(const void *a, const void *b)
 {
 	const struct trace_record *x = ((const struct found *)a)->record, *y = ((const struct found *)b)->record;
 
-	if (x->t != y->t)
-		return x->t < y->t ? -1 : 1;
+	if (place(x) != place(y))
+		return place(x) < place(y) ? -1 : 1;
 	return x < y ? -1 : x > y;
 }
 

@@ -43,7 +43,8 @@ uint64_t reader_ns(const struct trace *t, uint64_t ticks);
 /* A duration in ticks as nanoseconds.  */
 uint64_t reader_duration(const struct trace *t, uint64_t ticks);
 
-/* Calls visit for each whole record of the file, in the order of time over all its threads (a CALL stands at its beginning).
+/* Calls visit for each whole record of the file, in the order of time over all its threads (a CALL stands at its beginning;
+ * one that opened an fd, at its end).
  * `rest` is how many slots lie behind the record in its chunk, for a name's text.  */
 typedef void record_visitor(const struct trace_record *record, uint32_t tid, size_t rest, void *arg);
 void reader_each(const struct trace_file *file, record_visitor *visit, void *arg);

@@ -113,8 +113,8 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 		fprintf(to, writes ? " -> " : " <- ");
 		print_peer(peer, others, COMMAND_WIDTH, to);
 	}
-	fprintf(to, "\n             %s%" PRIu64 " calls, %" PRIu64 " would block, longest wait %s", color(COLOR_DETAIL), f->calls,
-		f->would_block, duration(f->longest_ns, longest));
+	fprintf(to, "\n             %s%" PRIu64 " call%s, %" PRIu64 " would block, longest wait %s", color(COLOR_DETAIL), f->calls,
+		f->calls == 1 ? "" : "s", f->would_block, duration(f->longest_ns, longest));
 	if (f->bytes[DIRECTION_READ])
 		fprintf(to, ", %s read", bytes(f->bytes[DIRECTION_READ], in));
 	if (f->bytes[DIRECTION_WRITE])
@@ -172,7 +172,12 @@ static void print_process(const struct model *m, const struct model_process *p, 
 
 	fputs(color(COLOR_HEADING), to);
 	print_command(p, 60, to);
-	fprintf(to, "%s: %s in all\n", color(COLOR_END), duration(wall, total));
+	fprintf(to, "%s: %s in all", color(COLOR_END), duration(wall, total));
+	if (p->signal > 0)
+		fprintf(to, ", killed by signal %d (%s)", p->signal, strsignal(p->signal));
+	else if (p->exit_status > 0)
+		fprintf(to, ", exit status %d", p->exit_status);
+	fputc('\n', to);
 	print_times(p, wall, to);
 	for (size_t i = 0; i < p->fd_count; i++)
 		order[i] = &p->fds[i];
@@ -192,55 +197,117 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	free(order);
 }
 
+/* What was waited for longest, but for idleness: a server waits for its next client, and in epoll for whatever comes.  */
 static const struct model_fd *longest_fd(const struct model_process *p)
 {
 	const struct model_fd *best = NULL;
 
-	for (size_t i = 0; i < p->fd_count; i++)
-		if (fd_waited(&p->fds[i]) && (!best || fd_waited(&p->fds[i]) > fd_waited(best)))
-			best = &p->fds[i];
+	for (size_t i = 0; i < p->fd_count; i++) {
+		const struct model_fd *f = &p->fds[i];
+
+		if (fd_waited(f) && !f->listens && f->kind != KIND_epoll && (!best || fd_waited(f) > fd_waited(best)))
+			best = f;
+	}
 	return best;
+}
+
+static uint64_t longest_wait(const struct model_process *p)
+{
+	const struct model_fd *f = longest_fd(p);
+
+	return f ? fd_waited(f) : 0;
 }
 
 /* What a process that did not wait on its fds did instead.  */
 static void print_why(const struct model_process *p, FILE *to)
 {
-	uint64_t cpu = p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns;
-	uint64_t child = p->wait_ns[DIRECTION_CHILD], sleep = p->wait_ns[DIRECTION_SLEEP];
+	const struct {
+		uint64_t ns;
+		const char *before, *after;
+	} reasons[] = {
+		{p->wait_ns[DIRECTION_CHILD], "waited ", " for its children"}, {p->wait_ns[DIRECTION_SLEEP], "slept ", ""},
+		{p->wait_ns[DIRECTION_POLL], "waited ", " in poll"}, {p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns, "computed ", ""},
+	};
+	size_t best = 0;
 	char text[16];
 
-	if (child > sleep && child > cpu)
-		fprintf(to, ", which waited %s for its children", duration(child, text));
-	else if (sleep > cpu)
-		fprintf(to, ", which slept %s", duration(sleep, text));
-	else if (cpu)
-		fprintf(to, ", which computed %s", duration(cpu, text));
+	for (size_t i = 1; i < sizeof reasons / sizeof *reasons; i++)
+		if (reasons[i].ns > reasons[best].ns)
+			best = i;
+	if (reasons[best].ns)
+		fprintf(to, ", which %s%s%s", reasons[best].before, duration(reasons[best].ns, text), reasons[best].after);
 	else
 		fputs(", which computed, or waited for something else", to);
 }
 
-/* Who waits for whom: from the process that waited most, through the other ends of its pipes and connections, to one that did not
- * wait itself, as far as the trace shows it.  */
-static void print_conclusion(const struct model *m, const struct model_process *p, FILE *to)
+static const char *verb(const struct model_fd *f)
 {
-	const struct model_process *seen[CHAIN_MAX];
-	const struct model_fd *f = longest_fd(p);
+	if (f->wait_ns[DIRECTION_POLL] > f->wait_ns[DIRECTION_READ] + f->wait_ns[DIRECTION_WRITE])
+		return "in poll for";
+	return f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ] ? "to write to" : "to read from";
+}
+
+/* Somebody who waited for p about as long as p waited itself: the chain begins there.  */
+static const struct model_process *waiter_for(const struct model *m, const struct model_process *p)
+{
+	for (size_t i = 0; i < m->process_count; i++) {
+		const struct model_process *q = &m->processes[i];
+		unsigned others;
+
+		if (q != p && longest_wait(q) >= longest_wait(p) / 4 * 3 && longest_wait(q) &&
+		    model_peer(m, q, longest_fd(q), &others) == p && !others)
+			return q;
+	}
+	return NULL;
+}
+
+static bool is_among(const struct model_process *const *seen, int count, const struct model_process *p)
+{
+	for (int i = 0; i < count; i++)
+		if (seen[i] == p)
+			return true;
+	return false;
+}
+
+static const struct model_process *chain_start(const struct model *m)
+{
+	const struct model_process *seen[CHAIN_MAX], *start = NULL;
+	int count = 0;
+
+	for (size_t i = 0; i < m->process_count; i++)
+		if (!start || longest_wait(&m->processes[i]) > longest_wait(start))
+			start = &m->processes[i];
+	while (start && count < CHAIN_MAX) {
+		const struct model_process *before = waiter_for(m, start);
+
+		seen[count++] = start;
+		if (!before || is_among(seen, count, before))
+			break;
+		start = before;
+	}
+	return start;
+}
+
+/* Who waits for whom: from a process that waited long, through the other ends of its pipes and connections, to one that did not
+ * wait itself, as far as the trace shows it.  */
+static void print_conclusion(const struct model *m, FILE *to)
+{
+	const struct model_process *seen[CHAIN_MAX], *p = chain_start(m);
+	const struct model_fd *f = p ? longest_fd(p) : NULL;
 	char text[16];
 	int depth = 0;
 
 	if (!f || fd_waited(f) < m->wall_ns / 100) {
-		fprintf(to, "%sNothing waited long on any fd.%s\n", color(COLOR_HEADING), color(COLOR_END));
+		fputs("Nothing waited long on any fd.\n", to);
 		return;
 	}
 	fprintf(to, "%sWhere it waits:%s ", color(COLOR_HEADING), color(COLOR_END));
 	print_command(p, 30, to);
 	while (f && depth < CHAIN_MAX) {
-		bool writes = f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ];
 		unsigned others;
 		const struct model_process *peer = model_peer(m, p, f, &others);
 
-		fprintf(to, " waited %s%s%s to %s ", color(COLOR_WAIT), duration(fd_waited(f), text), color(COLOR_END),
-			writes ? "write to" : "read from");
+		fprintf(to, " waited %s%s%s %s ", color(COLOR_WAIT), duration(fd_waited(f), text), color(COLOR_END), verb(f));
 		seen[depth++] = p;
 		if (!peer) {
 			fprintf(to, "%s%s%s", color(COLOR_NAME), f->name ? f->name : "an fd", color(COLOR_END));
@@ -249,9 +316,10 @@ static void print_conclusion(const struct model *m, const struct model_process *
 		print_peer(peer, others, 30, to);
 		if (others)
 			break;
-		for (int i = 0; i < depth; i++)
-			if (seen[i] == peer)
-				goto end;
+		if (is_among(seen, depth, peer)) {
+			fputs(", and so on", to);
+			break;
+		}
 		p = peer;
 		f = longest_fd(p);
 		/* Who waited for much less than those who waited for it is where the time went. */
@@ -261,7 +329,6 @@ static void print_conclusion(const struct model *m, const struct model_process *
 		}
 		fputs(",\n  which", to);
 	}
-end:
 	fputs(".\n", to);
 }
 
@@ -278,7 +345,7 @@ static void print_losses(const struct trace *t, const struct model *m, FILE *to)
 
 	if (m->lost || m->dropped || t->control.lost_processes)
 		fprintf(to, "Not everything was recorded: %" PRIu64 " events lost, %" PRIu64 " oldest overwritten, %" PRIu64
-			" processes missing\n", m->lost, m->dropped, t->control.lost_processes);
+			" process%s missing\n", m->lost, m->dropped, t->control.lost_processes, t->control.lost_processes == 1 ? "" : "es");
 	if (m->vanished)
 		fprintf(to, "%zu program%s started that could not be recorded: static, setuid, or without the right to write the trace\n",
 			m->vanished, m->vanished == 1 ? " was" : "s were");
@@ -314,7 +381,7 @@ void report_print(struct trace *t, FILE *to)
 		fprintf(to, "%zu more process image%s waited for nothing, or for less\n\n", quiet, quiet == 1 ? "" : "s");
 	print_losses(t, m, to);
 	if (m->process_count)
-		print_conclusion(m, order[0], to);
+		print_conclusion(m, to);
 	else
 		fputs("No process recorded anything.\n", to);
 	free(order);

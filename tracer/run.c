@@ -213,7 +213,7 @@ int run_program(char **argv, bool stay)
 	status = wait_for(pid);
 	child = 0;
 	unwatch_signals(&old);
-	if (flag)
+	if (flag && WIFSIGNALED(status))
 		restore_flags(flags);
 	return stay ? status : run_mirror(status);
 }

@@ -40,6 +40,9 @@ static inline long serve(enum call_id call, long nr, long a, long b, long c, lon
 /* poll.c: a poll or select has returned; what was ready is recorded.  */
 void poll_note(const struct op *op, long result);
 
+/* wait.c: a wait for children has returned; who ended how is recorded.  */
+void wait_note(const struct op *op, long result);
+
 /* socket.c: accept made a socket, connect changed one.  */
 void socket_accepted(long fd);
 void socket_connected(int fd);

@@ -1,4 +1,4 @@
-/* descriptor.c - the calls that open, close, duplicate fds or change their flags: what the hints need to hear of.
+/* descriptor.c - the calls that close, duplicate fds or change their flags: what the hints need to hear of.
  *
  * A hint is dropped before the kernel gives the number away, and made when the fd is next used.  */
 #include <fcntl.h>
@@ -82,8 +82,10 @@ static int duplicated(int from, int to)
 			fds_copy(from, to);
 		else
 			fds_forget(to);
-		if (record_on && HINT_KIND(fds_peek(from)) != KIND_unknown)
+		if (record_on) {
+			fds_name(from, fds_hint(from));
 			record_fd_event(TRACE_DUP, from, to);
+		}
 	}
 	return to;
 }
@@ -172,26 +174,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	return result;
 }
 
-static int forget_pair(int result, const int fds[2])
-{
-	if (result == 0) {
-		fds_forget(fds[0]);
-		fds_forget(fds[1]);
-	}
-	return result;
-}
-
-EXPORT int pipe2(int fds[2], int flags)
-{
-	return forget_pair((int)as_libc(sys(SYS_pipe2, fds, flags)), fds);
-}
-
-EXPORT int pipe(int fds[2])
-{
-	return pipe2(fds, 0);
-}
 
 EXPORT int __close(int) __attribute__((alias("close")));
 EXPORT int __dup2(int, int) __attribute__((alias("dup2"), nothrow, leaf));
 EXPORT int __fcntl(int, int, ...) __attribute__((alias("fcntl")));
-EXPORT int __pipe(int[2]) __attribute__((alias("pipe"), nothrow, leaf));

@@ -288,6 +288,8 @@ EXPORT pid_t fork(void)
 		shim_on = false;
 		record_on = false;
 	}
+	if (pid == 0 && record_on)
+		record_forked();
 	if (pid > 0 && record_on)
 		record_fd_event(TRACE_FORK, -1, pid);
 	return pid;
@@ -328,6 +330,20 @@ EXPORT int daemon(int nochdir, int noclose)
 		fds_relook(fd);
 	return result;
 }
+
+/* A server gives up root, and can then no longer open the trace.  */
+#define GIVES_UP_RIGHTS(name, parameters, arguments)                                                                  \
+	EXPORT int name parameters                                                                                    \
+	{                                                                                                             \
+		shim_need_libc();                                                                                     \
+		if (record_on)                                                                                        \
+			record_provide();                                                                             \
+		return libc.name arguments;                                                                           \
+	}
+
+GIVES_UP_RIGHTS(setuid, (uid_t uid), (uid))
+GIVES_UP_RIGHTS(setreuid, (uid_t real, uid_t effective), (real, effective))
+GIVES_UP_RIGHTS(setresuid, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved))
 
 /* Programs also ask in this way whether the kernel has seccomp at all; then nothing changes.  Strict mode forbids even the
  * clock, so nothing is recorded in it.  */

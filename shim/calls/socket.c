@@ -1,4 +1,4 @@
-/* socket.c - the calls on sockets: transfers, accept, connect; and those that make one, or change how it waits.  */
+/* socket.c - the calls on sockets: transfers, accept, connect, and what changes how one waits.  */
 #include <sys/socket.h>
 
 #ifndef SO_RCVTIMEO_NEW
@@ -8,6 +8,7 @@
 
 #include "calls.h"
 #include "shim/fds.h"
+#include "shim/record.h"
 
 EXPORT ssize_t recv(int fd, void *buffer, size_t size, int flags)
 {
@@ -52,6 +53,8 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 void socket_accepted(long fd)
 {
 	fds_forget((int)fd);
+	if (record_on && fd >= 0)
+		fds_name((int)fd, fds_hint((int)fd));
 }
 
 /* A connection changes the fd's name, and, where it was a fresh socket, what may be done with it.  */
@@ -81,25 +84,6 @@ EXPORT int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t address_size)
 	int result = (int)serve(CALL_connect, SYS_connect, fd, (long)address.__sockaddr__, address_size, 0, 0, 0);
 
 	socket_connected(fd);
-	return result;
-}
-
-EXPORT int socket(int domain, int type, int protocol)
-{
-	int fd = (int)as_libc(sys(SYS_socket, domain, type, protocol));
-
-	fds_forget(fd);
-	return fd;
-}
-
-EXPORT int socketpair(int domain, int type, int protocol, int fds[2])
-{
-	int result = (int)as_libc(sys(SYS_socketpair, domain, type, protocol, fds));
-
-	if (result == 0) {
-		fds_forget(fds[0]);
-		fds_forget(fds[1]);
-	}
 	return result;
 }
 

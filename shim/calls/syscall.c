@@ -12,7 +12,7 @@ static enum call_id call_of(long nr)
 	if (nr < 0)
 		return CALL_none;
 	switch (nr) {
-#define CALL(id, name, wait, class, number) case (number) >= 0 ? (number) : -1 - CALL_##id: return CALL_##id;
+#define CALL(id, name, wait, class, number) case ((number) >= 0 ? (number) : -1 - CALL_##id): return CALL_##id;
 #include "shim/calls.def"
 #undef CALL
 	default: return CALL_none;
@@ -30,6 +30,7 @@ static long serve_raw(enum call_id call, long nr, const long a[6])
 	switch (op.class) {
 	case OP_ACCEPT: socket_accepted(result); break;
 	case OP_CONNECT: socket_connected(op.fd); break;
+	case OP_WAIT: wait_note(&op, result); break;
 	case OP_POLL: case OP_SELECT: poll_note(&op, result); break;
 	default: break;
 	}

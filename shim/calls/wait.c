@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "shim/record.h"
 
 static long timed(enum call_id call, long nr, long a, long b, long c, long d, long e)
 {
@@ -46,9 +47,31 @@ EXPORT int usleep(useconds_t microseconds)
 	return (int)as_libc(timed(CALL_usleep, SYS_nanosleep, (long)&t, 0, 0, 0, 0));
 }
 
+void wait_note(const struct op *op, long result)
+{
+	const siginfo_t *info = (const siginfo_t *)op->arg[2];
+	const int *status = (const int *)op->arg[1];
+
+	if (!record_on || result < 0)
+		return;
+	if (op->call == CALL_waitid) {
+		if (info && info->si_pid && info->si_code == CLD_EXITED)
+			record_reap(info->si_pid, W_EXITCODE(info->si_status, 0));
+		else if (info && info->si_pid && (info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED))
+			record_reap(info->si_pid, W_EXITCODE(0, info->si_status));
+	} else if (result > 0 && status && (WIFEXITED(*status) || WIFSIGNALED(*status))) {
+		record_reap((pid_t)result, *status);
+	}
+}
+
 static pid_t wait_for(enum call_id call, pid_t pid, int *status, int options, struct rusage *usage)
 {
-	return (pid_t)as_libc(timed(call, SYS_wait4, pid, (long)status, options, (long)usage, 0));
+	int own;
+	struct op op = op_of(call, SYS_wait4, pid, (long)(status ? status : &own), options, (long)usage, 0, 0);
+	long result = op_run(&op);
+
+	wait_note(&op, result);
+	return (pid_t)as_libc(result);
 }
 
 EXPORT pid_t wait(int *status)
@@ -73,7 +96,11 @@ EXPORT pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage)
 
 EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
-	return (int)as_libc(timed(CALL_waitid, SYS_waitid, type, id, (long)info, options, 0));
+	struct op op = op_of(CALL_waitid, SYS_waitid, type, id, (long)info, options, 0, 0);
+	long result = op_run(&op);
+
+	wait_note(&op, result);
+	return (int)as_libc(result);
 }
 
 EXPORT int __nanosleep(const struct timespec *, struct timespec *) __attribute__((alias("nanosleep")));
