@@ -66,8 +66,16 @@ struct fork {
 	uint64_t ns;
 };
 
+/* A parent was told of the end of its child.  */
+struct reap {
+	uint32_t child;
+	uint64_t t;                     /* ticks */
+};
+
 struct build {
 	const struct trace *trace;
+	model_wait_visitor *visit;
+	void *visit_arg;
 	struct model_process *process;
 	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
 	size_t fd_index_room;
@@ -75,6 +83,8 @@ struct build {
 	uint64_t first, last;           /* ticks */
 	struct fork *forks;
 	size_t fork_count, fork_room;
+	struct reap *reaps;
+	size_t reap_count, reap_room;
 };
 
 static uint32_t *fd_index(struct build *b, int fd)
@@ -169,10 +179,25 @@ static void count_result(struct model_fd *f, enum direction d, int64_t result)
 		f->bytes[d] += (uint64_t)result;
 }
 
-static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f, enum direction d, uint64_t ticks)
+static void tell_wait(struct build *b, const struct model_thread *t, const struct model_fd *f, enum direction d, uint64_t start,
+		      uint64_t end, bool left)
 {
-	uint64_t ns = reader_duration(b->trace, ticks);
+	struct model_wait w = {
+		.process = b->process, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
+		.start_ns = reader_ns(b->trace, start), .end_ns = reader_ns(b->trace, end), .left = left,
+	};
 
+	b->visit(&w, b->visit_arg);
+}
+
+/* The one place where waits are counted; start and end in ticks.  */
+static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f, enum direction d, uint64_t start, uint64_t end,
+		     bool left)
+{
+	uint64_t ns = reader_duration(b->trace, end - start);
+
+	if (b->visit)
+		tell_wait(b, t, f, d, start, end, left);
 	b->process->wait_ns[d] += ns;
 	t->wait_ns[d] += ns;
 	if (!f)
@@ -188,11 +213,11 @@ static void abandon(struct build *b, struct model_thread *t, const struct open_o
 	struct model_fd *f = &b->process->fds[op->fd];
 
 	if (op->parked && !op->left)
-		f->waiting = true;
+		f->waiting = t->waiting = true;
 	if (op->left)
 		end = op->left;
 	if (op->parked && end > op->parked)
-		add_wait(b, t, f, op->direction, end - op->parked);
+		add_wait(b, t, f, op->direction, op->parked, end, true);
 }
 
 static struct open_op *find_op(struct model_thread *t, uint32_t number)
@@ -226,6 +251,32 @@ static bool can_wait(unsigned kind)
 	return kind != KIND_unknown && kind != KIND_file && kind != KIND_directory && kind != KIND_block && kind != KIND_device;
 }
 
+static void note_reap(struct build *b, uint32_t child, uint64_t t)
+{
+	if (b->reap_count == b->reap_room) {
+		b->reap_room = b->reap_room ? b->reap_room * 2 : 64;
+		b->reaps = must_have(realloc(b->reaps, b->reap_room * sizeof *b->reaps));
+	}
+	b->reaps[b->reap_count++] = (struct reap){child, t};
+}
+
+/* A killed process records no end, but its parent, whose file comes before, may have been told.  The number may be used again.  */
+static void find_end(struct build *b)
+{
+	const struct reap *first = NULL;
+
+	for (size_t i = 0; i < b->reap_count; i++) {
+		const struct reap *r = &b->reaps[i];
+
+		if (r->child == b->process->pid && r->t >= b->last && (!first || r->t < first->t))
+			first = r;
+	}
+	if (!first)
+		return;
+	b->last = first->t;
+	b->process->reaped = true;
+}
+
 static void see_call(struct build *b, const struct trace_record *r)
 {
 	enum direction d = model_call_direction(r->call);
@@ -241,7 +292,9 @@ static void see_call(struct build *b, const struct trace_record *r)
 			count_result(f, d, r->result);
 	}
 	if (r->way == TRACE_WAY_NONE && d != DIRECTION_NONE && !(r->flags & TRACE_NONBLOCK) && (!f || can_wait(f->kind)))
-		add_wait(b, b->thread, f, d, r->duration);
+		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
+	if (d == DIRECTION_CHILD && r->result > 0)
+		note_reap(b, (uint32_t)r->result, r->t + r->duration);
 }
 
 static void see_operation(struct build *b, const struct trace_record *r)
@@ -272,7 +325,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 	case TRACE_READY:
 	case TRACE_RETURN:
 		if (op->parked && r->t > op->parked)
-			add_wait(b, b->thread, f, op->direction, r->t - op->parked);
+			add_wait(b, b->thread, f, op->direction, op->parked, r->t, false);
 		op->parked = 0;
 		if (r->kind == TRACE_RETURN) {
 			count_result(f, op->direction, r->result);
@@ -377,6 +430,8 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
 	b->first = b->last = f->header->preamble.start_ticks;
 	reader_each(f, see, b);
+	if (p->exit_status < 0 && !p->vanished)
+		find_end(b);
 	close_operations(b);
 	p->start_ns = reader_ns(t, b->first);
 	p->end_ns = reader_ns(t, b->last);
@@ -425,7 +480,7 @@ static int by_pid_and_time(const void *a, const void *b)
 	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
 }
 
-/* An exec after which a new image is seen has not vanished.  */
+/* An exec after which a new image is seen has not vanished.  A number that is used again begins with a fork, or after an exit.  */
 static void find_images(struct model *m)
 {
 	struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
@@ -434,18 +489,22 @@ static void find_images(struct model *m)
 		order[i] = &m->processes[i];
 	if (m->process_count)
 		qsort(order, m->process_count, sizeof *order, by_pid_and_time);
-	for (size_t i = 0; i + 1 < m->process_count; i++)
-		if (order[i]->pid == order[i + 1]->pid)
-			order[i]->vanished = false;
+	for (size_t i = 0; i + 1 < m->process_count; i++) {
+		if (order[i]->pid != order[i + 1]->pid)
+			continue;
+		order[i]->vanished = false;
+		if (!order[i + 1]->forked && order[i]->exit_status < 0)
+			order[i + 1]->previous = order[i];
+	}
 	for (size_t i = 0; i < m->process_count; i++)
 		m->vanished += m->processes[i].vanished;
 	free(order);
 }
 
-struct model *model_build(const struct trace *t)
+struct model *model_build(const struct trace *t, model_wait_visitor *visit, void *arg)
 {
 	struct model *m = must_have(calloc(1, sizeof *m));
-	struct build b = {.trace = t};
+	struct build b = {.trace = t, .visit = visit, .visit_arg = arg};
 
 	m->process_count = t->file_count;
 	m->processes = must_have(calloc(t->file_count + 1, sizeof *m->processes));
@@ -465,6 +524,7 @@ struct model *model_build(const struct trace *t)
 	date_forks(m, &b);
 	find_images(m);
 	free(b.forks);
+	free(b.reaps);
 	free(b.fd_index);
 	return m;
 }
