@@ -260,7 +260,7 @@ static void note_reap(struct build *b, uint32_t child, uint64_t t)
 	b->reaps[b->reap_count++] = (struct reap){child, t};
 }
 
-/* A killed process records no end, but its parent, whose file comes before, may have been told.  The number may be used again.  */
+/* A killed process records no end, but its parent, whose file comes before, may have been told.  Pids come again.  */
 static void find_end(struct build *b)
 {
 	const struct reap *first = NULL;
@@ -480,7 +480,7 @@ static int by_pid_and_time(const void *a, const void *b)
 	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
 }
 
-/* An exec after which a new image is seen has not vanished.  A number that is used again begins with a fork, or after an exit.  */
+/* An exec after which a new image is seen has not vanished.  A pid that is used again begins with a fork, or after an exit.  */
 static void find_images(struct model *m)
 {
 	struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-enum { WIDTH_OTHERWISE = 100, WIDTH_MIN = 40, WIDTH_MAX = 1000 };
+enum { WIDTH_OTHERWISE = 100, WIDTH_MIN = 60, WIDTH_MAX = 1000 };
 
 static long wanted_width(FILE *to)
 {

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* How many characters a line may have: of the terminal that is written to, else $COLUMNS, else 100.  */
+/* How many characters a line may have: of the terminal that is written to, else $COLUMNS, else 100;
+ * at least 60.  */
 int screen_width(FILE *to);
 
 /* 1.234 s, 12.3 ms, 456 us, 1.2 us, 260 ns, 0.  */
