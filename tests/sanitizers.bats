@@ -36,13 +36,17 @@ setup() {
 	"$EAGAIN" record -o good sh -c '(echo one; sleep 0.02; echo two) | cat | head -n 1'
 	"$EAGAIN" report good
 	"$EAGAIN" log good
+	"$EAGAIN" timeline good
+	"$EAGAIN" timeline --by=fd good
+	"$EAGAIN" timeline --op=1 good
 	"$EAGAIN" -o text sh -c 'sleep 0.01 | cat'
 	RANDOM=1
 	for _ in $(seq 100); do
 		damage good bad
-		for verb in report log; do
+		for verb in report log timeline 'timeline --by=fd' 'timeline --op=1'; do
 			status=0
-			timeout 20 "$EAGAIN" "$verb" bad >out 2>err || status=$?
+			# shellcheck disable=SC2086 # a verb and its option
+			timeout 20 "$EAGAIN" $verb bad >out 2>err || status=$?
 			[ "$status" -le 1 ] && ! grep -q 'Sanitizer\|runtime error' err || { echo "$verb: status $status"; cat err; false; }
 		done
 	done

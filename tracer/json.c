@@ -106,7 +106,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 
 void json_print(struct trace *t, FILE *to)
 {
-	struct model *m = model_build(t);
+	struct model *m = model_build(t, NULL, NULL);
 
 	fprintf(to, "{\"version\":1,\"wall_ns\":%" PRIu64 ",\"events\":%" PRIu64 ",\"lost_events\":%" PRIu64
 		",\"overwritten_events\":%" PRIu64 ",\"processes\":[", m->wall_ns, m->events, m->lost, m->dropped);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "color.h"
+#include "drawing.h"
 #include "json.h"
 #include "log.h"
 #include "options.h"
@@ -19,6 +20,7 @@
 #include "run.h"
 #include "say.h"
 #include "shim/config.h"
+#include "timeline.h"
 
 /* Where text goes: -o FILE, or the given stream.  */
 static FILE *open_output(const struct options *o, FILE *otherwise)
@@ -157,18 +159,22 @@ static int show_verb(struct options *o, char **argv)
 	return run_mirror(status);
 }
 
-static int view_verb(struct options *o, char **argv, void (*view)(struct trace *, FILE *))
+static struct trace *open_trace(char **argv)
 {
 	const char *dir = *argv ? *argv : options_default(SETTING_trace);
-	FILE *output;
-	struct trace *t;
 
 	if (*argv && argv[1])
 		die(STATUS_USAGE, "%s: one directory at a time", argv[1]);
 	if (!*argv && access(dir, F_OK) < 0)
 		die(STATUS_FAILED, "%s: %s: record one with eagain record CMD..., or name another", dir, strerror(errno));
-	t = reader_open(dir);
-	output = open_output(o, stdout);
+	return reader_open(dir);
+}
+
+static int view_verb(struct options *o, char **argv, void (*view)(struct trace *, FILE *))
+{
+	struct trace *t = open_trace(argv);
+	FILE *output = open_output(o, stdout);
+
 	view(t, output);
 	reader_close(t);
 	return close_output(output);
@@ -182,6 +188,20 @@ static int report_verb(struct options *o, char **argv)
 static int log_verb(struct options *o, char **argv)
 {
 	return view_verb(o, argv, log_print);
+}
+
+static int timeline_verb(struct options *o, char **argv)
+{
+	const char *by = o->value[SETTING_by], *op = o->value[SETTING_op];
+	struct trace *t = open_trace(argv);
+	FILE *output = open_output(o, stdout);
+
+	if (op)
+		drawing_print(t, (uint32_t)strtoul(op, NULL, 10), output);
+	else
+		timeline_print(t, by && !strcmp(by, "fd"), output);
+	reader_close(t);
+	return close_output(output);
 }
 
 static int check_verb(struct options *o, char **argv)

@@ -64,23 +64,25 @@ struct open_op {
 enum { OPS_MAX = 8 };
 
 /* What a parent tells of a child: that it made it, or how it ended.  */
-struct fork {
-	uint32_t child;
-	uint64_t ns;
+struct child {
+	uint32_t pid;
+	uint64_t t;                     /* ticks */
 	bool ended;
-	int status;                     /* wait(2); of one that has ended */
+	int status;                     /* of one that has ended: wait(2) */
 };
 
 struct build {
 	const struct trace *trace;
+	model_wait_visitor *visit;
+	void *visit_arg;
 	struct model_process *process;
 	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
 	size_t fd_index_room;
 	struct model_thread *thread;    /* of the record in hand */
 	uint64_t start_cpu_ns;
 	uint64_t first, last;           /* ticks */
-	struct fork *forks;
-	size_t fork_count, fork_room;
+	struct child *children;
+	size_t child_count, child_room;
 };
 
 static uint32_t *fd_index(struct build *b, int fd)
@@ -183,10 +185,25 @@ static void add_fd_wait(struct model_fd *f, enum direction d, uint64_t ns)
 		f->longest_ns = ns;
 }
 
-static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f, enum direction d, uint64_t ticks)
+static void tell_wait(struct build *b, const struct model_thread *t, const struct model_fd *f, enum direction d, uint64_t start,
+		      uint64_t end, bool left)
 {
-	uint64_t ns = reader_duration(b->trace, ticks);
+	struct model_wait w = {
+		.process = b->process, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
+		.start_ns = reader_ns(b->trace, start), .end_ns = reader_ns(b->trace, end), .left = left,
+	};
 
+	b->visit(&w, b->visit_arg);
+}
+
+/* The one place where waits are counted; start and end in ticks.  */
+static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f, enum direction d, uint64_t start, uint64_t end,
+		     bool left)
+{
+	uint64_t ns = reader_duration(b->trace, end - start);
+
+	if (b->visit)
+		tell_wait(b, t, f, d, start, end, left);
 	b->process->wait_ns[d] += ns;
 	t->wait_ns[d] += ns;
 	if (f)
@@ -199,11 +216,11 @@ static void abandon(struct build *b, struct model_thread *t, const struct open_o
 	struct model_fd *f = &b->process->fds[op->fd];
 
 	if (op->parked && !op->left)
-		f->waiting = true;
+		f->waiting = t->waiting = true;
 	if (op->left)
 		end = op->left;
 	if (op->parked && end > op->parked)
-		add_wait(b, t, f, op->direction, end - op->parked);
+		add_wait(b, t, f, op->direction, op->parked, end, true);
 }
 
 static struct open_op *find_op(struct model_thread *t, uint32_t number)
@@ -244,7 +261,14 @@ static void see_opening(struct build *b, const struct trace_record *r)
 	enum direction d = model_call_direction(r->call);
 
 	if (f && d != DIRECTION_NONE && (f->kind == KIND_fifo || f->kind == KIND_tty))
-		add_wait(b, b->thread, f, f->access == O_WRONLY ? DIRECTION_WRITE : d, r->duration);
+		add_wait(b, b->thread, f, f->access == O_WRONLY ? DIRECTION_WRITE : d, r->t, r->t + r->duration, false);
+}
+
+/* A wait that has no records of its own: the call may have waited for as long as it took.  */
+static bool is_wait(const struct trace_record *r, enum direction d, const struct model_fd *f)
+{
+	return (r->way == TRACE_WAY_NONE || r->way == TRACE_WAY_GUARD) && d != DIRECTION_NONE && !(r->flags & TRACE_NONBLOCK) &&
+	       (!f || can_wait(f->kind));
 }
 
 static void see_call(struct build *b, const struct trace_record *r)
@@ -270,8 +294,8 @@ static void see_call(struct build *b, const struct trace_record *r)
 	if (class == OP_ACCEPT && f)
 		f->listens = true;
 	b->thread->polled_ns = class == OP_POLL || class == OP_SELECT ? reader_duration(b->trace, r->duration) : 0;
-	if ((r->way == TRACE_WAY_NONE || r->way == TRACE_WAY_GUARD) && d != DIRECTION_NONE && !(r->flags & TRACE_NONBLOCK) && (!f || can_wait(f->kind)))
-		add_wait(b, b->thread, f, d, r->duration);
+	if (is_wait(r, d, f))
+		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
 }
 
 /* A poll returned because of this fd: it was waited for all that time.  The thread's own time has been counted.  */
@@ -311,7 +335,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 	case TRACE_READY:
 	case TRACE_RETURN:
 		if (op->parked && r->t > op->parked)
-			add_wait(b, b->thread, f, op->direction, r->t - op->parked);
+			add_wait(b, b->thread, f, op->direction, op->parked, r->t, false);
 		op->parked = 0;
 		if (r->kind == TRACE_RETURN) {
 			count_result(f, op->direction, r->result);
@@ -330,13 +354,35 @@ static bool is_operation(const struct trace_record *r)
 
 static void note_child(struct build *b, const struct trace_record *r)
 {
-	if (b->fork_count == b->fork_room) {
-		b->fork_room = b->fork_room ? b->fork_room * 2 : 64;
-		b->forks = must_have(realloc(b->forks, b->fork_room * sizeof *b->forks));
+	bool ended = r->kind == TRACE_REAP;
+
+	if (b->child_count == b->child_room) {
+		b->child_room = b->child_room ? b->child_room * 2 : 64;
+		b->children = must_have(realloc(b->children, b->child_room * sizeof *b->children));
 	}
-	b->forks[b->fork_count++] = (struct fork){
-		(uint32_t)r->number, reader_ns(b->trace, r->t), r->kind == TRACE_REAP, r->kind == TRACE_REAP ? (int)r->duration : 0,
-	};
+	b->children[b->child_count++] = (struct child){(uint32_t)r->number, r->t, ended, ended ? (int)r->duration : 0};
+}
+
+/* A killed process records no end, but its parent, whose file comes before, may have been told.  Pids come again.  */
+static void find_end(struct build *b)
+{
+	struct model_process *p = b->process;
+	const struct child *first = NULL;
+
+	for (size_t i = 0; i < b->child_count; i++) {
+		const struct child *c = &b->children[i];
+
+		if (c->ended && c->pid == p->pid && c->t >= b->last && (!first || c->t < first->t))
+			first = c;
+	}
+	if (!first)
+		return;
+	b->last = first->t;
+	p->reaped = true;
+	if (WIFEXITED(first->status))
+		p->exit_status = WEXITSTATUS(first->status);
+	else if (WIFSIGNALED(first->status))
+		p->signal = WTERMSIG(first->status);
 }
 
 static void see_usage(struct build *b, const struct trace_record *r)
@@ -441,6 +487,8 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
 	b->first = b->last = f->header->preamble.start_ticks;
 	reader_each(f, see, b);
+	if (p->exit_status < 0 && !p->vanished)
+		find_end(b);
 	close_operations(b);
 	p->start_ns = reader_ns(t, b->first);
 	p->end_ns = reader_ns(t, b->last);
@@ -448,41 +496,33 @@ static void build_process(struct build *b, struct model_process *p, const struct
 
 static int by_child(const void *a, const void *b)
 {
-	const struct fork *x = a, *y = b;
+	const struct child *x = a, *y = b;
 
-	if (x->child != y->child)
-		return x->child < y->child ? -1 : 1;
-	return x->ns < y->ns ? -1 : x->ns > y->ns;
-}
-
-/* The last that a parent told of p's making, or its end, up to `ns`.  */
-static const struct fork *find_child(const struct build *b, uint32_t pid, bool ended, uint64_t ns)
-{
-	struct fork key = {.child = pid, .ns = ns};
-	size_t low = 0, high = b->fork_count;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (by_child(&b->forks[middle], &key) <= 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	while (low && b->forks[low - 1].child == pid && b->forks[low - 1].ended != ended)
-		low--;
-	return low && b->forks[low - 1].child == pid ? &b->forks[low - 1] : NULL;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return x->t < y->t ? -1 : x->t > y->t;
 }
 
 /* A fork's file begins with its first event; the process began when its parent made it.  */
-static void date_forks(struct model *m, const struct build *b)
+static void date_forks(struct model *m, struct build *b)
 {
+	if (b->child_count)
+		qsort(b->children, b->child_count, sizeof *b->children, by_child);
 	for (size_t i = 0; i < m->process_count; i++) {
 		struct model_process *p = &m->processes[i];
-		const struct fork *f = find_child(b, p->pid, false, p->start_ns);
+		size_t low = 0, high = b->child_count;
 
-		if (p->forked && f && f->ns < p->start_ns)
-			p->start_ns = f->ns;
+		while (low < high) {
+			size_t middle = (low + high) / 2;
+			const struct child *c = &b->children[middle];
+
+			if (c->pid < p->pid || (c->pid == p->pid && reader_ns(b->trace, c->t) <= p->start_ns))
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (p->forked && low && b->children[low - 1].pid == p->pid && !b->children[low - 1].ended)
+			p->start_ns = reader_ns(b->trace, b->children[low - 1].t);
 	}
 }
 
@@ -495,20 +535,8 @@ static int by_pid_and_time(const void *a, const void *b)
 	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
 }
 
-/* How a process ended, from the parent that waited for it: what its last image could not tell itself.  `until`: when its pid was seen
- * again.  */
-static void find_end(const struct build *b, struct model_process *p, uint64_t until)
-{
-	const struct fork *f = find_child(b, p->pid, true, until);
-
-	if (!f || f->ns < p->start_ns)
-		return;
-	p->exit_status = WIFEXITED(f->status) ? WEXITSTATUS(f->status) : -1;
-	p->signal = WIFSIGNALED(f->status) ? WTERMSIG(f->status) : -1;
-}
-
-/* An exec after which a new image is seen has not vanished.  */
-static void find_images(struct model *m, const struct build *b)
+/* An exec after which a new image is seen has not vanished.  A pid that is used again begins with a fork, or after an exit.  */
+static void find_images(struct model *m)
 {
 	struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
 
@@ -516,22 +544,22 @@ static void find_images(struct model *m, const struct build *b)
 		order[i] = &m->processes[i];
 	if (m->process_count)
 		qsort(order, m->process_count, sizeof *order, by_pid_and_time);
-	for (size_t i = 0; i < m->process_count; i++) {
-		bool last = i + 1 == m->process_count || order[i]->pid != order[i + 1]->pid;
-
-		if (!last)
-			order[i]->vanished = false;
-		find_end(b, order[i], last ? UINT64_MAX : order[i + 1]->start_ns);
+	for (size_t i = 0; i + 1 < m->process_count; i++) {
+		if (order[i]->pid != order[i + 1]->pid)
+			continue;
+		order[i]->vanished = false;
+		if (!order[i + 1]->forked && order[i]->exit_status < 0 && !order[i]->reaped)
+			order[i + 1]->previous = order[i];
 	}
 	for (size_t i = 0; i < m->process_count; i++)
 		m->vanished += m->processes[i].vanished;
 	free(order);
 }
 
-struct model *model_build(const struct trace *t)
+struct model *model_build(const struct trace *t, model_wait_visitor *visit, void *arg)
 {
 	struct model *m = must_have(calloc(1, sizeof *m));
-	struct build b = {.trace = t};
+	struct build b = {.trace = t, .visit = visit, .visit_arg = arg};
 
 	m->process_count = t->file_count;
 	m->processes = must_have(calloc(t->file_count + 1, sizeof *m->processes));
@@ -548,11 +576,9 @@ struct model *model_build(const struct trace *t)
 		if (p->end_ns > m->wall_ns)
 			m->wall_ns = p->end_ns;
 	}
-	if (b.fork_count)
-		qsort(b.forks, b.fork_count, sizeof *b.forks, by_child);
 	date_forks(m, &b);
-	find_images(m, &b);
-	free(b.forks);
+	find_images(m);
+	free(b.children);
 	free(b.fd_index);
 	return m;
 }

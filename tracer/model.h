@@ -38,6 +38,7 @@ struct model_thread {
 	uint64_t cpu_ns;                /* or MODEL_UNKNOWN: it has not ended by itself */
 	uint64_t start_ns, end_ns;      /* first and last sign of it */
 	uint64_t wait_ns[DIRECTION_COUNT];
+	bool waiting;                   /* as model_fd's */
 	uint64_t polled_ns;             /* while the model is built: how long its last poll or select took */
 	struct open_op *ops;            /* and its operations that have not returned */
 	size_t op_count;
@@ -52,6 +53,8 @@ struct model_process {
 	uint64_t events, lost, dropped;
 	int exit_status, signal;        /* -1: not known, or it ended in the other way */
 	bool forked;                    /* a fork without exec, so far */
+	const struct model_process *previous;   /* the program that it was until an exec, or NULL */
+	bool reaped;                    /* it did not exit by itself; it ended when its parent was told so */
 	bool vanished;                  /* its last sign is an exec: into what, the trace does not know */
 	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
@@ -67,7 +70,21 @@ struct model {
 	size_t vanished;                /* programs that were exec'd and not seen: static, setuid, with other rights */
 };
 
-struct model *model_build(const struct trace *t);
+/* One wait, at the moment in which it is counted.  */
+struct model_wait {
+	const struct model_process *process;
+	uint32_t tid;
+	size_t fd;                      /* index into the process's fds, or MODEL_NO_FD */
+	enum direction direction;
+	uint64_t start_ns, end_ns;      /* from the start of the trace */
+	bool left;                      /* nothing ended it that is recorded */
+};
+
+#define MODEL_NO_FD SIZE_MAX
+
+/* Calls visit, which may be NULL, for each wait; of the process it is told only what stays: where it is, not what it holds.  */
+typedef void model_wait_visitor(const struct model_wait *wait, void *arg);
+struct model *model_build(const struct trace *t, model_wait_visitor *visit, void *arg);
 void model_free(struct model *m);
 
 const char *model_kind_name(unsigned kind);

@@ -21,7 +21,7 @@ static const struct verb {
 #undef VERB
 };
 
-enum type { PATH, SIZE, CHOICE, SWITCH };
+enum type { PATH, SIZE, NUMBER, CHOICE, SWITCH };
 
 static const struct setting {
 	enum type type;
@@ -65,11 +65,22 @@ static void check_size(const char *name, const char *value)
 		die(STATUS_USAGE, "%s: \"%s\": must be at least 128K", name, value);
 }
 
+static void check_number(const char *name, const char *value)
+{
+	char *end;
+	unsigned long long n = strtoull(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || n == 0 || n > UINT32_MAX)
+		die(STATUS_USAGE, "%s: \"%s\": must be a number from 1 on", name, value);
+}
+
 /* `name` is the option or the variable that the value comes from.  */
 static void check(const struct setting *s, const char *name, const char *value)
 {
 	if (s->type == SIZE)
 		check_size(name, value);
+	else if (s->type == NUMBER)
+		check_number(name, value);
 	else if (s->type == CHOICE && !has_word(s->argument, value, strlen(value)))
 		die(STATUS_USAGE, "%s: \"%s\": must be one of %s", name, value, s->argument);
 	else if (s->type == PATH && !*value)

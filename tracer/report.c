@@ -10,6 +10,7 @@
 #include "color.h"
 #include "model.h"
 #include "say.h"
+#include "screen.h"
 #include "shim/shim.h"
 
 enum {
@@ -18,22 +19,6 @@ enum {
 	COMMAND_WIDTH = 44,
 	CHAIN_MAX = 8,
 };
-
-/* 1.234 s, 12.3 ms, 456 us, 0: four characters of number, the unit, right-aligned in 9.  */
-static const char *duration(uint64_t ns, char text[16])
-{
-	double n = (double)ns;
-
-	if (ns == 0)
-		snprintf(text, 16, "0");
-	else if (n < 1e6)
-		snprintf(text, 16, "%.0f us", n / 1e3);
-	else if (n < 1e8)
-		snprintf(text, 16, "%.1f ms", n / 1e6);
-	else
-		snprintf(text, 16, "%.3f s", n / 1e9);
-	return text;
-}
 
 static const char *bytes(uint64_t n, char text[16])
 {
@@ -356,7 +341,7 @@ static void print_losses(const struct trace *t, const struct model *m, FILE *to)
 
 void report_print(struct trace *t, FILE *to)
 {
-	struct model *m = model_build(t);
+	struct model *m = model_build(t, NULL, NULL);
 	const struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
 	const struct model_process *first = NULL;
 	char text[16];

@@ -1,0 +1,568 @@
+/* drawing.c - one operation as a line that goes up into user space and down into the kernel, time to the right.
+ *
+ * The line is made of stretches, each on one level.  Where a record tells when a stretch begins, it has a tN under it.  A wait in
+ * the plain call has no record of its readiness: data arrives, and is copied, within the call that returns.  */
+#include "drawing.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "line.h"
+#include "model.h"
+#include "say.h"
+#include "screen.h"
+#include "shim/shim.h"
+
+enum {
+	DRAWING_MAX = 110,              /* wider is not clearer */
+	STRETCHES_MAX = 16,
+	STEPS_LISTED = 12,
+	NAME_MAX_SIZE = 512,
+	TEXT_MAX = 96,
+};
+
+enum as { AS_ENTER, AS_WOULD_BLOCK, AS_PARK, AS_READY, AS_RETURN, AS_END };
+
+struct step {
+	enum as as;
+	const struct trace_record *record;      /* of AS_ENTER: the WOULD_BLOCK that told of it */
+	uint64_t ns;                    /* from the start of the trace */
+};
+
+struct operation {
+	const struct trace *trace;
+	uint32_t number, tid;
+	const struct trace_record *first;       /* NULL: there is no such operation */
+	const struct model_process *process;
+	struct step *steps;
+	size_t count, room;
+	bool over;
+	uint64_t left_ns;               /* when its thread did something else meanwhile: in a handler, or it never came back */
+	char name[NAME_MAX_SIZE];       /* of its fd */
+};
+
+/* What one waits for, in the words of what is waited for.  */
+struct words {
+	const char *none, *arrives, *moved;
+};
+
+static const struct words *words_of(unsigned call)
+{
+	static const struct words reading = {"no data", "data arrives", "data copied"};
+	static const struct words writing = {"no room", "room is made", "data copied"};
+	static const struct words accepting = {"nobody there", "somebody connects", "connection taken"};
+	static const struct words connecting = {"no answer yet", "the answer arrives", "connected"};
+
+	if (call == CALL_accept || call == CALL_accept4)
+		return &accepting;
+	if (call == CALL_connect)
+		return &connecting;
+	return model_call_direction(call) == DIRECTION_WRITE ? &writing : &reading;
+}
+
+static void add_step(struct operation *o, enum as as, const struct trace_record *r, uint64_t ns)
+{
+	if (o->count == o->room) {
+		o->room = o->room ? o->room * 2 : 16;
+		o->steps = must_have(realloc(o->steps, o->room * sizeof *o->steps));
+	}
+	o->steps[o->count++] = (struct step){as, r, ns};
+}
+
+static void collect(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
+{
+	struct operation *o = arg;
+	uint64_t ns = reader_ns(o->trace, r->t);
+
+	(void)rest;
+	if (o->over)
+		return;
+	if (r->kind < TRACE_WOULD_BLOCK || r->kind > TRACE_RETURN || r->op != o->number) {
+		if (o->first && tid == o->tid && !o->left_ns)
+			o->left_ns = ns;
+		return;
+	}
+	o->left_ns = 0;
+	if (!o->first) {
+		o->first = r;
+		o->tid = tid;
+		if (r->kind == TRACE_WOULD_BLOCK)
+			add_step(o, AS_ENTER, r, reader_ns(o->trace, r->t - r->lead));
+	}
+	add_step(o, AS_WOULD_BLOCK + (enum as)(r->kind - TRACE_WOULD_BLOCK), r, ns);
+	o->over = r->kind == TRACE_RETURN;
+}
+
+/* The name that the fd had when the operation began.  */
+static void find_name(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
+{
+	struct operation *o = arg;
+
+	(void)tid;
+	if (r->fd != o->first->fd || r->t > o->first->t)
+		return;
+	if (r->kind == TRACE_NAME)
+		reader_text(r, rest, o->name, sizeof o->name);
+	else if (r->kind == TRACE_CLOSE)
+		o->name[0] = 0;
+}
+
+/* In which process: where several have the number, the first by time.  */
+static size_t find_operation(const struct trace *t, uint32_t number, struct operation *found)
+{
+	size_t file = 0;
+
+	*found = (struct operation){0};
+	for (size_t i = 0; i < t->file_count; i++) {
+		struct operation o = {.trace = t, .number = number};
+
+		reader_each(&t->files[i], collect, &o);
+		if (o.first && (!found->first || o.first->t < found->first->t)) {
+			struct operation swap = *found;
+
+			*found = o;
+			o = swap;
+			file = i;
+		}
+		free(o.steps);
+	}
+	if (!found->first)
+		die(STATUS_FAILED, "--op %" PRIu32 ": no such operation: those that had to wait have op=N in eagain log", number);
+	reader_each(&t->files[file], find_name, found);
+	return file;
+}
+
+static const char *call_of(const struct operation *o)
+{
+	return model_call_name(o->first->call);
+}
+
+static bool is_guard(const struct operation *o)
+{
+	return o->first->way == TRACE_WAY_GUARD;
+}
+
+/* "6", or "-1 EPIPE".  */
+static const char *result_text(int64_t result, char text[32])
+{
+	const char *name = result < 0 ? line_errno_name((int)-result) : NULL;
+
+	if (result >= 0)
+		snprintf(text, 32, "%" PRId64, result);
+	else if (name)
+		snprintf(text, 32, "-1 %s", name);
+	else
+		snprintf(text, 32, "-1 errno %" PRId64, -result);
+	return text;
+}
+
+/* The picture.  */
+
+enum level { USER, KERNEL };
+
+struct stretch {
+	enum level level;
+	bool waiting;
+	int width, at;
+	size_t step;                    /* which its beginning is, or NO_STEP */
+	char text[TEXT_MAX], end[TEXT_MAX];
+};
+
+#define NO_STEP SIZE_MAX
+
+enum row { USER_TEXT, USER_LINE = 2, UP, BORDER, DOWN, KERNEL_LINE, KERNEL_TEXT, AXIS = KERNEL_TEXT + 3, DURATIONS, ROWS };
+
+struct picture {
+	const struct operation *op;
+	struct stretch stretches[STRETCHES_MAX];
+	size_t count;
+	int width;
+	char rows[ROWS][DRAWING_MAX + 1];
+};
+
+static struct stretch *begin(struct picture *p, enum level level, int width, size_t step, const char *text)
+{
+	struct stretch *s = &p->stretches[p->count < STRETCHES_MAX ? p->count++ : STRETCHES_MAX - 1];
+
+	*s = (struct stretch){.level = level, .width = width, .step = step};
+	snprintf(s->text, sizeof s->text, "%s", text);
+	return s;
+}
+
+static bool in_kernel(const struct picture *p)
+{
+	return p->count && p->stretches[p->count - 1].level == KERNEL;
+}
+
+/* How a wait in the plain call ended.  */
+static void end_plain_wait(struct picture *p, const struct trace_record *r, const struct words *w)
+{
+	struct stretch *s = &p->stretches[p->count - 1];
+	char text[32];
+
+	if (r->result < 0)
+		snprintf(s->end, sizeof s->end, "%s", result_text(r->result, text) + 3);
+	else if (r->result == 0 && w == words_of(CALL_read))
+		snprintf(s->end, sizeof s->end, "end of data");
+	else
+		snprintf(s->end, sizeof s->end, "%s, %s", w->arrives, w->moved);
+}
+
+/* Whether the attempt that ended in the EWOULDBLOCK of this step, or of the next, has moved something: the PARK tells.  */
+static bool is_partial(const struct operation *o, size_t i)
+{
+	i += o->steps[i].as == AS_ENTER ? 2 : 1;
+	return i < o->count && (o->steps[i].record->flags & TRACE_PARTIAL);
+}
+
+static void take_step(struct picture *p, size_t i)
+{
+	const struct step *s = &p->op->steps[i];
+	const struct trace_record *r = s->record;
+	const struct words *w = words_of(r->call);
+	const char *part = is_partial(p->op, i) ? "a part copied, " : "";
+	char text[TEXT_MAX], result[32];
+	bool waiting;
+
+	switch (s->as) {
+	case AS_ENTER:
+		snprintf(text, sizeof text, "%s, %s%s", is_guard(p->op) ? "poll() looks" : "parameters checked", part, w->none);
+		begin(p, KERNEL, 11, i, text);
+		break;
+	case AS_WOULD_BLOCK:
+		if (!in_kernel(p)) {
+			snprintf(text, sizeof text, "%s%s", part, w->none);
+			begin(p, KERNEL, 9, NO_STEP, text);
+		}
+		begin(p, USER, 9, i, is_guard(p->op) ? "poll(): not ready, so the plain call" : "EWOULDBLOCK, kept from the program");
+		break;
+	case AS_PARK:
+		snprintf(text, sizeof text, "waiting in %s()", r->flags & TRACE_WAIT_DIRECT ? "ppoll" : call_of(p->op));
+		begin(p, KERNEL, 10, i, text)->waiting = true;
+		break;
+	case AS_READY:
+		if (in_kernel(p))
+			snprintf(p->stretches[p->count - 1].end, TEXT_MAX, "%s", r->length & (POLLIN | POLLOUT) ? w->arrives : "the peer is gone");
+		begin(p, USER, 7, i, "ready: once more");
+		break;
+	case AS_RETURN:
+		if (in_kernel(p))
+			end_plain_wait(p, r, w);
+		else
+			begin(p, KERNEL, 8, NO_STEP, r->result < 0 ? "" : w->moved);
+		snprintf(text, sizeof text, "returns %s", result_text(r->result, result));
+		begin(p, USER, 9, i, text);
+		break;
+	case AS_END:
+		waiting = in_kernel(p);
+		begin(p, waiting ? KERNEL : USER, 4, i, "")->waiting = waiting;
+		break;
+	}
+}
+
+/* The time that passes is in the waits: they get the room that is left.  */
+static void place(struct picture *p)
+{
+	struct stretch *widest = &p->stretches[p->count - 1];
+	int at = 0, left = p->width;
+
+	for (size_t i = p->count; i-- > 0;) {
+		left -= p->stretches[i].width;
+		if (p->stretches[i].waiting)
+			widest = &p->stretches[i];
+	}
+	if (left > 0)
+		widest->width += left;
+	for (size_t i = 0; i < p->count; i++) {
+		p->stretches[i].at = at;
+		at += p->stretches[i].width;
+	}
+}
+
+static void put(struct picture *p, int row, int at, char c)
+{
+	if (at >= 0 && at < p->width)
+		p->rows[row][at] = c;
+}
+
+static void put_text(struct picture *p, int row, int at, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		put(p, row, at + (int)i, text[i]);
+}
+
+/* How much of the text goes on one line: whole words, if one fits.  */
+static size_t line_of(const char *text, int width)
+{
+	size_t n = strlen(text), room = width > 1 ? (size_t)width : 1, cut = room;
+
+	if (n <= room)
+		return n;
+	while (cut && text[cut] != ' ')
+		cut--;
+	return cut ? cut : room;
+}
+
+static void put_lines(struct picture *p, int row, int rows, int at, int width, const char *text)
+{
+	for (int i = 0; i < rows && *text; i++) {
+		size_t n = line_of(text, width);
+
+		put_text(p, row + i, at, text, n);
+		text += n;
+		text += *text == ' ';
+	}
+}
+
+/* Where the next stretch on the same level begins: so far a text may go.  */
+static int room_of(const struct picture *p, size_t i)
+{
+	for (size_t k = i + 1; k < p->count; k++)
+		if (p->stretches[k].level == p->stretches[i].level && (*p->stretches[k].text || p->stretches[k].waiting))
+			return p->stretches[k].at - p->stretches[i].at - 1;
+	return p->width - p->stretches[i].at;
+}
+
+static void draw_stretch(struct picture *p, size_t i)
+{
+	const struct stretch *s = &p->stretches[i];
+	int row = s->level == USER ? USER_LINE : KERNEL_LINE, last = i + 1 < p->count ? s->at + s->width : p->width - 1;
+
+	for (int x = s->at; x <= last; x++)
+		put(p, row, x, s->waiting ? '.' : '-');
+	if (s->level == USER)
+		put_lines(p, USER_TEXT, 2, s->at, room_of(p, i), s->text);
+	else
+		put_lines(p, KERNEL_TEXT, 3, s->at, room_of(p, i), s->text);
+}
+
+/* What ended a wait stands at its end: two lines, under what it waited in.  */
+static void draw_end(struct picture *p, const struct stretch *s)
+{
+	const char *text = s->end;
+
+	for (int row = KERNEL_TEXT + 1; row < KERNEL_TEXT + 3 && *text; row++) {
+		size_t n = line_of(text, s->width);
+		int at = s->at + s->width - (int)n + 1;
+
+		put_text(p, row, at, text, n);
+		text += n;
+		text += *text == ' ';
+	}
+}
+
+static void draw_edge(struct picture *p, const struct stretch *before, const struct stretch *s)
+{
+	if (before->level == s->level)
+		return;
+	put(p, USER_LINE, s->at, '+');
+	put(p, KERNEL_LINE, s->at, '+');
+	put(p, UP, s->at, s->level == USER ? '^' : '|');
+	put(p, BORDER, s->at, '|');
+	put(p, DOWN, s->at, s->level == USER ? '|' : 'v');
+}
+
+static void draw_axis(struct picture *p)
+{
+	const struct stretch *before = NULL;
+	char text[32];
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct stretch *s = &p->stretches[i];
+		int n;
+
+		if (s->step == NO_STEP)
+			continue;
+		n = p->op->steps[s->step].as == AS_END ? snprintf(text, sizeof text, "end") : snprintf(text, sizeof text, "t%zu", s->step);
+		put_text(p, AXIS, s->at, text, (size_t)n);
+		if (before) {
+			duration(p->op->steps[s->step].ns - p->op->steps[before->step].ns, text);
+			n = (int)strlen(text);
+			if (n < s->at - before->at)
+				put_text(p, DURATIONS, before->at + (s->at - before->at - n + 1) / 2, text, (size_t)n);
+		}
+		before = s;
+	}
+}
+
+static void print_row(const char *row, FILE *to)
+{
+	size_t n = strlen(row);
+
+	while (n && row[n - 1] == ' ')
+		n--;
+	fprintf(to, "%.*s\n", (int)n, row);
+}
+
+/* The steps from..to-1 on one line that goes up and down.  */
+static void draw(const struct operation *o, size_t from, size_t until, int width, FILE *to)
+{
+	struct picture *p = must_have(calloc(1, sizeof *p));
+	char call[TEXT_MAX] = "";
+
+	p->op = o;
+	p->width = width < DRAWING_MAX ? width : DRAWING_MAX;
+	for (int row = 0; row < ROWS; row++)
+		memset(p->rows[row], row == BORDER ? '=' : ' ', (size_t)p->width);
+	if (!from)
+		snprintf(call, sizeof call, "%s()", call_of(o));
+	begin(p, USER, 4, NO_STEP, call);
+	for (size_t i = from; i < until; i++)
+		take_step(p, i);
+	place(p);
+	for (size_t i = 0; i < p->count; i++)
+		draw_stretch(p, i);
+	for (size_t i = 0; i < p->count; i++) {
+		draw_end(p, &p->stretches[i]);
+		if (i)
+			draw_edge(p, &p->stretches[i - 1], &p->stretches[i]);
+	}
+	draw_axis(p);
+	fprintf(to, "%-*s%s\n", p->width - 14, "User space", "(not to scale)");
+	for (int row = 0; row < AXIS; row++)
+		if (p->rows[row][strspn(p->rows[row], " ")])
+			print_row(p->rows[row], to);
+	fputs("Kernel space\n\n", to);
+	print_row(p->rows[AXIS], to);
+	print_row(p->rows[DURATIONS], to);
+	fputc('\n', to);
+	free(p);
+}
+
+/* A round is an attempt and the wait after it.  Of many, the first and the last are drawn.  */
+static void draw_rounds(const struct operation *o, int width, FILE *to)
+{
+	size_t rounds = 0, first_end = o->count, last = 0;
+
+	for (size_t i = 0; i < o->count; i++) {
+		if (o->steps[i].as != AS_WOULD_BLOCK)
+			continue;
+		if (++rounds == 1)
+			continue;
+		if (rounds == 2)
+			first_end = i;
+		last = i;
+	}
+	draw(o, 0, first_end, width, to);
+	if (rounds > 2)
+		fprintf(to, "... and so on, %zu time%s ...\n\n", rounds - 2, rounds == 3 ? "" : "s");
+	if (rounds > 1)
+		draw(o, last, o->count, width, to);
+}
+
+/* The words.  */
+
+static void step_text(const struct operation *o, size_t i, char *text, size_t size)
+{
+	const struct trace_record *r = o->steps[i].record;
+	const struct words *w = words_of(r->call);
+	bool plain = i && o->steps[i - 1].as == AS_PARK;
+	char result[32];
+
+	switch (o->steps[i].as) {
+	case AS_ENTER:
+		if (r->length)
+			snprintf(text, size, "%s() called: %" PRIu64 " byte%s", call_of(o), r->length, r->length == 1 ? "" : "s");
+		else
+			snprintf(text, size, "%s() called", call_of(o));
+		break;
+	case AS_WOULD_BLOCK:
+		snprintf(text, size, is_guard(o) ? "%s, says poll()" : "%s: EWOULDBLOCK", w->none);
+		break;
+	case AS_PARK:
+		snprintf(text, size, "parked in %s%s()%s", r->flags & TRACE_WAIT_DIRECT ? "" : "the plain ",
+			 r->flags & TRACE_WAIT_DIRECT ? "ppoll" : call_of(o), r->flags & TRACE_PARTIAL ? ", with a part done" : "");
+		break;
+	case AS_READY:
+		snprintf(text, size, "ready: %s", r->length & (POLLIN | POLLOUT) ? w->arrives : "an error, or the peer is gone");
+		break;
+	case AS_RETURN:
+		snprintf(text, size, "%s%s() returns %s", plain && r->result >= 0 ? "ready, and " : "", call_of(o),
+			 result_text(r->result, result));
+		break;
+	case AS_END:
+		snprintf(text, size, "%s", o->left_ns ? "left: its thread went on" : o->process->reaped ? "killed, as its parent was told" :
+			 o->process->exit_status >= 0 ? "the process exited" : "no more is known: killed, or the trace ends");
+		break;
+	}
+}
+
+static void print_step(const struct operation *o, size_t i, int width, FILE *to)
+{
+	const struct step *s = &o->steps[i];
+	char name[24], since[16] = "", text[TEXT_MAX], line[TEXT_MAX + 80];
+
+	snprintf(name, sizeof name, s->as == AS_END ? "end" : "t%zu", i);
+	if (i)
+		duration(s->ns - s[-1].ns, since);
+	step_text(o, i, text, sizeof text);
+	snprintf(line, sizeof line, "%-4s %13.9f %9s  %s", name, (double)s->ns / 1e9, since, text);
+	fprintf(to, "%.*s\n", width, line);
+}
+
+static void list_steps(const struct operation *o, int width, FILE *to)
+{
+	size_t half = STEPS_LISTED / 2;
+
+	fprintf(to, "%-4s %13s %9s\n", "", "seconds", "after");
+	for (size_t i = 0; i < o->count; i++) {
+		if (o->count > STEPS_LISTED && i == half) {
+			i = o->count - half;
+			fprintf(to, "...  %zu more\n", i - half);
+		}
+		print_step(o, i, width, to);
+	}
+}
+
+/* One fact a line.  */
+static void print_heading(const struct operation *o, int width, FILE *to)
+{
+	static const char *const how[TRACE_WAY_COUNT] = {
+		[TRACE_WAY_NONE] = "not kept from blocking",
+		[TRACE_WAY_DONTWAIT] = "MSG_DONTWAIT: attempted first, which cannot block",
+		[TRACE_WAY_NOWAIT] = "RWF_NOWAIT: attempted first, which cannot block",
+		[TRACE_WAY_GUARD] = "guard: poll() asked first, then the plain call waited",
+		[TRACE_WAY_FLAG] = "O_NONBLOCK on the fd: attempted first, which cannot block",
+	};
+	const struct step *last = &o->steps[o->count - 1];
+	char line[NAME_MAX_SIZE + 64], name[NAME_MAX_SIZE], text[32];
+
+	screen_text(name, sizeof name, *o->name ? o->name : "?");
+	snprintf(line, sizeof line, "op %" PRIu32 ": %s() on fd %d, %s", o->number, call_of(o), o->first->fd, name);
+	fprintf(to, "%.*s\n", width, line);
+	screen_text(name, sizeof name, *o->process->command ? o->process->command : "?");
+	fprintf(to, "by %.*s (pid %" PRIu32 ", tid %" PRIu32 ")\n", width - 36, name, o->process->pid, o->tid);
+	if (last->as == AS_RETURN)
+		fprintf(to, "returned %s", result_text(last->record->result, text));
+	else
+		fputs("had not returned", to);
+	fprintf(to, " after %s\n", duration(last->ns - o->steps[0].ns, text));
+	fprintf(to, "%s\n\n", how[o->first->way < TRACE_WAY_COUNT ? o->first->way : TRACE_WAY_NONE]);
+}
+
+/* Of an operation that has not returned.  */
+static uint64_t end_of(const struct operation *o, const struct model *m)
+{
+	if (o->left_ns)
+		return o->left_ns;
+	return o->process->reaped || o->process->exit_status >= 0 ? o->process->end_ns : m->wall_ns;
+}
+
+void drawing_print(struct trace *t, uint32_t op, FILE *to)
+{
+	struct operation o;
+	size_t file = find_operation(t, op, &o);
+	struct model *m = model_build(t, NULL, NULL);
+	int width = screen_width(to);
+
+	o.process = &m->processes[file];
+	if (!o.over)
+		add_step(&o, AS_END, o.steps[o.count - 1].record, end_of(&o, m));
+	print_heading(&o, width, to);
+	draw_rounds(&o, width, to);
+	list_steps(&o, width, to);
+	free(o.steps);
+	model_free(m);
+}

@@ -1,0 +1,59 @@
+/* screen.c - lines that fit, numbers that can be read, names that do no harm.  */
+#include "screen.h"
+
+#include <stdlib.h>
+#include <sys/ioctl.h>
+
+enum { WIDTH_OTHERWISE = 100, WIDTH_MIN = 60, WIDTH_MAX = 1000 };
+
+static long wanted_width(FILE *to)
+{
+	struct winsize size;
+	const char *columns = getenv("COLUMNS");
+
+	if (ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return size.ws_col;
+	return columns && *columns >= '1' && *columns <= '9' ? strtol(columns, NULL, 10) : WIDTH_OTHERWISE;
+}
+
+int screen_width(FILE *to)
+{
+	long width = wanted_width(to);
+
+	return width < WIDTH_MIN ? WIDTH_MIN : width > WIDTH_MAX ? WIDTH_MAX : (int)width;
+}
+
+const char *duration(uint64_t ns, char text[16])
+{
+	double n = (double)ns;
+
+	if (ns == 0)
+		snprintf(text, 16, "0");
+	else if (n < 1e3)
+		snprintf(text, 16, "%.0f ns", n);
+	else if (n < 1e4)
+		snprintf(text, 16, "%.1f us", n / 1e3);
+	else if (n < 1e6)
+		snprintf(text, 16, "%.0f us", n / 1e3);
+	else if (n < 1e8)
+		snprintf(text, 16, "%.1f ms", n / 1e6);
+	else
+		snprintf(text, 16, "%.3f s", n / 1e9);
+	return text;
+}
+
+size_t screen_text(char *to, size_t size, const char *from)
+{
+	size_t n = 0;
+
+	for (; *from && n + 1 < size; from++) {
+		unsigned char c = (unsigned char)*from;
+
+		/* The later bytes of a UTF-8 character. */
+		if ((c & 0xc0) == 0x80)
+			continue;
+		to[n++] = c < ' ' || c > '~' ? '?' : (char)c;
+	}
+	to[n] = 0;
+	return n;
+}

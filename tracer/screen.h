@@ -1,0 +1,20 @@
+/* screen.h - what is written for a person's eyes: how wide, durations, and names that anybody may have made up.  */
+#ifndef EAGAIN_SCREEN_H
+#define EAGAIN_SCREEN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* How many characters a line may have: of the terminal that is written to, else $COLUMNS, else 100;
+ * at least 60.  */
+int screen_width(FILE *to);
+
+/* 1.234 s, 12.3 ms, 456 us, 1.2 us, 260 ns, 0.  */
+const char *duration(uint64_t ns, char text[16]);
+
+/* Copies text so that each character takes one column and none does anything to a terminal: what is not ASCII becomes '?', one
+ * for each character.  Cut to size.  Returns its length.  */
+size_t screen_text(char *to, size_t size, const char *from);
+
+#endif
