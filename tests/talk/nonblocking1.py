@@ -1,5 +1,5 @@
 # nonblocking1.py [SECONDS] - the greeter on a non-blocking fd, as far as the flag alone goes: it sleeps before it reads, and dies
-# of its BlockingIOError if there is nothing to read by then.
+# of its BlockingIOError if there is nothing to read by then.  With 0 it does not sleep: time.sleep(0) would, for a moment.
 import fcntl
 import os
 import sys
@@ -19,7 +19,8 @@ while True:
         os.write(1, b"Hello [%s]\n" % msg)
         msg = b""
     os.write(1, b":")
-    time.sleep(seconds)
+    if seconds:
+        time.sleep(seconds)
     while True:
         val = os.read(0, 4)
         if not val:
