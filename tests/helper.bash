@@ -8,7 +8,8 @@ LIBRARY=$TOP/build/libeagain.so
 PROGRAMS=$TOP/build/tests
 MODES='run.auto run.flag record.auto record.flag'
 unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_SHIELD EAGAIN_MAX_SIZE EAGAIN_FOLLOW EAGAIN_COLOR NO_COLOR LD_PRELOAD
-export EAGAIN LIBRARY PROGRAMS
+SESSION=$BATS_TEST_DIRNAME/session.bash
+export EAGAIN LIBRARY PROGRAMS SESSION
 
 # under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.
 under() {

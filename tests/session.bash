@@ -1,0 +1,41 @@
+# session.bash - for scripts that start servers: a directory of their own ($dir), and an end of all that they started.
+# shellcheck shell=bash
+
+dir=$(mktemp -d)
+servers=()
+trap end_session EXIT
+
+end_session() {
+	local pid
+	for pid in "${servers[@]}"; do
+		# Its workers, too, where it is not there any more to tell them.
+		kill "$pid" 2>/dev/null && wait "$pid"
+	done 2>/dev/null
+	rm -rf "$dir"
+}
+
+# until_done PID CMD...: CMD again and again until it succeeds; fails when the server PID ends before.
+until_done() {
+	local pid=$1
+	shift
+	until "$@" >/dev/null 2>&1; do
+		kill -0 "$pid" 2>/dev/null || return 1
+	done
+}
+
+# port_of PID: the TCP port that the kernel gave to a server that asked for port 0, once it listens.
+port_of() {
+	local inode port
+	while kill -0 "$1" 2>/dev/null; do
+		for inode in $(readlink "/proc/$1"/fd/* | sed -n 's/^socket:\[\(.*\)\]$/\1/p'); do
+			port=$(awk -v inode="$inode" '$10 == inode && $4 == "0A" { sub(/.*:/, "", $2); print $2 }' /proc/net/tcp)
+			[ -z "$port" ] || { echo $((16#$port)); return; }
+		done
+	done
+	return 1
+}
+
+# free_port: one that was free a moment ago: whoever takes it must be ready to try another.
+free_port() {
+	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
+}
