@@ -65,6 +65,7 @@ enum call_trait {
 	TIMED = 8,              /* ends by itself, in time */
 	COUNTS = 16,            /* the result is no number of bytes */
 	REFUSED = 32,           /* fails whatever the state */
+	GREEDY = 64,            /* a read that wants more than a line */
 };
 
 struct call {
@@ -100,8 +101,8 @@ struct iovec *vectors(int count, size_t size);
 /* ---- states.c: what happens to the fd, before and while the subject waits.  */
 
 enum action {
-	NOTHING, GIVE5, GIVE_LINE, GIVE0, GIVE_FD, DRAIN, DRAIN_SOME, CLOSE, SHUT_READ, SHUT_WRITE, RESET, REFUSE, CONNECT, CONNECT_GO,
-	ACCEPT, SHUT_SUBJECT, NONBLOCK_ON, SIGNAL, SIGNAL_2, STOP_CONTINUE,
+	NOTHING, GIVE5, GIVE_LINE, GIVE0, GIVE_FD, DRAIN, DRAIN_SOME, CLOSE, SHUT_READ, SHUT_WRITE, RESET, REFUSE, CONNECT, ACCEPT,
+	SHUT_SUBJECT, NONBLOCK_ON, SIGNAL, SIGNAL_2, STOP_CONTINUE,
 };
 
 enum { SCRIPT_MAX = 6 };

@@ -155,7 +155,8 @@ static bool give_urgent(struct ends *e)
 bool refuse(struct ends *e)
 {
 	close_peer(e);
-	return write(e->subject, "x", 1) == 1;
+	/* Under eagain this is an attempt of the program's own, that switches nothing. */
+	return send(e->subject, "x", 1, MSG_DONTWAIT) == 1;
 }
 
 static bool refuse_and_wait(struct ends *e)
@@ -178,7 +179,13 @@ static bool peer_shut_read(struct ends *e) { return shutdown(e->peer, SHUT_RD) =
 
 static bool client(struct ends *e) { return connect_and_wait(e, e->subject); }
 
-static bool two_clients(struct ends *e) { return client(e) && client(e); }
+static bool two_clients(struct ends *e)
+{
+	if (!client(e))
+		return false;
+	e->peer = e->other;
+	return client(e);
+}
 
 static bool client_gone(struct ends *e)
 {
@@ -226,7 +233,6 @@ const struct state states[] = {
 	{"two-clients", READS, LISTENS, 0, false, false, two_clients, NULL, {NOTHING}},
 	{"client-gone", READS, LISTENS, 0, false, false, client_gone, NULL, {NOTHING}},
 	{"client-later", READS, LISTENS, 0, true, false, NULL, NULL, {CONNECT}},
-	{"client-gone-later", READS, LISTENS, 0, false, false, NULL, NULL, {CONNECT_GO}},
 	{"shut-later", READS, LISTENS, 0, true, false, NULL, NULL, {SHUT_SUBJECT}},
 	{"nonblock", READS, LISTENS, 0, false, false, NULL, nonblock, {NOTHING}},
 	{"nonblock-client", READS, LISTENS, 0, false, false, client, nonblock, {NOTHING}},

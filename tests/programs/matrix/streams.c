@@ -164,9 +164,9 @@ static long stream_dprintf_large(int fd) { return dprintf(fd, "%1000000d\n", 17)
 #define WSL(name) {#name, WRITES, SIMPLE | NOT_FITTING | COUNTS, name}
 
 const struct call stream_calls[] = {
-	RS(stream_fgetc), R(stream_fgetc_again), R(stream_getwc), R(stream_fgets), R(stream_fgetws), R(stream_getline),
-	{"stream_fread", READS, SIMPLE, stream_fread}, {"stream_fread_unbuffered", READS, 0, stream_fread_unbuffered},
-	{"stream_fread_large", READS, 0, stream_fread_large},
+	RS(stream_fgetc), R(stream_getwc), R(stream_fgets), R(stream_fgetws), R(stream_getline),
+	{"stream_fgetc_again", READS, GREEDY | COUNTS, stream_fgetc_again}, {"stream_fread", READS, SIMPLE | GREEDY, stream_fread},
+	{"stream_fread_unbuffered", READS, GREEDY, stream_fread_unbuffered}, {"stream_fread_large", READS, GREEDY, stream_fread_large},
 	W(stream_fputs), W(stream_fputws), W(stream_fwrite), WSL(stream_fwrite_large), WL(stream_fwrite_unbuffered), W(stream_fprintf),
 	W(stream_printf), W(stream_dprintf), WSL(stream_dprintf_large),
 };
