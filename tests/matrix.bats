@@ -1,18 +1,19 @@
-# The differential matrix: kinds x calls x states x signals x contexts, native against each mode, line by line.
+# The differential matrix: families of calls x kinds x calls x states x signals x contexts, native against each mode, line by line.
 # What is not combined, and why: build/tests/matrix left-out.
 
 load helper
 
-# cells FILTER...: runs the cells of these kinds natively and in each mode.
+# cells FAMILY KIND...: runs the family's cells on these kinds natively and in each mode.
 cells() {
-	local kind mode at=$BATS_TEST_TMPDIR
+	local family=$1 kind mode at=$BATS_TEST_TMPDIR
+	shift
 	for kind; do
-		"$PROGRAMS/matrix" run "/$kind/" >>"$at/native" 2>/dev/null
+		"$PROGRAMS/matrix" run "/$family/$kind/" >>"$at/native" 2>/dev/null
 	done
 	for mode in $MODES; do
 		for kind; do
 			rm -rf "$at/trace.$mode"
-			under "$mode" "$PROGRAMS/matrix" run "/$kind/" >>"$at/$mode" 2>/dev/null
+			under "$mode" "$PROGRAMS/matrix" run "/$family/$kind/" >>"$at/$mode" 2>/dev/null
 		done
 		if [ "${mode#*.}" = flag ]; then
 			diff <(without_flag_exceptions <"$at/native") <(without_flag_exceptions <"$at/$mode")
@@ -21,62 +22,106 @@ cells() {
 		fi
 	done
 	run -1 grep -n 'could not be set up\|peer=DIFFERS' "$at/native"
-	note "$(wc -l <"$at/native") cells ($*), each natively and in 4 modes"
+	note "$(wc -l <"$at/native") cells ($family: $*), each natively and in 4 modes"
 }
 
 # With --switch=flag, O_NONBLOCK is set while a large write to a pipe waits: that another process sets it, too, cannot be seen.
 without_flag_exceptions() {
-	grep -v '^\(pipe\|reopened-pipe\|fifo\)/out/.*/nonblock-later/'
+	grep -v '^[a-z]*/\(pipe\|reopened-pipe\|fifo\)/out/.*/nonblock-later/'
 }
 
-@test "every kind that the matrix knows is run here" {
-	kinds=$("$PROGRAMS/matrix" list 2>/dev/null | cut -d/ -f1 | sort -u)
-	run_here=$(sed -n 's/^\tcells //p' "$BATS_TEST_FILENAME" | tr ' ' '\n' | sort -u)
+@test "every family and kind that the matrix knows is run here" {
+	kinds=$("$PROGRAMS/matrix" list 2>/dev/null | cut -d/ -f1,2 | sort -u)
+	run_here=$(sed -n 's/^\tcells //p' "$BATS_TEST_FILENAME" | awk '{ for (i = 2; i <= NF; i++) print $1 "/" $i }' | sort -u)
 	diff <(echo "$kinds") <(echo "$run_here")
 	"$PROGRAMS/matrix" left-out | while read -r reason; do note "left out: $reason"; done
 	note "left out with --switch=flag: O_NONBLOCK set by another process while a write to a pipe waits: it cannot be told from ours"
 }
 
 @test "matrix: reads and writes of an anonymous pipe" {
-	cells pipe
+	cells transfer pipe
 }
 
 @test "matrix: pipe reopened through /proc" {
-	cells reopened-pipe
+	cells transfer reopened-pipe
 }
 
 @test "matrix: FIFO" {
-	cells fifo
+	cells transfer fifo
 }
 
 @test "matrix: unix stream socket" {
-	cells unix-stream
+	cells transfer unix-stream
 }
 
 @test "matrix: unix datagram and seqpacket sockets" {
-	cells unix-dgram unix-seqpacket
+	cells transfer unix-dgram unix-seqpacket
 }
 
 @test "matrix: TCP" {
-	cells tcp
+	cells transfer tcp
 }
 
 @test "matrix: UDP, listening and unconnected sockets" {
-	cells udp listening unconnected
+	cells transfer udp listening unconnected
 }
 
 @test "matrix: terminals, canonical and VMIN 1" {
-	cells tty-canonical tty-1-0
+	cells transfer tty-canonical tty-1-0
 }
 
 @test "matrix: terminals, other VMIN and VTIME, and the master side" {
-	cells tty-0-0 tty-0-1 tty-5-0 ptmx
+	cells transfer tty-0-0 tty-0-1 tty-5-0 ptmx
 }
 
 @test "matrix: eventfd, timerfd, signalfd, inotify, pidfd" {
-	cells eventfd timerfd timerfd-armed signalfd inotify pidfd
+	cells transfer eventfd timerfd timerfd-armed signalfd inotify pidfd
 }
 
 @test "matrix: files, devices, bad and wrong fds" {
-	cells file directory dev-null dev-zero dev-full o-path closed minus-one huge wrong-end
+	cells transfer file directory dev-null dev-zero dev-full o-path closed minus-one huge wrong-end
+}
+
+@test "matrix: messages on unix stream sockets" {
+	cells message unix-stream
+}
+
+@test "matrix: messages on unix datagram and seqpacket sockets" {
+	cells message unix-dgram unix-seqpacket
+}
+
+@test "matrix: messages on TCP, UDP and what takes none" {
+	cells message tcp udp unconnected file closed
+}
+
+@test "matrix: accept" {
+	cells connection tcp-listener unix-listener seqpacket-listener unconnected tcp udp unix-stream unix-dgram pipe file closed
+}
+
+@test "matrix: connect" {
+	cells connection to-udp to-tcp to-tcp-nobody to-tcp-full to-unix to-unix-dgram to-unix-nobody to-unix-full to-seqpacket-full
+}
+
+@test "matrix: poll, select and epoll on pipes, terminals, files, eventfds and timerfds" {
+	cells poll pipe tty-1-0 eventfd timerfd-armed file closed
+}
+
+@test "matrix: poll, select and epoll on sockets" {
+	cells poll unix-stream tcp udp tcp-listener
+}
+
+@test "matrix: reads and writes at an offset" {
+	cells offset pipe fifo unix-stream tcp tty-1-0 eventfd timerfd file directory dev-zero wrong-end closed
+}
+
+@test "matrix: sendfile, splice, tee, vmsplice, copy_file_range" {
+	cells move pipe fifo unix-stream tcp tty-1-0 file dev-null wrong-end closed
+}
+
+@test "matrix: stdio" {
+	cells stream pipe fifo unix-stream tcp tty-canonical tty-1-0 file dev-null closed
+}
+
+@test "matrix: raw numbers through syscall()" {
+	cells raw pipe unix-stream tcp tcp-listener to-tcp-full file closed
 }

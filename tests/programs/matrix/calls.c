@@ -1,4 +1,4 @@
-/* calls.c - the calls: the six, with their lengths, vectors, pointers and flags.  */
+/* calls.c - the six calls that move most bytes, with their lengths, vectors, pointers and flags.  */
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,10 +9,8 @@
 
 #include "matrix.h"
 
-enum { LARGE = 1 << 20 };
-
-static char *buffer;            /* LARGE bytes, then a page that is not there */
-static char *nowhere;           /* a page without rights */
+char *buffer;
+char *nowhere;
 
 void calls_prepare(void)
 {
@@ -25,11 +23,11 @@ void calls_prepare(void)
 		buffer[i] = (char)('a' + i % 23);
 }
 
-uint32_t calls_data_hash(long result)
+uint32_t calls_data_hash(long size)
 {
 	uint32_t hash = 2166136261u;
 
-	for (long i = 0; i < result && i < LARGE; i++)
+	for (long i = 0; i < size && i < LARGE; i++)
 		hash = (hash ^ (unsigned char)buffer[i]) * 16777619u;
 	return hash;
 }
@@ -104,7 +102,7 @@ SEND(send_size_max, SIZE_MAX, 0)
 static struct iovec vector[1025];
 
 /* `count` vectors of `size` bytes each, every third of them empty.  */
-static struct iovec *vectors(int count, size_t size)
+struct iovec *vectors(int count, size_t size)
 {
 	for (int i = 0; i < count; i++)
 		vector[i] = (struct iovec){buffer + (size_t)i * size, i % 3 == 2 ? 0 : size};
@@ -158,24 +156,27 @@ static long writev_overflow(int fd)
 }
 #pragma GCC diagnostic pop
 
-#define R(name) {#name, READS, false, false, false, name}
-#define RS(name) {#name, READS, false, true, false, name}
-#define W(name) {#name, WRITES, false, false, false, name}
-#define WL(name) {#name, WRITES, false, false, true, name}
-#define WSL(name) {#name, WRITES, false, true, true, name}
-#define SR(name) {#name, READS, true, false, false, name}
-#define SW(name) {#name, WRITES, true, false, false, name}
-#define SWL(name) {#name, WRITES, true, false, true, name}
+#define R(name) {#name, READS, 0, name}
+#define RS(name) {#name, READS, SIMPLE, name}
+#define W(name) {#name, WRITES, 0, name}
+#define WS(name) {#name, WRITES, SIMPLE, name}
+#define WL(name) {#name, WRITES, NOT_FITTING, name}
+#define WSL(name) {#name, WRITES, SIMPLE | NOT_FITTING, name}
+#define SR(name) {#name, READS, SOCKET_ONLY, name}
+#define SRS(name) {#name, READS, SOCKET_ONLY | SIMPLE, name}
+#define SW(name) {#name, WRITES, SOCKET_ONLY, name}
+#define SWL(name) {#name, WRITES, SOCKET_ONLY | NOT_FITTING, name}
+#define SWSL(name) {#name, WRITES, SOCKET_ONLY | SIMPLE | NOT_FITTING, name}
 
 const struct call calls[] = {
 	R(read_0), R(read_1), RS(read_8), R(read_100), R(read_page), R(read_large), R(read_ssize_max), R(read_size_max),
 	R(read_rw_max), R(read_beyond_rw_max), R(read_null), R(read_null_0), R(read_nowhere), R(read_crossing),
-	W(write_0), W(write_1), {"write_8", WRITES, false, true, false, write_8}, W(write_page), W(write_page_1), WSL(write_large),
+	W(write_0), W(write_1), WS(write_8), W(write_page), W(write_page_1), WSL(write_large),
 	W(write_ssize_max), W(write_size_max), W(write_null), W(write_nowhere), W(write_crossing), W(write_crossing_pages),
-	SR(recv_0), {"recv_10", READS, true, true, false, recv_10}, SR(recv_peek), SR(recv_waitall), SR(recv_peek_waitall),
+	SR(recv_0), SRS(recv_10), SR(recv_peek), SR(recv_waitall), SR(recv_peek_waitall),
 	SR(recv_dontwait), SR(recv_trunc), SR(recv_oob), SR(recv_errqueue), SR(recv_nosignal), SR(recv_cmsg_cloexec),
 	SR(recv_peek_trunc), SR(recv_unknown), SR(recv_dontroute), SR(recv_size_max),
-	SW(send_0), SW(send_10), {"send_large", WRITES, true, true, true, send_large}, SWL(send_large_nosignal), SW(send_nosignal),
+	SW(send_0), SW(send_10), SWSL(send_large), SWL(send_large_nosignal), SW(send_nosignal),
 	SW(send_dontwait), SWL(send_large_dontwait), SW(send_more), SW(send_eor), SW(send_confirm), SW(send_dontroute), SW(send_oob),
 	SW(send_unknown), SW(send_size_max),
 	R(readv_0), R(readv_empty), R(readv_1), RS(readv_5), R(readv_1024), R(readv_1025), R(readv_minus), R(readv_bad),

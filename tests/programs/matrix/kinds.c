@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -130,6 +132,101 @@ static bool make_listening(struct ends *e, unsigned direction)
 	e->peer = -1;
 	return listen(e->subject, 1) == 0;
 }
+
+struct sockaddr_storage target;
+socklen_t target_size;
+
+/* A unix socket with a name that the kernel chose.  */
+static int named(int type)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, type, 0);
+
+	return bind(fd, (struct sockaddr *)&a, sizeof a.sun_family) == 0 ? fd : -1;
+}
+
+int connect_to(int listener)
+{
+	struct sockaddr_storage a;
+	socklen_t size = sizeof a;
+	int type, fd;
+	socklen_t type_size = sizeof type;
+
+	if (getsockname(listener, (struct sockaddr *)&a, &size) < 0 ||
+	    getsockopt(listener, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0)
+		return -1;
+	fd = socket(a.ss_family, type, 0);
+	return connect(fd, (struct sockaddr *)&a, size) == 0 ? fd : -1;
+}
+
+bool connect_and_wait(struct ends *e, int listener)
+{
+	struct pollfd p = {.fd = listener, .events = POLLIN};
+
+	e->other = connect_to(listener);
+	return e->other >= 0 && poll(&p, 1, -1) == 1;
+}
+
+static bool make_listener(struct ends *e, int fd)
+{
+	e->subject = fd;
+	return listen(fd, 4) == 0;
+}
+
+static bool make_tcp_listener(struct ends *e, unsigned d)
+{
+	struct sockaddr_in a;
+
+	(void)d;
+	return make_listener(e, bound(SOCK_STREAM, &a));
+}
+
+static bool make_unix_listener(struct ends *e, unsigned d) { (void)d; return make_listener(e, named(SOCK_STREAM)); }
+static bool make_seqpacket_listener(struct ends *e, unsigned d) { (void)d; return make_listener(e, named(SOCK_SEQPACKET)); }
+
+/* A fresh socket, whose target is `fd`; that listens if `backlog` is 0 or more.  */
+static bool make_to(struct ends *e, int fd, int backlog)
+{
+	int type;
+	socklen_t size = sizeof type;
+
+	e->peer = fd;
+	target_size = sizeof target;
+	if (getsockname(fd, (struct sockaddr *)&target, &target_size) < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+		return false;
+	e->subject = socket(target.ss_family, type, 0);
+	return e->subject >= 0 && (backlog < 0 || listen(fd, backlog) == 0);
+}
+
+/* With a backlog of 0 one client is let in, the others wait.  */
+static bool make_to_full(struct ends *e, int fd)
+{
+	return make_to(e, fd, 0) && connect_and_wait(e, fd);
+}
+
+static int bound_tcp(void)
+{
+	struct sockaddr_in a;
+
+	return bound(SOCK_STREAM, &a);
+}
+
+static bool make_to_udp(struct ends *e, unsigned d)
+{
+	struct sockaddr_in a;
+
+	(void)d;
+	return make_to(e, bound(SOCK_DGRAM, &a), -1);
+}
+
+static bool make_to_tcp(struct ends *e, unsigned d) { (void)d; return make_to(e, bound_tcp(), 4); }
+static bool make_to_unix(struct ends *e, unsigned d) { (void)d; return make_to(e, named(SOCK_STREAM), 4); }
+static bool make_to_unix_dgram(struct ends *e, unsigned d) { (void)d; return make_to(e, named(SOCK_DGRAM), -1); }
+static bool make_to_tcp_nobody(struct ends *e, unsigned d) { (void)d; return make_to(e, bound_tcp(), -1); }
+static bool make_to_unix_nobody(struct ends *e, unsigned d) { (void)d; return make_to(e, named(SOCK_STREAM), -1); }
+static bool make_to_tcp_full(struct ends *e, unsigned d) { (void)d; return make_to_full(e, bound_tcp()); }
+static bool make_to_unix_full(struct ends *e, unsigned d) { (void)d; return make_to_full(e, named(SOCK_STREAM)); }
+static bool make_to_seqpacket_full(struct ends *e, unsigned d) { (void)d; return make_to_full(e, named(SOCK_SEQPACKET)); }
 
 static bool make_unconnected(struct ends *e, unsigned direction)
 {
@@ -263,12 +360,24 @@ const struct kind kinds[] = {
 	{"pipe", BOTH, ENDS_STREAM, make_pipe},
 	{"fifo", BOTH, ENDS_STREAM, make_fifo},
 	{"reopened-pipe", BOTH, ENDS_STREAM, make_reopened_pipe},
-	{"unix-stream", BOTH, ENDS_STREAM | SOCKET, make_unix_stream},
-	{"unix-dgram", BOTH, PACKETS | FILLS | SOCKET, make_unix_dgram},
-	{"unix-seqpacket", BOTH, PACKETS | FILLS | HAS_EOF | SOCKET, make_unix_seqpacket},
+	{"unix-stream", BOTH, ENDS_STREAM | SOCKET | LOCAL, make_unix_stream},
+	{"unix-dgram", BOTH, PACKETS | FILLS | SOCKET | LOCAL, make_unix_dgram},
+	{"unix-seqpacket", BOTH, PACKETS | FILLS | HAS_EOF | SOCKET | LOCAL, make_unix_seqpacket},
 	{"tcp", BOTH, ENDS_STREAM | SOCKET | TCP, make_tcp},
-	{"udp", BOTH, PACKETS | SOCKET, make_udp},
+	{"udp", BOTH, PACKETS | SOCKET | UDP, make_udp},
 	{"listening", BOTH, SOCKET | NO_PEER, make_listening},
+	{"tcp-listener", READS, SOCKET | NO_PEER | LISTENS, make_tcp_listener},
+	{"unix-listener", READS, SOCKET | NO_PEER | LISTENS | LOCAL, make_unix_listener},
+	{"seqpacket-listener", READS, SOCKET | NO_PEER | LISTENS | LOCAL, make_seqpacket_listener},
+	{"to-udp", WRITES, SOCKET | NO_PEER | CONNECTS, make_to_udp},
+	{"to-tcp", WRITES, SOCKET | NO_PEER | CONNECTS, make_to_tcp},
+	{"to-tcp-nobody", WRITES, SOCKET | NO_PEER | CONNECTS, make_to_tcp_nobody},
+	{"to-tcp-full", WRITES, SOCKET | NO_PEER | CONNECTS | QUEUES | TCP, make_to_tcp_full},
+	{"to-unix", WRITES, SOCKET | NO_PEER | CONNECTS | LOCAL, make_to_unix},
+	{"to-unix-dgram", WRITES, SOCKET | NO_PEER | CONNECTS | LOCAL, make_to_unix_dgram},
+	{"to-unix-nobody", WRITES, SOCKET | NO_PEER | CONNECTS | LOCAL, make_to_unix_nobody},
+	{"to-unix-full", WRITES, SOCKET | NO_PEER | CONNECTS | QUEUES | LOCAL, make_to_unix_full},
+	{"to-seqpacket-full", WRITES, SOCKET | NO_PEER | CONNECTS | QUEUES | LOCAL, make_to_seqpacket_full},
 	{"unconnected", BOTH, SOCKET | NO_PEER, make_unconnected},
 	{"tty-canonical", BOTH, TERMINAL, make_tty_canonical},
 	{"tty-0-0", READS, TERMINAL, make_tty_0_0},

@@ -51,6 +51,18 @@ static bool ignored(void) { return signal(SIGUSR1, SIG_IGN) != SIG_ERR; }
 static bool pipe_ignored(void) { return signal(SIGPIPE, SIG_IGN) != SIG_ERR; }
 static bool pipe_handled(void) { return handle(SIGPIPE, plain_handler, 0); }
 
+/* Only a call that waits with a mask of its own lets it in.  */
+static bool blocked(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	return interrupting() && sigprocmask(SIG_BLOCK, &set, NULL) == 0;
+}
+
+static bool pending(void) { return blocked() && raise(SIGUSR1) == 0; }
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 static bool by_siginterrupt(void) { return by_signal() && siginterrupt(SIGUSR1, 1) == 0; }
@@ -70,6 +82,8 @@ const struct signal_case signal_cases[] = {
 	{"ignored", ignored, {SIGNAL}},
 	{"default", nothing, {SIGNAL}},
 	{"stop-continue", nothing, {STOP_CONTINUE}},
+	{"blocked", blocked, {SIGNAL}},
+	{"pending", pending, {NOTHING}},
 	{"sigpipe-ignored", pipe_ignored, {NOTHING}},
 	{"sigpipe-handled", pipe_handled, {NOTHING}},
 };
