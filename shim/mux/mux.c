@@ -8,18 +8,25 @@
 #include "tracer/format.h"
 
 /* A thread in ppoll does not hold the file: if another closes it, the number may mean the next connection when the thread wakes
- * up.  The plain call holds it.  A connect waits for its outcome in a second, plain connect.
- * Behind the shield the plain call would not wait; mux_direct() looks whether it is still the same file.  */
+ * up.  The plain call holds it.  Behind the shield the plain call would not wait; mux_direct() looks whether it is still the same
+ * file.  */
 static bool direct_serves(const struct op *op, bool ready_before)
 {
 	if (op->shielded)
 		return !ready_before;
-	if (ready_before || op->class == OP_CONNECT || !libc_single_threaded() || !(op->moved || op->way == TRACE_WAY_FLAG))
+	if (ready_before || !libc_single_threaded() || !(op->moved || op->way == TRACE_WAY_FLAG))
 		return false;
-	if (!op_writes(op) || HINT_KIND(op->hint) != KIND_stream)
+	switch (op->class) {
+	case OP_CONNECT:        /* the outcome is had from a second, plain connect */
+	case OP_RECVMSG:        /* one for no bytes leaves a socket's error where it is */
+		return false;
+	default:
+		break;
+	}
+	if (!op_writes(op))
 		return true;
 	/* See rest_can_wait() in attempt.c; and another process may have set a timeout meanwhile. */
-	return !(op->hint & HINT_LOCAL) && !fds_has_send_timeout(op->fd);
+	return !(op->hint & HINT_LOCAL) && !(HINT_KIND(op->hint) == KIND_stream && fds_has_send_timeout(op->fd));
 }
 
 enum mux_outcome mux_wait(struct op *op, bool ready_before, long *result)
