@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/single_threaded.h>
 
@@ -23,6 +24,8 @@
 	LIBC(int, fexecve, (int, char *const *, char *const *))                                                       \
 	LIBC(void, _exit, (int))                                                                                      \
 	LIBC(int, pclose, (FILE *))                                                                                   \
+	LIBC(int, vdprintf, (int, const char *, va_list))                                                             \
+	LIBC(int, __vdprintf_chk, (int, int, const char *, va_list))                                                  \
 	LIBC(FILE *, freopen, (const char *, const char *, FILE *))                                                   \
 	LIBC(FILE *, freopen64, (const char *, const char *, FILE *))                                                 \
 	LIBC(int, __open_2, (const char *, int))                                                                      \

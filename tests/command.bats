@@ -335,21 +335,21 @@ takes() {
 }
 
 @test "the shim and its settings reach children that got another environment" {
-	"$EAGAIN" record env -i "$(type -P sh)" -c "$(type -P sleep) 0.01 | $(type -P cat)"
+	"$EAGAIN" record env -i "$(type -P sh)" -c "$(type -P sleep) 0.3 | $(type -P cat)"
 	"$EAGAIN" report | grep -q 'cat (pid'
 	"$EAGAIN" log | grep -q 'ev=EWOULDBLOCK call=read'
 	rm -rf eagain.trace
-	"$EAGAIN" record --no-follow sh -c 'sleep 0.01 | cat; true'
+	"$EAGAIN" record --no-follow sh -c 'sleep 0.3 | cat; true'
 	"$EAGAIN" report >report
 	grep -q ' 1 process image' report
 }
 
 @test "EAGAIN_LOG writes the log while the program runs, to a file or to stderr" {
-	env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=log sh -c 'sleep 0.05 | cat'
+	env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=log sh -c 'sleep 0.3 | cat'
 	grep -q 'ev=EWOULDBLOCK call=read fd=0' log
-	run --separate-stderr -0 env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=- sh -c 'sleep 0.05 | cat'
+	run --separate-stderr -0 env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=- sh -c 'sleep 0.3 | cat'
 	[[ $stderr == *'ev=EWOULDBLOCK call=read fd=0'* ]] && [ -z "$output" ]
-	"$EAGAIN" run --log=other sh -c 'sleep 0.05 | cat'
+	"$EAGAIN" run --log=other sh -c 'sleep 0.3 | cat'
 	grep -q 'ev=return call=read fd=0' other
 }
 

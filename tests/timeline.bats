@@ -71,7 +71,7 @@ plain() {
 		COLUMNS=$columns "$EAGAIN" timeline >/dev/null
 	done
 	command -v script >/dev/null || skip "script is not installed"
-	script -qec 'stty cols 73; "$EAGAIN" timeline' /dev/null </dev/null | tr -d '\r' >out
+	script -qec 'stty cols 73; NO_COLOR=1 "$EAGAIN" timeline' /dev/null </dev/null | tr -d '\r' >out
 	[ "$(grep -o '^ *|--.*' out | awk '{ print length }')" = 73 ]
 }
 

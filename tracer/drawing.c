@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "color.h"
 #include "line.h"
 #include "model.h"
 #include "say.h"
@@ -387,13 +388,21 @@ static void draw_axis(struct picture *p)
 	}
 }
 
+/* A row without the blanks at its end; the dots of a wait have its colour.  */
 static void print_row(const char *row, FILE *to)
 {
-	size_t n = strlen(row);
+	size_t n = strlen(row), dots = strcspn(row, ".");
 
 	while (n && row[n - 1] == ' ')
 		n--;
-	fprintf(to, "%.*s\n", (int)n, row);
+	if (dots >= n || row[dots + 1] != '.') {
+		fprintf(to, "%.*s\n", (int)n, row);
+		return;
+	}
+	fprintf(to, "%.*s%s", (int)dots, row, color(COLOR_WAIT));
+	fprintf(to, "%.*s%s", (int)strspn(row + dots, "."), row + dots, color(COLOR_END));
+	dots += strspn(row + dots, ".");
+	fprintf(to, "%.*s\n", (int)(n - dots), row + dots);
 }
 
 /* The steps from..to-1 on one line that goes up and down.  */
@@ -531,7 +540,7 @@ static void print_heading(const struct operation *o, int width, FILE *to)
 
 	screen_text(name, sizeof name, *o->name ? o->name : "?");
 	snprintf(line, sizeof line, "op %" PRIu32 ": %s() on fd %d, %s", o->number, call_of(o), o->first->fd, name);
-	fprintf(to, "%.*s\n", width, line);
+	fprintf(to, "%s%.*s%s\n", color(COLOR_HEADING), width, line, color(COLOR_END));
 	screen_text(name, sizeof name, *o->process->command ? o->process->command : "?");
 	fprintf(to, "by %.*s (pid %" PRIu32 ", tid %" PRIu32 ")\n", width - 36, name, o->process->pid, o->tid);
 	if (last->as == AS_RETURN)

@@ -598,6 +598,16 @@ void model_free(struct model *m)
 	free(m);
 }
 
+const char *model_short_command(const struct model_process *p)
+{
+	const char *command = p->command, *space = strchr(command, ' ');
+
+	for (const char *c = command; *c && c != space; c++)
+		if (*c == '/' && c[1] && c + 1 != space)
+			command = c + 1;
+	return *command ? command : "?";
+}
+
 /* "tcp A->B" and "tcp B->A" are the two ends of one connection.  */
 static bool is_reverse(const char *a, const char *b)
 {

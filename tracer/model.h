@@ -92,6 +92,9 @@ const char *model_call_name(unsigned call);
 const char *model_way_name(unsigned way);
 enum direction model_call_direction(unsigned call);
 
+/* The command, its program without the directory; "?" where it is not known.  */
+const char *model_short_command(const struct model_process *p);
+
 /* Who is at the other end of a pipe or TCP connection: the process that used it most, NULL where none is known; *others is how
  * many more used it.  Where nobody uses that end, a program counts that was started with it; a
  * fork that only holds it never does.  */

@@ -66,14 +66,12 @@ static int fd_by_wait(const void *a, const void *b)
 /* The command, cut to what fits.  */
 static void print_command(const struct model_process *p, int width, FILE *to)
 {
-	int n = (int)strlen(p->command);
+	const char *command = model_short_command(p);
 
-	if (n == 0)
-		fprintf(to, "?");
-	else if (n <= width)
-		fprintf(to, "%s", p->command);
+	if ((int)strlen(command) <= width)
+		fputs(command, to);
 	else
-		fprintf(to, "%.*s...", width - 3, p->command);
+		fprintf(to, "%.*s...", width - 3, command);
 	fprintf(to, " (pid %" PRIu32 ")", p->pid);
 }
 
@@ -203,8 +201,28 @@ static uint64_t longest_wait(const struct model_process *p)
 	return f ? fd_waited(f) : 0;
 }
 
+/* The child of p that lived longest, and how many it had.  */
+static const struct model_process *longest_child(const struct model *m, const struct model_process *p, size_t *count)
+{
+	const struct model_process *longest = NULL;
+
+	*count = 0;
+	for (size_t i = 0; i < m->process_count; i++) {
+		const struct model_process *q = &m->processes[i];
+
+		if (q->ppid != p->pid || q->previous)
+			continue;
+		++*count;
+		for (size_t k = i; k < m->process_count; k++)
+			if (m->processes[k].pid == q->pid && (!longest || m->processes[k].end_ns - m->processes[k].start_ns >=
+							      longest->end_ns - longest->start_ns))
+				longest = &m->processes[k];
+	}
+	return longest;
+}
+
 /* What a process that did not wait on its fds did instead.  */
-static void print_why(const struct model_process *p, FILE *to)
+static void print_why(const struct model *m, const struct model_process *p, int depth, FILE *to)
 {
 	const struct {
 		uint64_t ns;
@@ -213,16 +231,26 @@ static void print_why(const struct model_process *p, FILE *to)
 		{p->wait_ns[DIRECTION_CHILD], "waited ", " for its children"}, {p->wait_ns[DIRECTION_SLEEP], "slept ", ""},
 		{p->wait_ns[DIRECTION_POLL], "waited ", " in poll"}, {p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns, "computed ", ""},
 	};
-	size_t best = 0;
+	const struct model_process *child;
+	size_t best = 0, children;
 	char text[16];
 
 	for (size_t i = 1; i < sizeof reasons / sizeof *reasons; i++)
 		if (reasons[i].ns > reasons[best].ns)
 			best = i;
-	if (reasons[best].ns)
-		fprintf(to, ", which %s%s%s", reasons[best].before, duration(reasons[best].ns, text), reasons[best].after);
-	else
+	if (!reasons[best].ns) {
 		fputs(", which computed, or waited for something else", to);
+		return;
+	}
+	fprintf(to, ", which %s%s", reasons[best].before, duration(reasons[best].ns, text));
+	child = best == 0 && depth < CHAIN_MAX ? longest_child(m, p, &children) : NULL;
+	if (!child) {
+		fputs(reasons[best].after, to);
+		return;
+	}
+	fprintf(to, children > 1 ? " for %zu children,\n  longest for " : " for\n  ", children);
+	print_command(child, 30, to);
+	print_why(m, child, depth + 1, to);
 }
 
 static const char *verb(const struct model_fd *f)
@@ -309,7 +337,7 @@ static void print_conclusion(const struct model *m, FILE *to)
 		f = longest_fd(p);
 		/* Who waited for much less than those who waited for it is where the time went. */
 		if (!f || fd_waited(f) * 4 < (p->end_ns - p->start_ns)) {
-			print_why(p, to);
+			print_why(m, p, depth, to);
 			break;
 		}
 		fputs(",\n  which", to);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "color.h"
 #include "model.h"
 #include "say.h"
 #include "screen.h"
@@ -174,22 +175,11 @@ static size_t choose_lanes(struct picture *p)
 	return all - p->lane_count;
 }
 
-/* The command, its program without the directory.  */
-static const char *short_command(const struct model_process *process)
-{
-	const char *command = process->command, *space = strchr(command, ' ');
-
-	for (const char *c = command; *c && c != space; c++)
-		if (*c == '/' && c[1] && c + 1 != space)
-			command = c + 1;
-	return *command ? command : "?";
-}
-
 /* "cat (pid 2314)": what is too long of the command goes, never the number.  */
 static void label_process(const struct model_process *process, uint32_t tid, char *label, size_t size)
 {
 	char command[LABEL_MAX + 2], number[48];
-	size_t n = screen_text(command, sizeof command, short_command(process)), room;
+	size_t n = screen_text(command, sizeof command, model_short_command(process)), room;
 
 	if (tid == process->pid)
 		snprintf(number, sizeof number, " (pid %" PRIu32 ")", process->pid);
@@ -201,6 +191,26 @@ static void label_process(const struct model_process *process, uint32_t tid, cha
 	snprintf(label, size, "%s%s", command, number);
 }
 
+static const char *thread_name(const struct model_process *process, uint32_t tid)
+{
+	for (size_t i = 0; i < process->thread_count; i++)
+		if (process->threads[i].tid == tid)
+			return process->threads[i].name;
+	return "";
+}
+
+/* "worker, tid 2315", or "tid 2315" if it is called like its process.  */
+static void label_thread(const struct model_process *process, uint32_t tid, char *label, size_t size)
+{
+	char name[sizeof process->threads->name];
+
+	screen_text(name, sizeof name, thread_name(process, tid));
+	if (*name && strcmp(name, thread_name(process, process->pid)) != 0)
+		snprintf(label, size, "  %s, tid %" PRIu32, name, tid);
+	else
+		snprintf(label, size, "  tid %" PRIu32, tid);
+}
+
 static void label_lane(const struct lane *l, bool same_process, char *label, size_t size)
 {
 	char name[LABEL_MAX + 2];
@@ -208,7 +218,7 @@ static void label_lane(const struct lane *l, bool same_process, char *label, siz
 
 	if (l->fd == MODEL_NO_FD) {
 		if (same_process)
-			snprintf(label, size, "  tid %" PRIu32, l->tid);
+			label_thread(l->last, l->tid, label, size);
 		else
 			label_process(l->last, l->tid, label, size);
 		return;
@@ -318,14 +328,23 @@ static void mark(const struct picture *p, const struct lane *l, char *text)
 			text[c] = NOT_KNOWN;
 }
 
-static void print_label(const struct picture *p, const char *label, FILE *to)
+static void print_label(const struct picture *p, enum color c, const char *label, FILE *to)
 {
-	fprintf(to, "%-*s", p->label_width + 2, label);
+	fprintf(to, "%s%-*s%s", color(c), p->label_width + 2, label, color(COLOR_END));
 }
 
-/* Where a character would get its colour.  */
+static enum color color_of(char character)
+{
+	switch (character) {
+	case 'r': case 'w': case 'p': return COLOR_WAIT;
+	case 's': case 'c': case FD_NOT_WAITED_FOR: return COLOR_DETAIL;
+	default: return COLOR_READY;
+	}
+}
+
 static void print_cells(struct picture *p, char *text, FILE *to)
 {
+	enum color now = COLOR_END;
 	size_t n = strlen(text);
 
 	while (n && text[n - 1] == ' ')
@@ -334,9 +353,13 @@ static void print_cells(struct picture *p, char *text, FILE *to)
 		p->used[(unsigned char)text[i] & 127] = true;
 		if (text[i] == ENDED)
 			p->used[p->by_fd ? FD_NOT_WAITED_FOR : NOT_WAITING] = true;
+		if (text[i] != ' ' && color_of(text[i]) != now) {
+			now = color_of(text[i]);
+			fprintf(to, "%s%s", color(COLOR_END), color(now));
+		}
 		fputc(text[i], to);
 	}
-	fputc('\n', to);
+	fprintf(to, "%s\n", color(COLOR_END));
 }
 
 static void print_lane(struct picture *p, size_t lane, FILE *to)
@@ -347,10 +370,10 @@ static void print_lane(struct picture *p, size_t lane, FILE *to)
 
 	if (p->by_fd && !same_process(p, lane)) {
 		label_process(l->last, l->last->pid, label, sizeof label);
-		fprintf(to, "%s\n", label);
+		fprintf(to, "%s%s%s\n", color(COLOR_HEADING), label, color(COLOR_END));
 	}
 	label_lane(l, same_process(p, lane), label, (size_t)p->label_width + 1);
-	print_label(p, label, to);
+	print_label(p, p->by_fd ? COLOR_NAME : COLOR_HEADING, label, to);
 	fill(p, l, cells);
 	for (int c = 0; c < p->columns; c++)
 		text[c] = look(p, &cells[c]);
@@ -409,9 +432,9 @@ static void print_axis(const struct picture *p, FILE *to)
 	}
 	for (size_t n = columns; n && labels[n - 1] == ' '; n--)
 		labels[n - 1] = 0;
-	print_label(p, "", to);
+	print_label(p, COLOR_END, "", to);
 	fprintf(to, "%s\n", labels);
-	print_label(p, "", to);
+	print_label(p, COLOR_END, "", to);
 	fprintf(to, "%s\n", line);
 	free(labels);
 	free(line);

@@ -1,5 +1,6 @@
 /* stdio.c - libc's own reads and writes for a FILE, through its jump tables; and the stdio calls that change what an fd is.  */
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "calls.h"
@@ -19,29 +20,36 @@ ssize_t stdio_read(FILE *stream, void *buffer, ssize_t size)
 	return as_libc(do_read(stream->_fileno, buffer, (size_t)size));
 }
 
+/* Returns how much went out.  */
+static ssize_t write_all(int fd, const char *text, ssize_t size)
+{
+	ssize_t left = size;
+
+	while (left > 0) {
+		ssize_t n = as_libc(do_write(fd, text, (size_t)left));
+
+		if (n < 0)
+			break;
+		left -= n;
+		text += n;
+	}
+	return size - left;
+}
+
 /* As _IO_file_write: writes all of it, or as much as goes; a failure is remembered in the stream, and the stream's idea of its
  * offset follows.  */
 ssize_t stdio_write(FILE *stream, const void *buffer, ssize_t size)
 {
-	ssize_t left = size;
-	const char *at = buffer;
+	ssize_t done;
 
 	if (!shim_on || (stream->_flags2 & IO_FLAGS2_NOTCANCEL))
 		return libc_file_write(stream, buffer, size);
-	while (left > 0) {
-		ssize_t n = as_libc(do_write(stream->_fileno, at, (size_t)left));
-
-		if (n < 0) {
-			stream->_flags |= IO_ERR_SEEN;
-			break;
-		}
-		left -= n;
-		at += n;
-	}
-	size -= left;
+	done = write_all(stream->_fileno, buffer, size);
+	if (done < size)
+		stream->_flags |= IO_ERR_SEEN;
 	if (stream->_offset >= 0)
-		stream->_offset += size;
-	return size;
+		stream->_offset += done;
+	return done;
 }
 
 int stdio_close(FILE *stream)
@@ -78,4 +86,57 @@ EXPORT FILE *freopen64(const char *restrict path, const char *restrict mode, FIL
 {
 	shim_need_libc();
 	return reopen(libc.freopen64, path, mode, stream);
+}
+
+/* From glibc 2.37 on dprintf goes past the jump tables.  What it writes is formatted by libc; what is too long for a small buffer is
+ * libc's to write, too.  `flag` is _FORTIFY_SOURCE's.  */
+int __vsnprintf_chk(char *, size_t, int, size_t, const char *, va_list);
+
+static int print(int fd, int flag, const char *format, va_list list)
+{
+	char text[512];
+	va_list again;
+	int n;
+
+	shim_need_libc();
+	va_copy(again, list);
+	n = shim_on ? __vsnprintf_chk(text, sizeof text, flag, sizeof text, format, again) : -1;
+	va_end(again);
+	if (n < 0 || (size_t)n >= sizeof text)
+		return flag ? libc.__vdprintf_chk(fd, flag, format, list) : libc.vdprintf(fd, format, list);
+	return write_all(fd, text, n) == n ? n : -1;
+}
+
+EXPORT int vdprintf(int fd, const char *restrict format, va_list list)
+{
+	return print(fd, 0, format, list);
+}
+
+EXPORT int dprintf(int fd, const char *restrict format, ...)
+{
+	va_list list;
+	int n;
+
+	va_start(list, format);
+	n = print(fd, 0, format, list);
+	va_end(list);
+	return n;
+}
+
+EXPORT int __vdprintf_chk(int fd, int flag, const char *format, va_list list);
+EXPORT int __vdprintf_chk(int fd, int flag, const char *format, va_list list)
+{
+	return print(fd, flag, format, list);
+}
+
+EXPORT int __dprintf_chk(int fd, int flag, const char *format, ...);
+EXPORT int __dprintf_chk(int fd, int flag, const char *format, ...)
+{
+	va_list list;
+	int n;
+
+	va_start(list, format);
+	n = print(fd, flag, format, list);
+	va_end(list);
+	return n;
 }
