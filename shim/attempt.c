@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -112,6 +113,9 @@ static bool rest_can_wait(const struct op *op)
 static unsigned connect_way(const struct op *op)
 {
 	if (op->hint & (HINT_LOCAL | HINT_TIMEOUT))
+		return TRACE_WAY_NONE;
+	/* Another thread would see the flag. */
+	if (config.switching == SWITCH_AUTO && !libc_single_threaded())
 		return TRACE_WAY_NONE;
 	return record_on || config.switching == SWITCH_FLAG ? TRACE_WAY_FLAG : TRACE_WAY_NONE;
 }
@@ -221,6 +225,7 @@ static long attempt_flag(const struct op *op)
 static long attempt_connect(const struct op *op)
 {
 	const uint64_t all = ~0ull;
+	const int on = 1, off = 0;
 	uint64_t mask;
 	long flags = sys(SYS_fcntl, op->fd, F_GETFL), result;
 
@@ -228,11 +233,11 @@ static long attempt_connect(const struct op *op)
 		if (flags < 0 || (flags & O_NONBLOCK))
 			return native(op);
 		sys(SYS_rt_sigprocmask, SIG_BLOCK, &all, &mask, sizeof mask);
-		sys(SYS_fcntl, op->fd, F_SETFL, flags | O_NONBLOCK);
+		sys(SYS_ioctl, op->fd, FIONBIO, &on);
 	}
 	result = native(op);
 	if (config.switching == SWITCH_AUTO) {
-		sys(SYS_fcntl, op->fd, F_SETFL, flags);
+		sys(SYS_ioctl, op->fd, FIONBIO, &off);
 		sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 	}
 	return result == -EINPROGRESS || result == -EALREADY ? -EAGAIN : result;

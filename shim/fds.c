@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 
 #include "config.h"
 #include "fdname.h"
+#include "init.h"
 #include "record.h"
 #include "sys.h"
 
@@ -70,6 +72,14 @@ bool fds_has_send_timeout(int fd)
 	return socket_has_timeout(fd, SO_SNDTIMEO);
 }
 
+static bool connects_at_write(int fd)
+{
+	int on = 0;
+	socklen_t size = sizeof on;
+
+	return sys(SYS_getsockopt, fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, &size) == 0 && on;
+}
+
 /* TCP, UDP and unix sockets with usual options are what attempts were proven for; all others are KIND_socket.  */
 static fd_hint look_at_socket(int fd)
 {
@@ -88,6 +98,9 @@ static fd_hint look_at_socket(int fd)
 			type == SOCK_SEQPACKET ? KIND_seqpacket : KIND_socket;
 	}
 	if (kind == KIND_stream && socket_option(fd, SO_RCVLOWAT) != 1)
+		kind = KIND_socket;
+	/* The first write connects, and waits for that even where it would not wait to write. */
+	if (kind == KIND_stream && domain != AF_UNIX && connects_at_write(fd))
 		kind = KIND_socket;
 	if (domain == AF_UNIX)
 		kind |= HINT_LOCAL;
@@ -172,12 +185,12 @@ fd_hint fds_hint(int fd)
 	if (unlikely(!p))
 		return KIND_unknown;
 	hint = __atomic_load_n(p, __ATOMIC_RELAXED);
-	if (unlikely(HINT_KIND(hint) == KIND_unknown)) {
+	if (unlikely(HINT_KIND(hint) == KIND_unknown) && !shim_sandboxed) {
 		expected = hint;
 		hint = look(fd);
 		if (HINT_KIND(hint) == KIND_unknown)
 			return hint;
-		hint |= expected & (HINT_KNOWN | HINT_POLLED);
+		hint |= expected & HINT_POLLED;
 		if (config.switching == SWITCH_FLAG)
 			hint |= expected & (HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED);
 		/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
@@ -216,7 +229,7 @@ void fds_mark(int fd, uint32_t set, uint32_t clear)
 void fds_relook(int fd)
 {
 	if (fds_peek(fd))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED | HINT_KNOWN | HINT_POLLED));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED));
 }
 
 static void relook(int fd, fd_hint hint, void *arg)
@@ -254,7 +267,7 @@ void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg)
 
 void fds_name(int fd, fd_hint hint)
 {
-	if ((hint >> HINT_NAMED_SHIFT) == record_lap())
+	if ((hint >> HINT_NAMED_SHIFT) == record_lap() || shim_sandboxed)
 		return;
 	record_fd(fd, HINT_KIND(hint));
 	fds_mark(fd, record_lap() << HINT_NAMED_SHIFT, 0xffffu << HINT_NAMED_SHIFT);

@@ -19,8 +19,7 @@ enum hint_bit {
 	HINT_SWITCHED = 1u << 11,       /* --switch=flag: O_NONBLOCK on this description is our doing */
 	HINT_INHERITED = 1u << 12,      /* --switch=flag: was open when this image started */
 	HINT_LOCAL = 1u << 13,          /* an AF_UNIX socket */
-	HINT_KNOWN = 1u << 14,          /* the program has set O_NONBLOCK here, or has seen it (shield.h) */
-	HINT_POLLED = 1u << 15,         /* the program polls it (shield.h) */
+	HINT_POLLED = 1u << 14,         /* the program polls it; for --shield=all (shield.h) */
 	HINT_NAMED_SHIFT = 16,          /* the upper half: for which lap of the recording the fd has been named */
 };
 

@@ -24,6 +24,8 @@ static void learn(struct op *op, long result)
 	if (result != -EAGAIN || (op->hint & HINT_TIMEOUT))
 		return;
 	op->asked = true;
+	if (op_flags(op) & MSG_DONTWAIT)
+		return;
 	if (config.switching == SWITCH_AUTO && op->class != OP_PLAIN)
 		fds_mark(op->fd, HINT_NONBLOCK, 0);
 }
@@ -41,11 +43,11 @@ static long run_plain(struct op *op)
 		record_would_block(op);
 		record_park(op, false);
 	}
-	result = mux_plain(op);
+	result = mux_enter(op);
 	/* A handler came between: it ends a wait, but not a call that does not wait. */
-	if (unlikely(result == -EINTR) && !op->only && !mux_would_block(op)) {
-		op->only = true;
-		result = mux_plain(op);
+	if (unlikely(result == WINDOW_NOT_ENTERED)) {
+		op->only = mux_is_ready(op);
+		result = op->only ? mux_plain(op) : -EINTR;
 	}
 	if (unlikely(result < 0))
 		learn(op, result);
@@ -205,6 +207,7 @@ static long run_known(struct op *op)
 static void opened(int fd)
 {
 	fds_forget(fd);
+	shield_replaced(fd);
 	if (record_on)
 		fds_name(fd, fds_hint(fd));
 }
@@ -213,7 +216,7 @@ static void note_opened(struct op *op, long result)
 {
 	const int *pair = (const int *)op->arg[op->nr == SYS_socketpair ? 3 : 0];
 
-	if (result < 0)
+	if (result < 0 || (op->nr == SYS_signalfd4 && (int)op->arg[0] != -1))
 		return;
 	if (op->class == OP_OPEN_PAIR) {
 		opened(pair[0]);

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "fdname.h"
+#include "init.h"
 #include "libc.h"
 #include "livelog.h"
 #include "tracefile.h"
@@ -154,7 +155,7 @@ void record_fd_event(enum trace_kind kind, int fd, int64_t number)
 	/* A vfork child shares our memory, but what it does to its fds, its exec and its exit are not ours. */
 	if (kind != TRACE_FORK && to_trace && *tracefile_alive && !tracefile_is_own())
 		return;
-	if (kind == TRACE_EXIT || kind == TRACE_EXEC) {
+	if ((kind == TRACE_EXIT || kind == TRACE_EXEC) && !shim_sandboxed) {
 		struct trace_record usage = {.kind = TRACE_USAGE, .t = e.t};
 
 		if (!libc_single_threaded()) {
@@ -166,7 +167,7 @@ void record_fd_event(enum trace_kind kind, int fd, int64_t number)
 		usage.number = (int64_t)clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
 		put(&usage);
 	}
-	if (kind == TRACE_EXIT)
+	if (kind == TRACE_EXIT && !shim_sandboxed)
 		e.duration = clock_ns();
 	put(&e);
 	if (kind == TRACE_EXIT && to_trace)

@@ -7,55 +7,52 @@
 #include "config.h"
 #include "fds.h"
 #include "flag.h"
+#include "init.h"
 #include "sys.h"
 
 enum { INHERITED_MAX = 1024 };
 
-/* What an inherited fd was, so that another file under its number is not taken for it.  */
-static struct identity {
+/* What an inherited fd was, so that another file under its number is not taken for it; and whether the program knows: that is never
+ * forgotten, whatever becomes of the number.  */
+static struct inherited {
 	dev_t device;
 	ino_t inode;
-	bool known;
+	bool is_open, is_known;
 } inherited[INHERITED_MAX];
+
+static long own_pid;
 
 static int limit(void)
 {
 	return config.shield == SHIELD_STDIO ? 3 : config.shield == SHIELD_INHERITED ? INHERITED_MAX : 0;
 }
 
-static struct identity identity_of(int fd)
+void shield_start(void)
 {
 	struct stat st;
 
-	if (sys(SYS_fstat, fd, &st) < 0)
-		return (struct identity){0};
-	return (struct identity){st.st_dev, st.st_ino, true};
-}
-
-void shield_start(void)
-{
+	own_pid = sys(SYS_getpid);
 	for (int fd = 0; fd < limit(); fd++)
-		inherited[fd] = identity_of(fd);
+		if (sys(SYS_fstat, fd, &st) == 0)
+			inherited[fd] = (struct inherited){st.st_dev, st.st_ino, true, false};
 }
 
 static bool is_inherited(int fd)
 {
-	struct identity now;
+	struct stat st;
 
-	if (fd >= limit() || !inherited[fd].known)
-		return false;
-	now = identity_of(fd);
-	return now.known && now.device == inherited[fd].device && now.inode == inherited[fd].inode;
+	return fd < limit() && inherited[fd].is_open && sys(SYS_fstat, fd, &st) == 0 && st.st_dev == inherited[fd].device &&
+	       st.st_ino == inherited[fd].inode;
 }
 
 bool shield_serves(const struct op *op)
 {
 	long flags;
 
-	if (config.shield == SHIELD_OFF || op->fd < 0 || op->class >= OP_COLUMNS || op->class == OP_CONNECT ||
-	    (op->hint & HINT_TIMEOUT) || (op_flags(op) & MSG_DONTWAIT) || (fds_peek(op->fd) & HINT_POLLED))
+	if (config.shield == SHIELD_OFF || shim_sandboxed || op->fd < 0 || op->class >= OP_COLUMNS || op->class == OP_CONNECT ||
+	    (op->hint & HINT_TIMEOUT) || (op_flags(op) & MSG_DONTWAIT))
 		return false;
-	if (config.shield != SHIELD_ALL && ((fds_peek(op->fd) & HINT_KNOWN) || !is_inherited(op->fd)))
+	if (config.shield == SHIELD_ALL ? fds_peek(op->fd) & HINT_POLLED : !is_inherited(op->fd) || inherited[op->fd].is_known)
 		return false;
 	flags = sys(SYS_fcntl, op->fd, F_GETFL);
 	return flags >= 0 && (flags & O_NONBLOCK);
@@ -68,21 +65,26 @@ bool shield_holds(const struct op *op)
 
 void shield_known(int fd)
 {
-	if (config.shield == SHIELD_OFF || config.shield == SHIELD_ALL)
-		return;
-	fds_mark(fd, HINT_KNOWN, 0);
-	for (int other = 0; other < limit(); other++)
-		if (other != fd && inherited[other].known && flag_same_description(fd, other))
-			fds_mark(other, HINT_KNOWN, 0);
-}
-
-bool shield_watches(int fd)
-{
-	return config.shield == SHIELD_ALL || (unsigned)fd < (unsigned)limit();
+	for (int other = 0; other < limit() && !shim_sandboxed; other++)
+		if (other == fd || (inherited[other].is_open && flag_same_description(fd, other)))
+			inherited[other].is_known = true;
 }
 
 void shield_polled(int fd)
 {
-	if (shield_watches(fd) && !(fds_peek(fd) & HINT_POLLED))
+	if ((unsigned)fd < (unsigned)limit())
+		inherited[fd].is_known = true;
+	else if (config.shield == SHIELD_ALL && !(fds_peek(fd) & HINT_POLLED))
 		fds_mark(fd, HINT_POLLED, 0);
+}
+
+void shield_replaced(int fd)
+{
+	if ((unsigned)fd < (unsigned)limit() && !shim_sandboxed && sys(SYS_getpid) == own_pid)
+		inherited[fd].is_known = true;
+}
+
+void shield_forked(void)
+{
+	own_pid = sys(SYS_getpid);
 }

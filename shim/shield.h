@@ -24,7 +24,10 @@ void shield_known(int fd);
 /* The program lets the kernel tell when fd is ready.  */
 void shield_polled(int fd);
 
-/* Whether shield_polled() has to hear of this fd.  */
-bool shield_watches(int fd);
+/* The program has put something of its own under this number.  A vfork child, which shares our memory, has not.  */
+void shield_replaced(int fd);
+
+/* In the child of a fork.  */
+void shield_forked(void);
 
 #endif

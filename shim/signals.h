@@ -27,7 +27,10 @@ struct window {
 	uint32_t seen;
 };
 
-/* Makes the call, or returns -EINTR where the counter had moved before the kernel was entered, or moves while the call
+/* No result of the kernel's: a handler had run before it was entered, or re-entered.  The assembly knows the number.  */
+#define WINDOW_NOT_ENTERED (-4097L)
+
+/* Makes the call, or returns WINDOW_NOT_ENTERED where the counter had moved before the kernel was entered, or moves while the call
  * would be restarted.  Otherwise the kernel's own result (-errno on failure).  errno is untouched; signal-safe.  */
 long window_syscall(const struct window *w);
 

@@ -20,6 +20,9 @@
 #define SYS_open -1
 #define SYS_creat -1
 #define SYS_pipe -1
+#define SYS_dup2 -1
+#define SYS_inotify_init -1
+#define SYS_epoll_create -1
 #endif
 
 /* sys(nr, ...): up to six arguments of any integer or pointer type. */

@@ -14,6 +14,55 @@ load helper
 	same "$PROGRAMS/traps" sleeping-and-waiting
 }
 
+@test "poll and select with more than there is; a call that its handler makes ready; fast open; a sandbox that allows nothing more" {
+	same "$PROGRAMS/traps" poll-bounds
+	same "$PROGRAMS/traps" interrupted-and-ready
+	same "$PROGRAMS/traps" fastopen-connect
+	same "$PROGRAMS/traps" narrow-sandbox
+}
+
+@test "what opens fds: the same numbers and errors, and in the log with its name" {
+	same "$PROGRAMS/traps" openings
+	cd "$BATS_TEST_TMPDIR"
+	"$EAGAIN" record "$PROGRAMS/traps" openings >/dev/null
+	"$EAGAIN" log >log
+	for call in open openat creat socket eventfd timerfd_create signalfd inotify_init epoll_create memfd_create; do
+		grep -q "ev=call call=$call fd=\([0-9]*\) name=[^ ]* ret=\1 " log || { echo "not in the log: $call"; false; }
+	done
+	grep -q 'call=open fd=[0-9]* name=[^ ]*/file ret=' log
+	grep -q 'call=open fd=- name=- ret=-1 errno=ENOENT' log
+	grep -q 'ev=fd call=- fd=[0-9]* name=pipe:' log
+}
+
+@test "messages, accept, connect and raw numbers that would block are operations" {
+	cd "$BATS_TEST_TMPDIR"
+	blocks() {
+		"$EAGAIN" record "$PROGRAMS/matrix" run "$3" >/dev/null 2>&1
+		"$EAGAIN" log | grep -q "ev=EWOULDBLOCK call=$1 .* way=$2" || { echo "no $1 by $2"; false; }
+	}
+	blocks recvmsg MSG_DONTWAIT /message/unix-stream/in/recvmsg_10/data-later/none/main
+	blocks accept guard /connection/tcp-listener/in/accept_plain/client-later/none/main
+	blocks connect O_NONBLOCK /connection/to-tcp-full/
+	blocks read RWF_NOWAIT /raw/pipe/in/raw_read/data-later/none/main
+}
+
+@test "how children end and what threads are called is known" {
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	cd "$BATS_TEST_TMPDIR"
+	"$EAGAIN" record sh -c '"$PROGRAMS/traps" end 3; "$PROGRAMS/traps" end -9; "$PROGRAMS/load" threads 2 3; true' >/dev/null 2>&1
+	"$EAGAIN" log | grep -q 'ev=reap .* status=3$'
+	"$EAGAIN" log | grep -q 'ev=reap .* signal=9$'
+	"$EAGAIN" report --json >report.json
+	python3 - <<-'PYTHON'
+		import json
+		all = json.load(open("report.json"))["processes"]
+		ends = [(p["exit_status"], p["signal"]) for p in all if "end" in p["command"].split()]
+		assert (3, None) in ends and (None, 9) in ends, ends
+		threads = [t for p in all for t in p["threads"] if "threads" in p["command"].split()]
+		assert len(threads) == 3 and all(t["name"] == "load" and t["cpu_ns"] > 0 for t in threads), threads
+	PYTHON
+}
+
 @test "they are recorded, with what was ready" {
 	cd "$BATS_TEST_TMPDIR"
 	"$EAGAIN" record "$PROGRAMS/traps" poll-family >/dev/null

@@ -33,7 +33,7 @@ behaves() {
 }
 
 @test "a program that has set it, seen it, or polls gets its EAGAIN" {
-	for knows in seen set FIONBIO polled epoll set-through-a-copy MSG_DONTWAIT another-file; do
+	for knows in seen set FIONBIO polled selected epoll set-by-number set-through-a-copy set-then-moved-away-and-back set-then-vfork MSG_DONTWAIT another-file; do
 		same "$PROGRAMS/given" socket nonblock "$PROGRAMS/traps" shield-aware "$knows"
 		grep -q 'EAGAIN' "$BATS_TEST_TMPDIR/native/stdout"
 	done

@@ -32,7 +32,7 @@ window_end:
 	.cfi_restore x19
 	ret
 1:	.cfi_restore_state
-	mov x0, #-4                     /* -EINTR; not by window_end: there it would be the kernel's */
+	mov x0, #-4097                  /* WINDOW_NOT_ENTERED; not by window_end: that is the kernel's */
 	ldr x19, [sp], #16
 	.cfi_adjust_cfa_offset -16
 	.cfi_restore x19

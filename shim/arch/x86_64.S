@@ -34,7 +34,7 @@ window_end:
 	.cfi_restore %rbx
 	ret
 1:	.cfi_restore_state
-	mov $-4, %rax                   /* -EINTR; not by window_end: there it would be the kernel's */
+	mov $-4097, %rax                /* WINDOW_NOT_ENTERED; not by window_end: that is the kernel's */
 	pop %rbx
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore %rbx

@@ -15,7 +15,7 @@
 /* -errno becomes -1 and errno; a success leaves errno alone.  */
 static inline long as_libc(long result)
 {
-	if (unlikely(result < 0)) {
+	if (unlikely((unsigned long)result > -4096ul)) {
 		errno = (int)-result;
 		return -1;
 	}

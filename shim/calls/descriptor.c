@@ -82,7 +82,8 @@ static int duplicated(int from, int to)
 			fds_copy(from, to);
 		else
 			fds_forget(to);
-		if (record_on) {
+		shield_replaced(to);
+		if (record_on && !shim_sandboxed) {
 			fds_name(from, fds_hint(from));
 			record_fd_event(TRACE_DUP, from, to);
 		}
@@ -102,12 +103,15 @@ EXPORT int dup3(int from, int to, int flags)
 	return duplicated(from, (int)as_libc(sys(SYS_dup3, from, to, flags)));
 }
 
-/* dup2(2) of an fd onto itself only checks it; dup3 refuses that.  */
+/* dup2(2) of an fd onto itself only checks it.  */
 EXPORT int dup2(int from, int to)
 {
 	if (from == to)
 		return as_libc(sys(SYS_fcntl, from, F_GETFD)) < 0 ? -1 : to;
-	return dup3(from, to, 0);
+	if (SYS_dup2 == -1)
+		return dup3(from, to, 0);
+	descriptor_closing(to);
+	return duplicated(from, (int)as_libc(sys(SYS_dup2, from, to)));
 }
 
 static void set_by_program(int fd, bool on)

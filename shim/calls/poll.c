@@ -23,24 +23,37 @@ static void note_ready(const struct op *op, int fd, unsigned revents)
 static void note_array(const struct op *op)
 {
 	const struct pollfd *fds = (const struct pollfd *)op->arg[0];
+	unsigned count = (unsigned)op->arg[1];
 	int told = 0;
 
-	for (long i = 0; i < op->arg[1]; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		shield_polled(fds[i].fd);
 		if (record_on && fds[i].revents && told++ < READY_MAX)
 			note_ready(op, fds[i].fd, (unsigned short)fds[i].revents);
 	}
 }
 
-/* What was not ready is gone from the sets; before the call they are not ours to read.  */
-static void note_set(const struct op *op, const unsigned long *set, unsigned revents)
+/* The kernel looks at no more of a set than the process can have fds, so that it may end earlier than it was said to: at a page's
+ * beginning it is asked whether there is one (mincore(2)).  */
+static bool goes_on(const unsigned long *word)
+{
+	unsigned char resident;
+
+	return ((uintptr_t)word & 4095) != 0 || sys(SYS_mincore, word, 1, &resident) == 0;
+}
+
+/* The fds in a set, of which there are *left in this set and those after it.  */
+static void note_set(const struct op *op, const unsigned long *set, unsigned revents, long *left)
 {
 	enum { BITS = 8 * sizeof *set };
 	int told = 0;
 
-	for (int fd = 0; set && fd < op->arg[0]; fd++) {
-		if (!(set[fd / BITS] >> fd % BITS & 1))
+	for (int fd = 0; set && *left && fd < (int)op->arg[0]; fd++) {
+		if (fd && fd % BITS == 0 && !goes_on(&set[fd / BITS]))
+			break;
+		if (!(set[fd / BITS] >> fd % BITS & 1) || HINT_KIND(fds_hint(fd)) == KIND_unknown)
 			continue;
+		--*left;
 		shield_polled(fd);
 		if (record_on && told++ < READY_MAX)
 			note_ready(op, fd, revents);
@@ -49,15 +62,19 @@ static void note_set(const struct op *op, const unsigned long *set, unsigned rev
 
 void poll_note(const struct op *op, long result)
 {
-	if (result < 0 || !shim_on)
+	if (result < 0 || !shim_on || shim_sandboxed)
 		return;
 	if (op->class == OP_POLL) {
 		note_array(op);
-	} else {
-		note_set(op, (const unsigned long *)op->arg[1], POLLIN);
-		note_set(op, (const unsigned long *)op->arg[2], POLLOUT);
-		note_set(op, (const unsigned long *)op->arg[3], POLLPRI);
+		return;
 	}
+	/* What a timeout has cleared from the sets can have been any of these. */
+	if (result == 0)
+		for (int fd = 0; fd <= 2 && fd < (int)op->arg[0]; fd++)
+			shield_polled(fd);
+	note_set(op, (const unsigned long *)op->arg[1], POLLIN, &result);
+	note_set(op, (const unsigned long *)op->arg[2], POLLOUT, &result);
+	note_set(op, (const unsigned long *)op->arg[3], POLLPRI, &result);
 }
 
 static int run(struct op op)
@@ -136,6 +153,8 @@ EXPORT int epoll_pwait(int fd, struct epoll_event *events, int count, int timeou
 
 EXPORT int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 {
+	if (SYS_epoll_wait != -1)
+		return (int)serve(CALL_epoll_wait, SYS_epoll_wait, fd, (long)events, count, timeout, 0, 0);
 	return (int)serve(CALL_epoll_wait, SYS_epoll_pwait, fd, (long)events, count, timeout, 0, SIGNAL_SET_SIZE);
 }
 

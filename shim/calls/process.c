@@ -19,6 +19,7 @@
 #include "shim/init.h"
 #include "shim/libc.h"
 #include "shim/record.h"
+#include "shim/shield.h"
 #include "shim/tracefile.h"
 
 static const char preload[] = "LD_PRELOAD=";
@@ -288,6 +289,8 @@ EXPORT pid_t fork(void)
 		shim_on = false;
 		record_on = false;
 	}
+	if (pid == 0)
+		shield_forked();
 	if (pid == 0 && record_on)
 		record_forked();
 	if (pid > 0 && record_on)
@@ -346,18 +349,21 @@ GIVES_UP_RIGHTS(setreuid, (uid_t real, uid_t effective), (real, effective))
 GIVES_UP_RIGHTS(setresuid, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved))
 
 /* Programs also ask in this way whether the kernel has seccomp at all; then nothing changes.  Strict mode forbids even the
- * clock, so nothing is recorded in it.  */
+ * clock, so nothing is recorded in it; and no filter need allow what O_NONBLOCK asks for.  */
 long enter_sandbox(bool strict, long nr, long a, long b, long c)
 {
 	bool sandboxed = shim_sandboxed, recorded = record_on;
+	enum switching switching = config.switching;
 	long result;
 
+	flag_end();
 	shim_sandboxed = true;
 	record_on = recorded && !strict;
 	result = sys(nr, a, b, c, 0, 0);
 	if (result < 0) {
 		shim_sandboxed = sandboxed;
 		record_on = recorded;
+		config.switching = switching;
 	}
 	return result;
 }

@@ -1,4 +1,6 @@
 /* socket.c - the calls on sockets: transfers, accept, connect, and what changes how one waits.  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #ifndef SO_RCVTIMEO_NEW
@@ -92,8 +94,9 @@ EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_
 {
 	int result = (int)as_libc(sys(SYS_setsockopt, fd, level, option, value, size));
 
-	if (result == 0 && level == SOL_SOCKET && (option == SO_RCVLOWAT || option == SO_RCVTIMEO || option == SO_SNDTIMEO ||
-						   option == SO_RCVTIMEO_NEW || option == SO_SNDTIMEO_NEW))
+	if (result == 0 && ((level == SOL_SOCKET && (option == SO_RCVLOWAT || option == SO_RCVTIMEO || option == SO_SNDTIMEO ||
+						     option == SO_RCVTIMEO_NEW || option == SO_SNDTIMEO_NEW)) ||
+			    (level == IPPROTO_TCP && option == TCP_FASTOPEN_CONNECT)))
 		fds_relook_all();
 	return result;
 }

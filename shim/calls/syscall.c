@@ -1,6 +1,9 @@
 /* syscall.c - syscall(2): the numbers of calls.def are served like libc's names for them, the rest goes to the kernel.  */
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -49,9 +52,26 @@ EXPORT long syscall(long nr, ...)
 	va_end(list);
 	if (call != CALL_none)
 		return as_libc(serve_raw(call, nr, a));
-	if (nr == SYS_prctl)
+	switch (nr) {
+	case SYS_prctl:
 		return prctl((int)a[0], a[1], a[2], a[3], a[4]);
-	if (nr == SYS_seccomp && (a[0] == SECCOMP_SET_MODE_STRICT || a[0] == SECCOMP_SET_MODE_FILTER))
-		return as_libc(enter_sandbox(a[0] == SECCOMP_SET_MODE_STRICT, nr, a[0], a[1], a[2]));
+	case SYS_seccomp:
+		if ((unsigned)a[0] == SECCOMP_SET_MODE_STRICT || (unsigned)a[0] == SECCOMP_SET_MODE_FILTER)
+			return as_libc(enter_sandbox((unsigned)a[0] == SECCOMP_SET_MODE_STRICT, nr, a[0], a[1], a[2]));
+		break;
+	/* What says whose O_NONBLOCK is. */
+	case SYS_fcntl:
+		if ((int)a[1] == F_SETFL)
+			return fcntl((int)a[0], F_SETFL, a[2]);
+		break;
+	case SYS_ioctl:
+		if ((unsigned)a[1] == FIONBIO)
+			return ioctl((int)a[0], FIONBIO, a[2]);
+		break;
+	case SYS_epoll_ctl:
+		return epoll_ctl((int)a[0], (int)a[1], (int)a[2], (struct epoll_event *)a[3]);
+	default:
+		break;
+	}
 	return as_libc(sys6(nr, a[0], a[1], a[2], a[3], a[4], a[5]));
 }

@@ -16,7 +16,7 @@ static long timed(enum call_id call, long nr, long a, long b, long c, long d, lo
 
 EXPORT int nanosleep(const struct timespec *time, struct timespec *left)
 {
-	return (int)as_libc(timed(CALL_nanosleep, SYS_nanosleep, (long)time, (long)left, 0, 0, 0));
+	return (int)as_libc(timed(CALL_nanosleep, SYS_clock_nanosleep, CLOCK_REALTIME, 0, (long)time, (long)left, 0));
 }
 
 /* The error is the result, and errno is left alone.  The clock of the calling thread is refused; that of the process is meant by
@@ -37,14 +37,14 @@ EXPORT unsigned sleep(unsigned seconds)
 {
 	struct timespec t = {.tv_sec = seconds};
 
-	return as_libc(timed(CALL_sleep, SYS_nanosleep, (long)&t, (long)&t, 0, 0, 0)) < 0 ? (unsigned)t.tv_sec : 0;
+	return as_libc(timed(CALL_sleep, SYS_clock_nanosleep, CLOCK_REALTIME, 0, (long)&t, (long)&t, 0)) < 0 ? (unsigned)t.tv_sec : 0;
 }
 
 EXPORT int usleep(useconds_t microseconds)
 {
 	struct timespec t = {microseconds / 1000000, microseconds % 1000000 * 1000L};
 
-	return (int)as_libc(timed(CALL_usleep, SYS_nanosleep, (long)&t, 0, 0, 0, 0));
+	return (int)as_libc(timed(CALL_usleep, SYS_clock_nanosleep, CLOCK_REALTIME, 0, (long)&t, 0, 0));
 }
 
 void wait_note(const struct op *op, long result)
@@ -52,7 +52,7 @@ void wait_note(const struct op *op, long result)
 	const siginfo_t *info = (const siginfo_t *)op->arg[2];
 	const int *status = (const int *)op->arg[1];
 
-	if (!record_on || result < 0)
+	if (!record_on || result < 0 || (op->call == CALL_waitid && (op->arg[3] & WNOWAIT)))
 		return;
 	if (op->call == CALL_waitid) {
 		if (info && info->si_pid && info->si_code == CLD_EXITED)

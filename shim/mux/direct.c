@@ -31,7 +31,7 @@ enum mux_outcome mux_direct(struct op *op, long *revents)
 
 	for (;;) {
 		result = mux_cancellable(op, &w);
-		if (result != -EINTR)
+		if (result != -EINTR && result != WINDOW_NOT_ENTERED)
 			break;
 		if (*w.counter != w.seen || op->moved)
 			return MUX_INTERRUPTED;
@@ -48,10 +48,20 @@ enum mux_outcome mux_direct(struct op *op, long *revents)
 	return MUX_READY;
 }
 
-bool mux_would_block(const struct op *op)
+static long look(const struct op *op)
 {
 	struct pollfd p = {.fd = op->fd, .events = events(op)};
 	struct timespec none = {0};
 
-	return sys(SYS_ppoll, &p, 1, &none, NULL, 8) == 0;
+	return sys(SYS_ppoll, &p, 1, &none, NULL, 8);
+}
+
+bool mux_would_block(const struct op *op)
+{
+	return look(op) == 0;
+}
+
+bool mux_is_ready(const struct op *op)
+{
+	return look(op) > 0;
 }

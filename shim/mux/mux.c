@@ -1,10 +1,13 @@
 /* mux.c - the entrance: chooses how an operation waits.  */
 #include "mux.h"
 
+#include <time.h>
+
 #include "config.h"
 #include "flag.h"
 #include "libc.h"
 #include "record.h"
+#include "sys.h"
 #include "tracer/format.h"
 
 /* A thread in ppoll does not hold the file: if another closes it, the number may mean the next connection when the thread wakes
@@ -13,7 +16,7 @@
 static bool direct_serves(const struct op *op, bool ready_before)
 {
 	if (op->shielded)
-		return !ready_before;
+		return true;
 	if (ready_before || !libc_single_threaded() || !(op->moved || op->way == TRACE_WAY_FLAG))
 		return false;
 	switch (op->class) {
@@ -33,9 +36,13 @@ enum mux_outcome mux_wait(struct op *op, bool ready_before, long *result)
 {
 	bool direct = direct_serves(op, ready_before);
 	enum mux_outcome outcome = MUX_DONE;
+	struct timespec pause = {.tv_nsec = 1000000};
 
 	if (record_on)
 		record_park(op, direct);
+	/* Another reader was faster; or poll and the call do not agree, which shall not burn the processor. */
+	if (direct && ready_before)
+		sys(SYS_ppoll, NULL, 0, &pause, NULL, 8);
 	if (direct)
 		outcome = mux_direct(op, result);
 	if (outcome == MUX_READY && record_on)

@@ -22,12 +22,18 @@ enum mux_outcome mux_wait(struct op *op, bool ready_before, long *result);
  * operation began but before the kernel was entered.  A cancellation point.  */
 long mux_plain(const struct op *op);
 
+/* The same, but WINDOW_NOT_ENTERED (signals.h) where it was not the kernel that said EINTR.  */
+long mux_enter(const struct op *op);
+
 /* A system call through the window, as a cancellation point: libc's own calls are in this way; in a process without threads they
  * do not look, and nor do we.  */
 long mux_cancellable(const struct op *op, const struct window *w);
 
 /* Whether the operation would block now, by poll(2) with no timeout.  */
 bool mux_would_block(const struct op *op);
+
+/* Whether it would certainly not: poll may also fail.  */
+bool mux_is_ready(const struct op *op);
 
 /* ppoll on the op's own fd.  */
 enum mux_outcome mux_direct(struct op *op, long *revents);

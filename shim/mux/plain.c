@@ -1,4 +1,5 @@
 /* plain.c - waiting in the native blocking call: exact by construction, and the way out whenever in doubt.  */
+#include <errno.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -42,7 +43,7 @@ long mux_cancellable(const struct op *op, const struct window *w)
 	return result;
 }
 
-long mux_plain(const struct op *op)
+long mux_enter(const struct op *op)
 {
 	struct window w = open_window(op);
 	struct msghdr message = {0};
@@ -62,4 +63,11 @@ long mux_plain(const struct op *op)
 		w.arg[2] = op->head.iov_len ? 1 : op->vectors;
 	}
 	return mux_cancellable(op, &w);
+}
+
+long mux_plain(const struct op *op)
+{
+	long result = mux_enter(op);
+
+	return result == WINDOW_NOT_ENTERED ? -EINTR : result;
 }

@@ -138,7 +138,28 @@ static void aware(char **argv)
 		tell("poll: %d", poll(&p, 1, 0));
 	else if (!strcmp(argv[0], "epoll"))
 		tell("epoll: %d", epoll_ctl(epoll_create1(0), EPOLL_CTL_ADD, 0, &event));
-	else if (!strcmp(argv[0], "set-through-a-copy")) {
+	else if (!strcmp(argv[0], "set-by-number"))
+		syscall(SYS_fcntl, 0, F_SETFL, O_NONBLOCK);
+	else if (!strcmp(argv[0], "selected")) {
+		struct timeval none = {0, 0};
+		fd_set set;
+
+		FD_ZERO(&set);
+		FD_SET(0, &set);
+		tell("select: %d", select(1, &set, NULL, NULL, &none));
+	} else if (!strcmp(argv[0], "set-then-moved-away-and-back")) {
+		fcntl(0, F_SETFL, O_NONBLOCK);
+		copy = dup(0);
+		dup2(open("/dev/null", O_RDONLY), 0);
+		dup2(copy, 0);
+	} else if (!strcmp(argv[0], "set-then-vfork")) {
+		fcntl(0, F_SETFL, O_NONBLOCK);
+		if (vfork() == 0) {
+			close(0);
+			_exit(0);
+		}
+		wait(NULL);
+	} else if (!strcmp(argv[0], "set-through-a-copy")) {
 		copy = dup(0);
 		fcntl(copy, F_SETFL, O_NONBLOCK);
 		close(copy);
