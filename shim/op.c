@@ -126,13 +126,11 @@ static bool park(struct op *op, bool ready_before, long *result)
  * written.  */
 static long run(struct op *op)
 {
-	bool ready_before = false, full = false;
+	bool ready_before = false;
 	long result;
 
 	for (;;) {
-		/* A socket that took a part is full; to ask again would take an error away that a sleeping write leaves there. */
-		result = full ? -EAGAIN : attempt(op);
-		full = false;
+		result = attempt(op);
 		if (likely(result >= 0)) {
 			if (!op_writes(op))
 				return likely((size_t)result == op->head.iov_len) ? result : attempt_finish_file(op, result);
@@ -143,7 +141,9 @@ static long run(struct op *op)
 			if (attempt_is_complete(op) || result == 0 || signal_counts.any != op->seen.any)
 				return (long)op->moved;
 			ready_before = false;
-			full = HINT_KIND(op->hint) == KIND_stream;
+			/* Another attempt would take an error away that a sleeping write leaves on the socket. */
+			if (HINT_KIND(op->hint) == KIND_stream && mux_is_broken(op, &result) && !peer_is_gone(op, &result))
+				return result;
 		} else if (result == -EAGAIN) {
 			if (!park(op, ready_before, &result))
 				return result;

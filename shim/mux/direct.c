@@ -48,20 +48,31 @@ enum mux_outcome mux_direct(struct op *op, long *revents)
 	return MUX_READY;
 }
 
-static long look(const struct op *op)
+static long look(const struct op *op, long *revents)
 {
 	struct pollfd p = {.fd = op->fd, .events = events(op)};
 	struct timespec none = {0};
+	long result = sys(SYS_ppoll, &p, 1, &none, NULL, 8);
 
-	return sys(SYS_ppoll, &p, 1, &none, NULL, 8);
+	*revents = p.revents;
+	return result;
 }
 
 bool mux_would_block(const struct op *op)
 {
-	return look(op) == 0;
+	long revents;
+
+	return look(op, &revents) == 0;
 }
 
 bool mux_is_ready(const struct op *op)
 {
-	return look(op) > 0;
+	long revents;
+
+	return look(op, &revents) > 0;
+}
+
+bool mux_is_broken(const struct op *op, long *revents)
+{
+	return look(op, revents) > 0 && (*revents & (POLLERR | POLLHUP));
 }

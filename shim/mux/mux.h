@@ -32,6 +32,9 @@ long mux_cancellable(const struct op *op, const struct window *w);
 /* Whether the operation would block now, by poll(2) with no timeout.  */
 bool mux_would_block(const struct op *op);
 
+/* Whether its fd has an error or a hang-up now: *revents.  */
+bool mux_is_broken(const struct op *op, long *revents);
+
 /* Whether it would certainly not: poll may also fail.  */
 bool mux_is_ready(const struct op *op);
 
