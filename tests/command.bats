@@ -279,6 +279,15 @@ takes() {
 	done
 }
 
+@test "records that make no sense: calls that there are not, a result that has no negation" {
+	record_wait
+	for kind in 1 2 3 4 5; do rewrite eagain.trace $kind 1 ff; done
+	rewrite eagain.trace 5 16 0000000000000080
+	"$EAGAIN" report
+	"$EAGAIN" timeline --op=1 | grep -q 'returns -1 errno 9223372036854775808'
+	"$EAGAIN" log | grep -q 'ev=return call=unknown .* ret=-1 errno=9223372036854775808 '
+}
+
 @test "exit status and death by signal: also where eagain stays as the parent" {
 	for end in 0 3 255; do
 		run -"$end" "$EAGAIN" -o report "$PROGRAMS/traps" end "$end"

@@ -6,10 +6,10 @@
 
 #include "shim/text.h"
 
-const char *line_errno_name(int number)
+const char *line_errno_name(uint64_t number)
 {
 	static const struct {
-		int number;
+		uint64_t number;
 		const char *name;
 	} names[] = {
 #define E(name) {name, #name}
@@ -98,6 +98,8 @@ static void word(struct text *t, const char *name, const char *s)
 
 static void result(struct text *t, const struct line *l)
 {
+	uint64_t error = l->result < 0 ? -(uint64_t)l->result : 0;
+
 	key(t, "ret");
 	if (!l->has_result)
 		text_char(t, '-');
@@ -106,12 +108,12 @@ static void result(struct text *t, const struct line *l)
 	else
 		text_number(t, (uint64_t)l->result, 10);
 	key(t, "errno");
-	if (!l->has_result || l->result >= 0)
+	if (!l->has_result || !error)
 		text_char(t, '-');
-	else if (line_errno_name((int)-l->result))
-		text_string(t, line_errno_name((int)-l->result));
+	else if (line_errno_name(error))
+		text_string(t, line_errno_name(error));
 	else
-		text_number(t, (uint64_t)-l->result, 10);
+		text_number(t, error, 10);
 }
 
 size_t line_format(char *buffer, size_t size, const struct line *l)

@@ -34,6 +34,6 @@ struct line {
 size_t line_format(char *buffer, size_t size, const struct line *l);
 
 /* "EAGAIN" for EAGAIN; NULL for a number without a name.  */
-const char *line_errno_name(int number);
+const char *line_errno_name(uint64_t number);
 
 #endif

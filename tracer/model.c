@@ -51,6 +51,11 @@ enum direction model_call_direction(unsigned call)
 	return call < sizeof calls / sizeof *calls ? calls[call].direction : DIRECTION_NONE;
 }
 
+static enum op_class class_of(unsigned call)
+{
+	return call < sizeof calls / sizeof *calls ? calls[call].class : OP_PLAIN;
+}
+
 /* An operation that would block, on its way from WOULD_BLOCK to RETURN.  */
 struct open_op {
 	uint32_t number;
@@ -273,7 +278,7 @@ static bool is_wait(const struct trace_record *r, enum direction d, const struct
 
 static void see_call(struct build *b, const struct trace_record *r)
 {
-	enum op_class class = r->call < sizeof calls / sizeof *calls ? calls[r->call].class : OP_PLAIN;
+	enum op_class class = class_of(r->call);
 	enum direction d = model_call_direction(r->call);
 	struct model_fd *f;
 
@@ -317,7 +322,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		f = find_fd(b, r->fd);
 		f->calls++;
 		op = new_op(b, b->thread, r->op);
-		f->listens |= calls[r->call].class == OP_ACCEPT;
+		f->listens |= class_of(r->call) == OP_ACCEPT;
 		op->fd = (size_t)(f - b->process->fds);
 		op->direction = model_call_direction(r->call);
 	}

@@ -60,7 +60,7 @@ static int fd_by_wait(const void *a, const void *b)
 
 	if (fd_waited(x) != fd_waited(y))
 		return fd_waited(x) > fd_waited(y) ? -1 : 1;
-	return x->fd - y->fd;
+	return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
 /* The command, cut to what fits.  */
