@@ -378,6 +378,24 @@ takes() {
 	grep -A 3 'Where it waits' report | grep -Eq 'which (computed|slept|waited .* for its children)'
 }
 
+@test "the report: what accept returns is no bytes" {
+	"$EAGAIN" record --log=live perl -MIO::Socket::UNIX -e '$l = IO::Socket::UNIX->new(Local => "s", Listen => 1);
+		if (!fork) { 1 while system "grep", "-q", "ev=EWOULDBLOCK call=accept", "live"; IO::Socket::UNIX->new(Peer => "s"); exit }
+		$l->accept; wait'
+	"$EAGAIN" report --json >report.json
+	grep '"wait_read_ns":[1-9]' report.json | grep '"name":"unix:s"' | grep -q '"bytes_read":0,'
+}
+
+@test "the report: a read that poll said would not block is no wait" {
+	mkfifo fifo
+	exec 5<>fifo
+	echo one >&5
+	"$EAGAIN" record head -n 1 <&5 5>&-
+	"$EAGAIN" log | grep -q 'ev=call call=read fd=0 .* way=guard'
+	"$EAGAIN" report >report
+	run -1 grep 'to read' report
+}
+
 @test "report --json: valid, with the keys that are promised, and the same numbers" {
 	command -v python3 >/dev/null || skip "python3 is not installed"
 	"$EAGAIN" record bash -c $'(printf "a\\tb"; sleep 0.1; echo "\\"q\\"") | cat | cat >/dev/null'

@@ -68,6 +68,9 @@ struct open_op {
 /* Handlers nest; beyond this depth the oldest was left by siglongjmp.  */
 enum { OPS_MAX = 8 };
 
+/* A guarded write that takes longer than this has blocked.  */
+enum { GUARDED_WRITE_NS = 1000000 };
+
 /* What a parent tells of a child: that it made it, or how it ended.  */
 struct child {
 	uint32_t pid;
@@ -177,10 +180,14 @@ static struct model_thread *find_thread(struct build *b, uint32_t tid)
 	return &p->threads[low];
 }
 
-static void count_result(struct model_fd *f, enum direction d, int64_t result)
+/* What accept and connect return is no number of bytes.  */
+static void count_result(struct model_fd *f, const struct trace_record *r)
 {
-	if (result > 0 && (d == DIRECTION_READ || d == DIRECTION_WRITE))
-		f->bytes[d] += (uint64_t)result;
+	enum direction d = model_call_direction(r->call);
+	enum op_class class = class_of(r->call);
+
+	if (r->result > 0 && class != OP_ACCEPT && class != OP_CONNECT && (d == DIRECTION_READ || d == DIRECTION_WRITE))
+		f->bytes[d] += (uint64_t)r->result;
 }
 
 static void add_fd_wait(struct model_fd *f, enum direction d, uint64_t ns)
@@ -269,11 +276,15 @@ static void see_opening(struct build *b, const struct trace_record *r)
 		add_wait(b, b->thread, f, f->access == O_WRONLY ? DIRECTION_WRITE : d, r->t, r->t + r->duration, false);
 }
 
-/* A wait that has no records of its own: the call may have waited for as long as it took.  */
-static bool is_wait(const struct trace_record *r, enum direction d, const struct model_fd *f)
+/* A wait that has no records of its own: the call may have waited for as long as it took.  Behind a poll that said ready, only
+ * a write may block, half-way: it did if it took long.  */
+static bool is_wait(const struct build *b, const struct trace_record *r, enum direction d, const struct model_fd *f)
 {
-	return (r->way == TRACE_WAY_NONE || r->way == TRACE_WAY_GUARD) && d != DIRECTION_NONE && !(r->flags & TRACE_NONBLOCK) &&
-	       (!f || can_wait(f->kind));
+	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (f && !can_wait(f->kind)))
+		return false;
+	if (r->way == TRACE_WAY_GUARD)
+		return d == DIRECTION_WRITE && reader_duration(b->trace, r->duration) > GUARDED_WRITE_NS;
+	return r->way == TRACE_WAY_NONE;
 }
 
 static void see_call(struct build *b, const struct trace_record *r)
@@ -293,13 +304,12 @@ static void see_call(struct build *b, const struct trace_record *r)
 			f->way = r->way;
 		if (r->flags & TRACE_ASKED)
 			f->would_block++;
-		if (class != OP_ACCEPT && class != OP_CONNECT)
-			count_result(f, d, r->result);
+		count_result(f, r);
 	}
 	if (class == OP_ACCEPT && f)
 		f->listens = true;
 	b->thread->polled_ns = class == OP_POLL || class == OP_SELECT ? reader_duration(b->trace, r->duration) : 0;
-	if (is_wait(r, d, f))
+	if (is_wait(b, r, d, f))
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
 }
 
@@ -343,7 +353,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 			add_wait(b, b->thread, f, op->direction, op->parked, r->t, false);
 		op->parked = 0;
 		if (r->kind == TRACE_RETURN) {
-			count_result(f, op->direction, r->result);
+			count_result(f, r);
 			remove_op(b->thread, op);
 		}
 		break;
