@@ -383,7 +383,7 @@ takes() {
 		if (!fork) { 1 while system "grep", "-q", "ev=EWOULDBLOCK call=accept", "live"; IO::Socket::UNIX->new(Peer => "s"); exit }
 		$l->accept; wait'
 	"$EAGAIN" report --json >report.json
-	grep '"wait_read_ns":[1-9]' report.json | grep '"name":"unix:s"' | grep -q '"bytes_read":0,'
+	grep '"name":"socket:' report.json | grep '"would_block":1,' | grep -q '"bytes_read":0,'
 }
 
 @test "the report: a read that poll said would not block is no wait" {
@@ -394,6 +394,50 @@ takes() {
 	"$EAGAIN" log | grep -q 'ev=call call=read fd=0 .* way=guard'
 	"$EAGAIN" report >report
 	run -1 grep 'to read' report
+}
+
+@test "the report: a program that a signal ended has waited until then" {
+	mkfifo fifo
+	exec 5<>fifo
+	for signal in 2 9 15; do
+		rm -f live
+		# A shell's background job ignores SIGINT; bash -c "trap - INT" cannot take that back.
+		perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$EAGAIN" --log=live -o report cat <&5 5>&- &
+		pid=$!
+		until grep -sq 'ev=park call=read' live; do kill -0 $pid; done
+		kill -$signal "$(sed -n 's/.* pid=\([0-9]*\) .*ev=park.*/\1/p' live)"
+		ends_with $((128 + signal)) $pid
+		grep -q "^cat (pid .* in all, killed by signal $signal " report
+		run -1 grep '^cat (pid .*: 0 in all' report
+		grep -q 'still waiting at the end' report
+		grep -q 'Where it waits: cat .* waited .* to read from .*/fifo' report
+	done
+}
+
+@test "signals while the report is written: it is finished, and the trace removed" {
+	mkdir tmp
+	mkfifo report
+	exec 5<>report
+	# No room for a report until it is read.
+	perl -MFcntl -e 'open F, ">&=5"; fcntl F, F_SETFL, O_NONBLOCK | O_WRONLY; 1 while syswrite F, "\n" x 4096; fcntl F, F_SETFL, O_WRONLY'
+	TMPDIR=$PWD/tmp "$EAGAIN" -o report sh -c 'echo >ended' 5>&- &
+	pid=$!
+	until [ -e ended ] && [ -z "$(cat /proc/$pid/task/$pid/children)" ]; do kill -0 $pid; done
+	for signal in INT TERM HUP QUIT; do kill -$signal $pid; done
+	grep -am 1 'Nothing waited\|Where it waits' <&5
+	ends_with 0 $pid
+	[ -z "$(ls -A tmp)" ]
+}
+
+@test "a terminal that hangs up: its session's leader is told, and so is the program" {
+	command -v script >/dev/null || skip "script is not installed"
+	script -qc "exec '$EAGAIN' -o report sh -c 'trap \"echo >hup; exit\" HUP; echo \$\$ >program; mkfifo wait; read -r x <wait'" /dev/null </dev/null >/dev/null &
+	pid=$!
+	until [ -s program ]; do kill -0 $pid; done
+	kill -9 $pid
+	ends_with 137 $pid
+	while kill -0 "$(cat program)" 2>/dev/null; do :; done
+	[ -e hup ]
 }
 
 @test "report --json: valid, with the keys that are promised, and the same numbers" {

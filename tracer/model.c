@@ -378,11 +378,20 @@ static void note_child(struct build *b, const struct trace_record *r)
 	b->children[b->child_count++] = (struct child){(uint32_t)r->number, r->t, ended, ended ? (int)r->duration : 0};
 }
 
+/* What was told outside of the trace, whose clock is only as good as its fit.  */
+static struct child outer_end(const struct build *b)
+{
+	const struct trace_end *end = &b->trace->end;
+	uint64_t t = reader_ticks(b->trace, end->ns);
+
+	return (struct child){end->pid, t > b->last ? t : b->last, true, end->status};
+}
+
 /* A killed process records no end, but its parent, whose file comes before, may have been told.  Pids come again.  */
 static void find_end(struct build *b)
 {
 	struct model_process *p = b->process;
-	const struct child *first = NULL;
+	const struct child outer = outer_end(b), *first = outer.pid == p->pid ? &outer : NULL;
 
 	for (size_t i = 0; i < b->child_count; i++) {
 		const struct child *c = &b->children[i];

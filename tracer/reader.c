@@ -235,6 +235,13 @@ uint64_t reader_ns(const struct trace *t, uint64_t ticks)
 	return ticks > t->base_ticks ? reader_duration(t, ticks - t->base_ticks) : 0;
 }
 
+uint64_t reader_ticks(const struct trace *t, uint64_t ns)
+{
+	double ticks = ns > t->base_ns ? (double)(ns - t->base_ns) / t->ns_per_tick : 0;
+
+	return t->base_ticks + (ticks < 1e18 ? (uint64_t)ticks : 0);
+}
+
 /* A call stands at its beginning; but one that opened an fd, behind the NAME of what it opened.  */
 static uint64_t place(const struct trace_record *r)
 {

@@ -18,12 +18,20 @@ struct trace_file {
 	char name[256];
 };
 
+/* How a process ended, told by its parent outside of the trace.  */
+struct trace_end {
+	uint32_t pid;                   /* 0: nobody told */
+	int status;                     /* wait(2) */
+	uint64_t ns;                    /* CLOCK_MONOTONIC */
+};
+
 struct trace {
 	struct trace_control control;
 	struct trace_file *files;
 	size_t file_count;
 	double ns_per_tick;
 	uint64_t base_ticks, base_ns;
+	struct trace_end end;           /* of the first process */
 };
 
 /* Whether dir looks like a trace: it has our control file.  */
@@ -39,6 +47,9 @@ void reader_close(struct trace *t);
 
 /* Ticks as nanoseconds from the start of the trace; 0 for what lies before it.  */
 uint64_t reader_ns(const struct trace *t, uint64_t ticks);
+
+/* A moment of CLOCK_MONOTONIC in ticks.  */
+uint64_t reader_ticks(const struct trace *t, uint64_t ns);
 
 /* A duration in ticks as nanoseconds.  */
 uint64_t reader_duration(const struct trace *t, uint64_t ticks);

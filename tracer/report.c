@@ -45,6 +45,15 @@ static uint64_t fd_waited(const struct model_fd *f)
 	return f->wait_ns[DIRECTION_READ] + f->wait_ns[DIRECTION_WRITE] + f->wait_ns[DIRECTION_POLL];
 }
 
+/* Whether it never got what it waited for.  */
+static bool is_waiting(const struct model_process *p)
+{
+	for (size_t i = 0; i < p->fd_count; i++)
+		if (p->fds[i].waiting)
+			return true;
+	return false;
+}
+
 static int by_wait(const void *a, const void *b)
 {
 	const struct model_process *x = *(const struct model_process *const *)a, *y = *(const struct model_process *const *)b;
@@ -151,7 +160,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	const struct model_fd **order = must_have(calloc(p->fd_count + 1, sizeof *order));
 	uint64_t wall = p->end_ns - p->start_ns;
 	char total[16];
-	size_t shown = 0;
+	size_t shown = 0, more = 0;
 
 	fputs(color(COLOR_HEADING), to);
 	print_command(p, 60, to);
@@ -166,14 +175,20 @@ static void print_process(const struct model *m, const struct model_process *p, 
 		order[i] = &p->fds[i];
 	if (p->fd_count)
 		qsort(order, p->fd_count, sizeof *order, fd_by_wait);
-	for (size_t i = 0; i < p->fd_count && shown < FDS_SHOWN; i++) {
+	for (size_t i = 0; i < p->fd_count; i++) {
 		bool moved = order[i]->bytes[DIRECTION_READ] || order[i]->bytes[DIRECTION_WRITE];
 
-		if (!fd_waited(order[i]) && (!moved || order[i]->kind == KIND_file))
+		if (!order[i]->waiting && !fd_waited(order[i]) && (!moved || order[i]->kind == KIND_file))
 			continue;
+		if (!order[i]->waiting && shown >= FDS_SHOWN) {
+			more++;
+			continue;
+		}
 		print_fd(m, p, order[i], to);
 		shown++;
 	}
+	if (more)
+		fprintf(to, "             and %zu more fd%s\n", more, more == 1 ? "" : "s");
 	if (p->lost || p->dropped)
 		fprintf(to, "  %" PRIu64 " events lost, %" PRIu64 " oldest overwritten\n", p->lost, p->dropped);
 	fputc('\n', to);
@@ -385,7 +400,7 @@ void report_print(struct trace *t, FILE *to)
 	if (m->process_count)
 		qsort(order, m->process_count, sizeof *order, by_wait);
 	for (size_t i = 0; i < m->process_count; i++) {
-		if (i < PROCESSES_SHOWN && (waited(order[i]) || order[i] == first))
+		if (i < PROCESSES_SHOWN && (waited(order[i]) || is_waiting(order[i]) || order[i] == first))
 			print_process(m, order[i], to);
 		else
 			quiet++;
@@ -401,7 +416,7 @@ void report_print(struct trace *t, FILE *to)
 	model_free(m);
 }
 
-void report_try(const char *dir, FILE *to)
+void report_try(const char *dir, const struct trace_end *end, FILE *to)
 {
 	const char *why;
 	struct trace *t = reader_try(dir, &why);
@@ -411,6 +426,7 @@ void report_try(const char *dir, FILE *to)
 		    "did not load the shim)", dir);
 		return;
 	}
+	t->end = *end;
 	report_print(t, to);
 	reader_close(t);
 }
