@@ -266,6 +266,18 @@ takes() {
 	complains 1 't: *' "$EAGAIN" log t
 }
 
+@test "process files that cannot be read: counted, and one line where there are no others" {
+	"$EAGAIN" record -o t sh -c '(exit 3); (exit 4); true'
+	set -- t/[0-9]*
+	[ $# = 3 ]
+	: >"$3"
+	"$EAGAIN" report t | grep -qx '1 process file could not be read: cut short'
+	[ "$(id -u)" = 0 ] || { chmod 0 "$3"; "$EAGAIN" report t | grep -qx '1 process file could not be read: Permission denied'; }
+	echo garbage | tee "$1" >"$2"
+	complains 1 't: none of its 3 process files can be read: cut short' "$EAGAIN" report t
+	complains 1 't: none of its 3 process files can be read: cut short' "$EAGAIN" log t
+}
+
 @test "damaged traces never crash the readers" {
 	"$EAGAIN" record -o good sh -c 'sleep 0.01 | cat'
 	RANDOM=2

@@ -32,6 +32,8 @@ struct trace {
 	double ns_per_tick;
 	uint64_t base_ticks, base_ns;
 	struct trace_end end;           /* of the first process */
+	size_t unread_count;            /* process files that could not be opened, or are damaged */
+	const char *unread_why;         /* of the first */
 };
 
 /* Whether dir looks like a trace: it has our control file.  */
@@ -40,7 +42,7 @@ bool reader_is_trace(const char *dir);
 /* Opens the trace in dir, or dies with one line.  */
 struct trace *reader_open(const char *dir);
 
-/* As reader_open, but returns NULL, with *why, where there is no trace to read.  */
+/* As reader_open, but returns NULL, with *why, where there is no trace to read, or nothing of it can be.  */
 struct trace *reader_try(const char *dir, const char **why);
 
 void reader_close(struct trace *t);

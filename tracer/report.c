@@ -377,6 +377,8 @@ static void print_losses(const struct trace *t, const struct model *m, FILE *to)
 	if (m->vanished)
 		fprintf(to, "%zu program%s started that could not be recorded: static, setuid, or without the right to write the trace\n",
 			m->vanished, m->vanished == 1 ? " was" : "s were");
+	if (t->unread_count)
+		fprintf(to, "%zu process file%s could not be read: %s\n", t->unread_count, t->unread_count == 1 ? "" : "s", t->unread_why);
 	for (unsigned stop = 1; stop < sizeof why / sizeof *why; stop++)
 		if (m->stops >> stop & 1)
 			fprintf(to, "  because %s\n", why[stop]);
