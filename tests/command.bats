@@ -466,7 +466,7 @@ takes() {
 		        assert {"tid", "name", "wall_ns", "cpu_ns", "wait_read_ns", "wait_write_ns", "wait_poll_ns"} <= set(t)
 		    for f in p["fds"]:
 		        assert {"fd", "kind", "name", "peer", "switched_by", "calls", "would_block", "bytes_read", "bytes_written",
-		                "wait_read_ns", "wait_write_ns", "longest_wait_ns"} <= set(f)
+		                "wait_read_ns", "wait_write_ns", "wait_poll_ns", "longest_wait_ns"} <= set(f)
 		        assert f["switched_by"] in ("MSG_DONTWAIT", "RWF_NOWAIT", "guard", "O_NONBLOCK", "none")
 		cats = [f for p in r["processes"] for f in p["fds"] if p["command"] == "cat" and f["kind"] == "pipe" and f["wait_read_ns"] > 5e7]
 		assert len(cats) == 2 and any("cat (pid" in f["peer"] for f in cats)

@@ -198,11 +198,12 @@ static void add_fd_wait(struct model_fd *f, enum direction d, uint64_t ns)
 }
 
 static void tell_wait(struct build *b, const struct model_thread *t, const struct model_fd *f, enum direction d, uint64_t start,
-		      uint64_t end, bool left)
+		      uint64_t end, bool left, bool polled)
 {
 	struct model_wait w = {
 		.process = b->process, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
 		.start_ns = reader_ns(b->trace, start), .end_ns = reader_ns(b->trace, end), .left = left,
+		.polled = polled,
 	};
 
 	b->visit(&w, b->visit_arg);
@@ -215,7 +216,7 @@ static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f
 	uint64_t ns = reader_duration(b->trace, end - start);
 
 	if (b->visit)
-		tell_wait(b, t, f, d, start, end, left);
+		tell_wait(b, t, f, d, start, end, left, false);
 	b->process->wait_ns[d] += ns;
 	t->wait_ns[d] += ns;
 	if (f)
@@ -308,7 +309,8 @@ static void see_call(struct build *b, const struct trace_record *r)
 	}
 	if (class == OP_ACCEPT && f)
 		f->listens = true;
-	b->thread->polled_ns = class == OP_POLL || class == OP_SELECT ? reader_duration(b->trace, r->duration) : 0;
+	b->thread->polled_from = r->t;
+	b->thread->polled_to = class == OP_POLL || class == OP_SELECT ? r->t + r->duration : r->t;
 	if (is_wait(b, r, d, f))
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
 }
@@ -316,7 +318,12 @@ static void see_call(struct build *b, const struct trace_record *r)
 /* A poll returned because of this fd: it was waited for all that time.  The thread's own time has been counted.  */
 static void see_polled(struct build *b, const struct trace_record *r)
 {
-	add_fd_wait(find_fd(b, r->fd), DIRECTION_POLL, b->thread->polled_ns);
+	const struct model_thread *t = b->thread;
+	struct model_fd *f = find_fd(b, r->fd);
+
+	if (b->visit && t->polled_to > t->polled_from)
+		tell_wait(b, t, f, DIRECTION_POLL, t->polled_from, t->polled_to, false, true);
+	add_fd_wait(f, DIRECTION_POLL, reader_duration(b->trace, t->polled_to - t->polled_from));
 }
 
 static void see_operation(struct build *b, const struct trace_record *r)
