@@ -452,6 +452,21 @@ takes() {
 	[ -e hup ]
 }
 
+@test "the report: a server that only waited for clients, or in epoll, did wait" {
+	"$EAGAIN" -o report perl -MIO::Socket::UNIX -e '$l = IO::Socket::UNIX->new(Local => "s", Listen => 1);
+		if (!fork) { select undef, undef, undef, 0.2; IO::Socket::UNIX->new(Peer => "s"); exit } $l->accept; wait'
+	grep -q '^Where it waits: perl .* waited .* for a client\.$' report
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	"$EAGAIN" -o report "$(python3 -c 'import sys; print(sys.executable)')" -c 'import select; select.epoll().poll(0.2)'
+	grep -q '^Where it waits: .*python3.* waited .* in epoll_wait\.$' report
+}
+
+@test "the report: 6 fds of a process, and how many more" {
+	"$EAGAIN" -o report perl -e 'for (0 .. 8) { pipe my $r, my $w; push @all, $r, $w; syswrite $w, "x"; sysread $r, $x, 1 }'
+	[ "$(grep -c ' fd [0-9]*, ' report)" = 6 ]
+	grep -Eqx ' +and [0-9]+ more fds' report
+}
+
 @test "report --json: valid, with the keys that are promised, and the same numbers" {
 	command -v python3 >/dev/null || skip "python3 is not installed"
 	"$EAGAIN" record bash -c $'(printf "a\\tb"; sleep 0.1; echo "\\"q\\"") | cat | cat >/dev/null'
