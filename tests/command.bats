@@ -489,6 +489,22 @@ takes() {
 	PYTHON
 }
 
+@test "names and commands: controls and what is no UTF-8 become ?, and a cut divides no character" {
+	name=$'x\xc2\x9by\xffz\xe2\x80\xa6\xed\xa0\x80'
+	echo >"$name"
+	for argument in '' a aa; do
+		"$EAGAIN" record --log=live sh -c 'read -r x <"$1"' sh "$name" "$argument$(printf '\xe2\x80\xa6%.0s' {1..60})"
+		"$EAGAIN" report >report
+		"$EAGAIN" report --json >report.json
+		"$EAGAIN" log >log
+		grep -qaF '...' report
+		for file in report report.json log live; do
+			iconv -f UTF-8 -t UTF-8 "$file" >/dev/null
+			[ $file = report ] || grep -qaF $'x?y?z\xe2\x80\xa6?' $file
+		done
+	done
+}
+
 # escapes: whether there is one in what is read.
 escapes() {
 	grep -q $'\033'

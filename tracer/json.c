@@ -5,7 +5,7 @@
 
 #include "model.h"
 
-/* A JSON string, or null.  Bytes that are no valid UTF-8 are the reader's to bear, as in file names.  */
+/* A JSON string, or null.  The model's names are valid UTF-8.  */
 static void string(const char *s, FILE *to)
 {
 	if (!s) {

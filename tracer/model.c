@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "say.h"
+#include "screen.h"
 #include "shim/shim.h"
 
 static const struct {
@@ -140,9 +141,7 @@ static void name_fd(struct build *b, const struct trace_record *r, size_t rest)
 	struct model_fd *f = find_fd(b, r->fd);
 
 	reader_text(r, rest, text, sizeof text);
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
+	screen_clean(text);
 	/* The recording repeats names from time to time; and a socket's changes when it is bound or connected. */
 	if (f->name && f->inode == r->inode && f->kind == r->fd_kind && (r->inode || !strcmp(f->name, text)))
 		free(f->name);
@@ -429,9 +428,7 @@ static void see_usage(struct build *b, const struct trace_record *r)
 static void see_thread(struct model_thread *t, const struct trace_record *r)
 {
 	memcpy(t->name, (const char *)r + TRACE_NAME_AT, sizeof t->name - 1);
-	for (char *c = t->name; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
+	screen_clean(t->name);
 }
 
 static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
@@ -496,6 +493,7 @@ static char *command_of(const struct trace_process *h)
 	for (size_t i = 0; i < n; i++)
 		s[i] = (unsigned char)h->command[i] < ' ' || h->command[i] == 127 ? ' ' : h->command[i];
 	s[n] = 0;
+	screen_clean(s);
 	return s;
 }
 

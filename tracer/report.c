@@ -80,7 +80,7 @@ static void print_command(const struct model_process *p, int width, FILE *to)
 	if ((int)strlen(command) <= width)
 		fputs(command, to);
 	else
-		fprintf(to, "%.*s...", width - 3, command);
+		fprintf(to, "%.*s...", screen_cut(command, width - 3), command);
 	fprintf(to, " (pid %" PRIu32 ")", p->pid);
 }
 
