@@ -266,6 +266,18 @@ takes() {
 	complains 1 't: *' "$EAGAIN" log t
 }
 
+@test "process files that cannot be read: counted, and one line where there are no others" {
+	"$EAGAIN" record -o t sh -c '(exit 3); (exit 4); true'
+	set -- t/[0-9]*
+	[ $# = 3 ]
+	: >"$3"
+	"$EAGAIN" report t | grep -qx '1 process file could not be read: cut short'
+	[ "$(id -u)" = 0 ] || { chmod 0 "$3"; "$EAGAIN" report t | grep -qx '1 process file could not be read: Permission denied'; }
+	echo garbage | tee "$1" >"$2"
+	complains 1 't: none of its 3 process files can be read: cut short' "$EAGAIN" report t
+	complains 1 't: none of its 3 process files can be read: cut short' "$EAGAIN" log t
+}
+
 @test "damaged traces never crash the readers" {
 	"$EAGAIN" record -o good sh -c 'sleep 0.01 | cat'
 	RANDOM=2
@@ -277,6 +289,15 @@ takes() {
 			[ "$status" -le 1 ] || { echo "round $round $verb: status $status"; cat err; false; }
 		done
 	done
+}
+
+@test "records that make no sense: calls that there are not, a result that has no negation" {
+	record_wait
+	for kind in 1 2 3 4 5; do rewrite eagain.trace $kind 1 ff; done
+	rewrite eagain.trace 5 16 0000000000000080
+	"$EAGAIN" report
+	"$EAGAIN" timeline --op=1 | grep -q 'returns -1 errno 9223372036854775808'
+	"$EAGAIN" log | grep -q 'ev=return call=unknown .* ret=-1 errno=9223372036854775808 '
 }
 
 @test "exit status and death by signal: also where eagain stays as the parent" {
@@ -369,6 +390,83 @@ takes() {
 	grep -A 3 'Where it waits' report | grep -Eq 'which (computed|slept|waited .* for its children)'
 }
 
+@test "the report: what accept returns is no bytes" {
+	"$EAGAIN" record --log=live perl -MIO::Socket::UNIX -e '$l = IO::Socket::UNIX->new(Local => "s", Listen => 1);
+		if (!fork) { 1 while system "grep", "-q", "ev=EWOULDBLOCK call=accept", "live"; IO::Socket::UNIX->new(Peer => "s"); exit }
+		$l->accept; wait'
+	"$EAGAIN" report --json >report.json
+	grep '"name":"socket:' report.json | grep '"would_block":1,' | grep -q '"bytes_read":0,'
+}
+
+@test "the report: a read that poll said would not block is no wait" {
+	mkfifo fifo
+	exec 5<>fifo
+	echo one >&5
+	"$EAGAIN" record head -n 1 <&5 5>&-
+	"$EAGAIN" log | grep -q 'ev=call call=read fd=0 .* way=guard'
+	"$EAGAIN" report >report
+	run -1 grep 'to read' report
+}
+
+@test "the report: a program that a signal ended has waited until then" {
+	mkfifo fifo
+	exec 5<>fifo
+	for signal in 2 9 15; do
+		rm -f live
+		# A shell's background job ignores SIGINT; bash -c "trap - INT" cannot take that back.
+		perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$EAGAIN" --log=live -o report cat <&5 5>&- &
+		pid=$!
+		until grep -sq 'ev=park call=read' live; do kill -0 $pid; done
+		kill -$signal "$(sed -n 's/.* pid=\([0-9]*\) .*ev=park.*/\1/p' live)"
+		ends_with $((128 + signal)) $pid
+		grep -q "^cat (pid .* in all, killed by signal $signal " report
+		run -1 grep '^cat (pid .*: 0 in all' report
+		grep -q 'still waiting at the end' report
+		grep -q 'Where it waits: cat .* waited .* to read from .*/fifo' report
+	done
+}
+
+@test "signals while the report is written: it is finished, and the trace removed" {
+	mkdir tmp
+	mkfifo report
+	exec 5<>report
+	# No room for a report until it is read.
+	perl -MFcntl -e 'open F, ">&=5"; fcntl F, F_SETFL, O_NONBLOCK | O_WRONLY; 1 while syswrite F, "\n" x 4096; fcntl F, F_SETFL, O_WRONLY'
+	TMPDIR=$PWD/tmp "$EAGAIN" -o report sh -c 'echo >ended' 5>&- &
+	pid=$!
+	until [ -e ended ] && [ -z "$(cat /proc/$pid/task/$pid/children)" ]; do kill -0 $pid; done
+	for signal in INT TERM HUP QUIT; do kill -$signal $pid; done
+	grep -am 1 'Nothing waited\|Where it waits' <&5
+	ends_with 0 $pid
+	[ -z "$(ls -A tmp)" ]
+}
+
+@test "a terminal that hangs up: its session's leader is told, and so is the program" {
+	command -v script >/dev/null || skip "script is not installed"
+	script -qc "exec '$EAGAIN' -o report sh -c 'trap \"echo >hup; exit\" HUP; echo \$\$ >program; mkfifo wait; read -r x <wait'" /dev/null </dev/null >/dev/null &
+	pid=$!
+	until [ -s program ]; do kill -0 $pid; done
+	kill -9 $pid
+	ends_with 137 $pid
+	while kill -0 "$(cat program)" 2>/dev/null; do :; done
+	[ -e hup ]
+}
+
+@test "the report: a server that only waited for clients, or in epoll, did wait" {
+	"$EAGAIN" -o report perl -MIO::Socket::UNIX -e '$l = IO::Socket::UNIX->new(Local => "s", Listen => 1);
+		if (!fork) { select undef, undef, undef, 0.2; IO::Socket::UNIX->new(Peer => "s"); exit } $l->accept; wait'
+	grep -q '^Where it waits: perl .* waited .* for a client\.$' report
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	"$EAGAIN" -o report "$(python3 -c 'import sys; print(sys.executable)')" -c 'import select; select.epoll().poll(0.2)'
+	grep -q '^Where it waits: .*python3.* waited .* in epoll_wait\.$' report
+}
+
+@test "the report: 6 fds of a process, and how many more" {
+	"$EAGAIN" -o report perl -e 'for (0 .. 8) { pipe my $r, my $w; push @all, $r, $w; syswrite $w, "x"; sysread $r, $x, 1 }'
+	[ "$(grep -c ' fd [0-9]*, ' report)" = 6 ]
+	grep -Eqx ' +and [0-9]+ more fds' report
+}
+
 @test "report --json: valid, with the keys that are promised, and the same numbers" {
 	command -v python3 >/dev/null || skip "python3 is not installed"
 	"$EAGAIN" record bash -c $'(printf "a\\tb"; sleep 0.1; echo "\\"q\\"") | cat | cat >/dev/null'
@@ -383,12 +481,28 @@ takes() {
 		        assert {"tid", "name", "wall_ns", "cpu_ns", "wait_read_ns", "wait_write_ns", "wait_poll_ns"} <= set(t)
 		    for f in p["fds"]:
 		        assert {"fd", "kind", "name", "peer", "switched_by", "calls", "would_block", "bytes_read", "bytes_written",
-		                "wait_read_ns", "wait_write_ns", "longest_wait_ns"} <= set(f)
+		                "wait_read_ns", "wait_write_ns", "wait_poll_ns", "longest_wait_ns"} <= set(f)
 		        assert f["switched_by"] in ("MSG_DONTWAIT", "RWF_NOWAIT", "guard", "O_NONBLOCK", "none")
 		cats = [f for p in r["processes"] for f in p["fds"] if p["command"] == "cat" and f["kind"] == "pipe" and f["wait_read_ns"] > 5e7]
 		assert len(cats) == 2 and any("cat (pid" in f["peer"] for f in cats)
 		assert "(printf" in r["processes"][0]["command"]
 	PYTHON
+}
+
+@test "names and commands: controls and what is no UTF-8 become ?, and a cut divides no character" {
+	name=$'x\xc2\x9by\xffz\xe2\x80\xa6\xed\xa0\x80'
+	echo >"$name"
+	for argument in '' a aa; do
+		"$EAGAIN" record --log=live sh -c 'read -r x <"$1"' sh "$name" "$argument$(printf '\xe2\x80\xa6%.0s' {1..60})"
+		"$EAGAIN" report >report
+		"$EAGAIN" report --json >report.json
+		"$EAGAIN" log >log
+		grep -qaF '...' report
+		for file in report report.json log live; do
+			iconv -f UTF-8 -t UTF-8 "$file" >/dev/null
+			[ $file = report ] || grep -qaF $'x?y?z\xe2\x80\xa6?' $file
+		done
+	done
 }
 
 # escapes: whether there is one in what is read.

@@ -83,6 +83,21 @@ damage() {
 	done
 }
 
+# rewrite TRACE KIND AT BYTES: puts bytes there in each record of that kind (its number in tracer/format.h).
+rewrite() {
+	perl -e '
+		my ($kind, $at, $bytes, @files) = @ARGV;
+		for my $file (@files) {
+			open my $f, "+<:raw", $file or die;
+			my $all = do { local $/; <$f> };
+			for (my $slot = 4096 + 64; $slot + 32 <= length $all; $slot += 32) {
+				substr($all, $slot + $at, length pack "H*", $bytes) = pack "H*", $bytes if ord(substr $all, $slot, 1) == $kind;
+			}
+			seek $f, 0, 0;
+			print $f $all;
+		}' "$2" "$3" "$4" "$1"/[0-9]*
+}
+
 # note TEXT: a line in the test's output, also when it passes.
 note() {
 	echo "# $*" >&3

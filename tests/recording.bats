@@ -57,8 +57,10 @@ recorded() {
 		[ "$(find eagain.trace -type f -printf '%s\n' | paste -sd+ | bc)" -le "$bytes" ]
 		"$EAGAIN" report >report
 		grep -q 'because the trace had reached its size' report
-		overwritten=$(sed -n 's/.* lost, \([0-9]*\) oldest overwritten,.*/\1/p' report)
-		lost=$(sed -n 's/.*: \([0-9]*\) events lost.*/\1/p' report)
+		overwritten=$(sed -n 's/^Not everything.* \([0-9]*\) oldest overwritten.*/\1/p' report)
+		lost=$(sed -n 's/^Not everything.*: \([0-9]*\) events\? lost.*/\1/p' report)
+		run -1 grep '[ :]0 ' <(grep '^Not everything' report)
+		grep -q ', as far as it was recorded\.$' report
 		kept=$(recorded 'ev=call call=\(read\|write\) ')
 		# The program's own end is there: its last write, of "done".
 		"$EAGAIN" log | grep 'call=write fd=1' | grep -q 'ret=5'

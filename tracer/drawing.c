@@ -148,14 +148,15 @@ static bool is_guard(const struct operation *o)
 /* "6", or "-1 EPIPE".  */
 static const char *result_text(int64_t result, char text[32])
 {
-	const char *name = result < 0 ? line_errno_name((int)-result) : NULL;
+	uint64_t error = -(uint64_t)result;
+	const char *name = result < 0 ? line_errno_name(error) : NULL;
 
 	if (result >= 0)
 		snprintf(text, 32, "%" PRId64, result);
 	else if (name)
 		snprintf(text, 32, "-1 %s", name);
 	else
-		snprintf(text, 32, "-1 errno %" PRId64, -result);
+		snprintf(text, 32, "-1 errno %" PRIu64, error);
 	return text;
 }
 

@@ -5,7 +5,7 @@
 
 #include "model.h"
 
-/* A JSON string, or null.  Bytes that are no valid UTF-8 are the reader's to bear, as in file names.  */
+/* A JSON string, or null.  The model's names are valid UTF-8.  */
 static void string(const char *s, FILE *to)
 {
 	if (!s) {
@@ -72,9 +72,10 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	fprintf(to, ",\"peers_more\":%u,\"switched_by\":", peer ? others : 0);
 	string(model_way_name(f->way), to);
 	fprintf(to, ",\"calls\":%" PRIu64 ",\"would_block\":%" PRIu64 ",\"bytes_read\":%" PRIu64 ",\"bytes_written\":%" PRIu64
-		",\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"longest_wait_ns\":%" PRIu64 ",\"waiting\":%s}",
+		",\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"wait_poll_ns\":%" PRIu64
+		",\"longest_wait_ns\":%" PRIu64 ",\"waiting\":%s}",
 		f->calls, f->would_block, f->bytes[DIRECTION_READ], f->bytes[DIRECTION_WRITE], f->wait_ns[DIRECTION_READ],
-		f->wait_ns[DIRECTION_WRITE], f->longest_ns, f->waiting ? "true" : "false");
+		f->wait_ns[DIRECTION_WRITE], f->wait_ns[DIRECTION_POLL], f->longest_ns, f->waiting ? "true" : "false");
 }
 
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)

@@ -6,10 +6,10 @@
 
 #include "shim/text.h"
 
-const char *line_errno_name(int number)
+const char *line_errno_name(uint64_t number)
 {
 	static const struct {
-		int number;
+		uint64_t number;
 		const char *name;
 	} names[] = {
 #define E(name) {name, #name}
@@ -27,6 +27,33 @@ const char *line_errno_name(int number)
 		if (names[i].number == number)
 			return names[i].name;
 	return NULL;
+}
+
+/* Whether the second byte makes it overlong, a surrogate, too large, or one of U+0080..U+009F.  */
+static bool is_excluded(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xc2: case 0xe0: return second < 0xa0;
+	case 0xed: return second > 0x9f;
+	case 0xf0: return second < 0x90;
+	case 0xf4: return second > 0x8f;
+	default: return false;
+	}
+}
+
+size_t line_character(const char *s, size_t n, bool *good)
+{
+	const unsigned char *c = (const unsigned char *)s;
+	size_t size = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0, have = 1;
+
+	if (size == 1) {
+		*good = *c >= ' ' && *c != 127;
+		return 1;
+	}
+	while (have < n && (!size || have < size) && (c[have] & 0xc0) == 0x80)
+		have++;
+	*good = size && have == size && !is_excluded(c[0], c[1]);
+	return have;
 }
 
 static void key(struct text *t, const char *name)
@@ -58,15 +85,14 @@ static bool needs_quotes(const char *s, size_t n)
 
 static void value(struct text *t, const char *s, size_t n)
 {
-	if (!needs_quotes(s, n)) {
-		for (size_t i = 0; i < n; i++)
-			text_char(t, s[i]);
-		return;
-	}
-	text_char(t, '"');
-	for (size_t i = 0; i < n; i++) {
+	bool quotes = needs_quotes(s, n), good;
+
+	if (quotes)
+		text_char(t, '"');
+	for (size_t i = 0, size; i < n; i += size) {
 		unsigned char c = (unsigned char)s[i];
 
+		size = line_character(s + i, n - i, &good);
 		if (c == '"' || c == '\\') {
 			text_char(t, '\\');
 			text_char(t, (char)c);
@@ -76,11 +102,15 @@ static void value(struct text *t, const char *s, size_t n)
 			text_string(t, "\\x");
 			text_char(t, "0123456789abcdef"[c >> 4]);
 			text_char(t, "0123456789abcdef"[c & 15]);
+		} else if (!good) {
+			text_char(t, '?');
 		} else {
-			text_char(t, (char)c);
+			for (size_t k = 0; k < size; k++)
+				text_char(t, s[i + k]);
 		}
 	}
-	text_char(t, '"');
+	if (quotes)
+		text_char(t, '"');
 }
 
 static void word(struct text *t, const char *name, const char *s)
@@ -98,6 +128,8 @@ static void word(struct text *t, const char *name, const char *s)
 
 static void result(struct text *t, const struct line *l)
 {
+	uint64_t error = l->result < 0 ? -(uint64_t)l->result : 0;
+
 	key(t, "ret");
 	if (!l->has_result)
 		text_char(t, '-');
@@ -106,12 +138,12 @@ static void result(struct text *t, const struct line *l)
 	else
 		text_number(t, (uint64_t)l->result, 10);
 	key(t, "errno");
-	if (!l->has_result || l->result >= 0)
+	if (!l->has_result || !error)
 		text_char(t, '-');
-	else if (line_errno_name((int)-l->result))
-		text_string(t, line_errno_name((int)-l->result));
+	else if (line_errno_name(error))
+		text_string(t, line_errno_name(error));
 	else
-		text_number(t, (uint64_t)-l->result, 10);
+		text_number(t, error, 10);
 }
 
 size_t line_format(char *buffer, size_t size, const struct line *l)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "color.h"
@@ -108,7 +109,7 @@ static int run_verb(struct options *o, char **argv)
 
 	need_program(argv, &p);
 	options_to_environment(o);
-	return run_program(argv, false);
+	return run_program(argv, false, NULL);
 }
 
 static char *without_slashes(const char *dir)
@@ -130,7 +131,7 @@ static int record_verb(struct options *o, char **argv)
 	make_trace_directory(dir);
 	o->value[SETTING_trace] = absolute(dir);
 	options_to_environment(o);
-	return run_program(argv, false);
+	return run_program(argv, false, NULL);
 }
 
 /* `eagain CMD`: record into a directory of our own, run, report, remove.  */
@@ -139,8 +140,10 @@ static int show_verb(struct options *o, char **argv)
 	const char *tmp = getenv("TMPDIR"), *output_name = o->value[SETTING_output];
 	char dir[PATH_MAX];
 	struct program p;
+	struct timespec now;
 	FILE *output;
 	int status;
+	pid_t pid;
 
 	need_program(argv, &p);
 	output = open_output(o, stderr);
@@ -149,11 +152,12 @@ static int show_verb(struct options *o, char **argv)
 		die(STATUS_FAILED, "%s: %s: set TMPDIR to a directory that can be written", dir, strerror(errno));
 	o->value[SETTING_trace] = absolute(dir);
 	options_to_environment(o);
-	status = run_program(argv, true);
+	status = run_program(argv, true, &pid);
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	signal(SIGPIPE, SIG_IGN);       /* a report that nobody reads shall not cost the program its status */
 	if (!output_name)
 		fputc('\n', output);
-	report_try(dir, output);
+	report_try(dir, &(struct trace_end){(uint32_t)pid, status, (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec}, output);
 	remove_trace(dir);
 	close_output(output);
 	return run_mirror(status);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "say.h"
+#include "screen.h"
 #include "shim/shim.h"
 
 static const struct {
@@ -51,6 +52,11 @@ enum direction model_call_direction(unsigned call)
 	return call < sizeof calls / sizeof *calls ? calls[call].direction : DIRECTION_NONE;
 }
 
+static enum op_class class_of(unsigned call)
+{
+	return call < sizeof calls / sizeof *calls ? calls[call].class : OP_PLAIN;
+}
+
 /* An operation that would block, on its way from WOULD_BLOCK to RETURN.  */
 struct open_op {
 	uint32_t number;
@@ -62,6 +68,9 @@ struct open_op {
 
 /* Handlers nest; beyond this depth the oldest was left by siglongjmp.  */
 enum { OPS_MAX = 8 };
+
+/* A guarded write that takes longer than this has blocked.  */
+enum { GUARDED_WRITE_NS = 1000000 };
 
 /* What a parent tells of a child: that it made it, or how it ended.  */
 struct child {
@@ -132,9 +141,7 @@ static void name_fd(struct build *b, const struct trace_record *r, size_t rest)
 	struct model_fd *f = find_fd(b, r->fd);
 
 	reader_text(r, rest, text, sizeof text);
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
+	screen_clean(text);
 	/* The recording repeats names from time to time; and a socket's changes when it is bound or connected. */
 	if (f->name && f->inode == r->inode && f->kind == r->fd_kind && (r->inode || !strcmp(f->name, text)))
 		free(f->name);
@@ -172,10 +179,14 @@ static struct model_thread *find_thread(struct build *b, uint32_t tid)
 	return &p->threads[low];
 }
 
-static void count_result(struct model_fd *f, enum direction d, int64_t result)
+/* What accept and connect return is no number of bytes.  */
+static void count_result(struct model_fd *f, const struct trace_record *r)
 {
-	if (result > 0 && (d == DIRECTION_READ || d == DIRECTION_WRITE))
-		f->bytes[d] += (uint64_t)result;
+	enum direction d = model_call_direction(r->call);
+	enum op_class class = class_of(r->call);
+
+	if (r->result > 0 && class != OP_ACCEPT && class != OP_CONNECT && (d == DIRECTION_READ || d == DIRECTION_WRITE))
+		f->bytes[d] += (uint64_t)r->result;
 }
 
 static void add_fd_wait(struct model_fd *f, enum direction d, uint64_t ns)
@@ -186,11 +197,12 @@ static void add_fd_wait(struct model_fd *f, enum direction d, uint64_t ns)
 }
 
 static void tell_wait(struct build *b, const struct model_thread *t, const struct model_fd *f, enum direction d, uint64_t start,
-		      uint64_t end, bool left)
+		      uint64_t end, bool left, bool polled)
 {
 	struct model_wait w = {
 		.process = b->process, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
 		.start_ns = reader_ns(b->trace, start), .end_ns = reader_ns(b->trace, end), .left = left,
+		.polled = polled,
 	};
 
 	b->visit(&w, b->visit_arg);
@@ -203,7 +215,7 @@ static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f
 	uint64_t ns = reader_duration(b->trace, end - start);
 
 	if (b->visit)
-		tell_wait(b, t, f, d, start, end, left);
+		tell_wait(b, t, f, d, start, end, left, false);
 	b->process->wait_ns[d] += ns;
 	t->wait_ns[d] += ns;
 	if (f)
@@ -264,16 +276,20 @@ static void see_opening(struct build *b, const struct trace_record *r)
 		add_wait(b, b->thread, f, f->access == O_WRONLY ? DIRECTION_WRITE : d, r->t, r->t + r->duration, false);
 }
 
-/* A wait that has no records of its own: the call may have waited for as long as it took.  */
-static bool is_wait(const struct trace_record *r, enum direction d, const struct model_fd *f)
+/* A wait that has no records of its own: the call may have waited for as long as it took.  Behind a poll that said ready, only
+ * a write may block, half-way: it did if it took long.  */
+static bool is_wait(const struct build *b, const struct trace_record *r, enum direction d, const struct model_fd *f)
 {
-	return (r->way == TRACE_WAY_NONE || r->way == TRACE_WAY_GUARD) && d != DIRECTION_NONE && !(r->flags & TRACE_NONBLOCK) &&
-	       (!f || can_wait(f->kind));
+	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (f && !can_wait(f->kind)))
+		return false;
+	if (r->way == TRACE_WAY_GUARD)
+		return d == DIRECTION_WRITE && reader_duration(b->trace, r->duration) > GUARDED_WRITE_NS;
+	return r->way == TRACE_WAY_NONE;
 }
 
 static void see_call(struct build *b, const struct trace_record *r)
 {
-	enum op_class class = r->call < sizeof calls / sizeof *calls ? calls[r->call].class : OP_PLAIN;
+	enum op_class class = class_of(r->call);
 	enum direction d = model_call_direction(r->call);
 	struct model_fd *f;
 
@@ -288,20 +304,25 @@ static void see_call(struct build *b, const struct trace_record *r)
 			f->way = r->way;
 		if (r->flags & TRACE_ASKED)
 			f->would_block++;
-		if (class != OP_ACCEPT && class != OP_CONNECT)
-			count_result(f, d, r->result);
+		count_result(f, r);
 	}
 	if (class == OP_ACCEPT && f)
 		f->listens = true;
-	b->thread->polled_ns = class == OP_POLL || class == OP_SELECT ? reader_duration(b->trace, r->duration) : 0;
-	if (is_wait(r, d, f))
+	b->thread->polled_from = r->t;
+	b->thread->polled_to = class == OP_POLL || class == OP_SELECT ? r->t + r->duration : r->t;
+	if (is_wait(b, r, d, f))
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
 }
 
 /* A poll returned because of this fd: it was waited for all that time.  The thread's own time has been counted.  */
 static void see_polled(struct build *b, const struct trace_record *r)
 {
-	add_fd_wait(find_fd(b, r->fd), DIRECTION_POLL, b->thread->polled_ns);
+	const struct model_thread *t = b->thread;
+	struct model_fd *f = find_fd(b, r->fd);
+
+	if (b->visit && t->polled_to > t->polled_from)
+		tell_wait(b, t, f, DIRECTION_POLL, t->polled_from, t->polled_to, false, true);
+	add_fd_wait(f, DIRECTION_POLL, reader_duration(b->trace, t->polled_to - t->polled_from));
 }
 
 static void see_operation(struct build *b, const struct trace_record *r)
@@ -317,7 +338,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		f = find_fd(b, r->fd);
 		f->calls++;
 		op = new_op(b, b->thread, r->op);
-		f->listens |= calls[r->call].class == OP_ACCEPT;
+		f->listens |= class_of(r->call) == OP_ACCEPT;
 		op->fd = (size_t)(f - b->process->fds);
 		op->direction = model_call_direction(r->call);
 	}
@@ -338,7 +359,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 			add_wait(b, b->thread, f, op->direction, op->parked, r->t, false);
 		op->parked = 0;
 		if (r->kind == TRACE_RETURN) {
-			count_result(f, op->direction, r->result);
+			count_result(f, r);
 			remove_op(b->thread, op);
 		}
 		break;
@@ -363,11 +384,20 @@ static void note_child(struct build *b, const struct trace_record *r)
 	b->children[b->child_count++] = (struct child){(uint32_t)r->number, r->t, ended, ended ? (int)r->duration : 0};
 }
 
+/* What was told outside of the trace, whose clock is only as good as its fit.  */
+static struct child outer_end(const struct build *b)
+{
+	const struct trace_end *end = &b->trace->end;
+	uint64_t t = reader_ticks(b->trace, end->ns);
+
+	return (struct child){end->pid, t > b->last ? t : b->last, true, end->status};
+}
+
 /* A killed process records no end, but its parent, whose file comes before, may have been told.  Pids come again.  */
 static void find_end(struct build *b)
 {
 	struct model_process *p = b->process;
-	const struct child *first = NULL;
+	const struct child outer = outer_end(b), *first = outer.pid == p->pid ? &outer : NULL;
 
 	for (size_t i = 0; i < b->child_count; i++) {
 		const struct child *c = &b->children[i];
@@ -398,9 +428,7 @@ static void see_usage(struct build *b, const struct trace_record *r)
 static void see_thread(struct model_thread *t, const struct trace_record *r)
 {
 	memcpy(t->name, (const char *)r + TRACE_NAME_AT, sizeof t->name - 1);
-	for (char *c = t->name; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
+	screen_clean(t->name);
 }
 
 static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
@@ -465,6 +493,7 @@ static char *command_of(const struct trace_process *h)
 	for (size_t i = 0; i < n; i++)
 		s[i] = (unsigned char)h->command[i] < ' ' || h->command[i] == 127 ? ' ' : h->command[i];
 	s[n] = 0;
+	screen_clean(s);
 	return s;
 }
 

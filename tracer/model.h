@@ -39,7 +39,7 @@ struct model_thread {
 	uint64_t start_ns, end_ns;      /* first and last sign of it */
 	uint64_t wait_ns[DIRECTION_COUNT];
 	bool waiting;                   /* as model_fd's */
-	uint64_t polled_ns;             /* while the model is built: how long its last poll or select took */
+	uint64_t polled_from, polled_to;        /* while the model is built: ticks of its last poll or select */
 	struct open_op *ops;            /* and its operations that have not returned */
 	size_t op_count;
 };
@@ -78,6 +78,7 @@ struct model_wait {
 	enum direction direction;
 	uint64_t start_ns, end_ns;      /* from the start of the trace */
 	bool left;                      /* nothing ended it that is recorded */
+	bool polled;                    /* of the fd alone: its thread's wait is the poll's, which may be for many fds */
 };
 
 #define MODEL_NO_FD SIZE_MAX

@@ -86,20 +86,31 @@ static void close_file(struct trace_file *f)
 	free(f->chunks);
 }
 
-/* Maps one process file; false if it is none.  */
-static bool open_file(struct trace_file *f, int dir, const char *name)
+/* Maps a file that is large enough to be one of a process; NULL or why not.  */
+static const char *map_file(int fd, struct stat *st, void **p)
+{
+	if (fd < 0 || fstat(fd, st) < 0)
+		return strerror(errno);
+	if (!S_ISREG(st->st_mode))
+		return "not a file";
+	if (st->st_size < (off_t)TRACE_HEADER_SIZE)
+		return "cut short";
+	*p = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	return *p == MAP_FAILED ? strerror(errno) : NULL;
+}
+
+/* Maps one process file; NULL or why not.  */
+static const char *open_file(struct trace_file *f, int dir, const char *name)
 {
 	struct stat st;
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	void *p = MAP_FAILED;
+	void *p = NULL;
+	const char *why = map_file(fd, &st, &p);
 
-	if (fd < 0)
-		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)TRACE_HEADER_SIZE)
-		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED) {
-		close(fd);
-		return false;
+	if (why) {
+		if (fd >= 0)
+			close(fd);
+		return why;
 	}
 	memset(f, 0, sizeof *f);
 	f->bytes = p;
@@ -108,11 +119,10 @@ static bool open_file(struct trace_file *f, int dir, const char *name)
 	snprintf(f->name, sizeof f->name, "%s", name);
 	find_chunks(f, fd);
 	close(fd);
-	if (check_preamble(&f->header->preamble, TRACE_PROCESS_MAGIC)) {
+	why = check_preamble(&f->header->preamble, TRACE_PROCESS_MAGIC);
+	if (why)
 		close_file(f);
-		return false;
-	}
-	return true;
+	return why;
 }
 
 static int by_start(const void *a, const void *b)
@@ -126,6 +136,7 @@ static int by_start(const void *a, const void *b)
 static void open_files(struct trace *t, const char *dir)
 {
 	DIR *d = opendir(dir);
+	const char *why;
 	size_t room = 0;
 
 	for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
@@ -135,8 +146,11 @@ static void open_files(struct trace *t, const char *dir)
 			room = room ? room * 2 : 16;
 			t->files = must_have(realloc(t->files, room * sizeof *t->files));
 		}
-		if (open_file(&t->files[t->file_count], dirfd(d), e->d_name))
+		why = open_file(&t->files[t->file_count], dirfd(d), e->d_name);
+		if (!why)
 			t->file_count++;
+		else if (!t->unread_count++)
+			t->unread_why = why;
 	}
 	if (d)
 		closedir(d);
@@ -193,6 +207,7 @@ static void fit_clock(struct trace *t)
 
 struct trace *reader_try(const char *dir, const char **why)
 {
+	static char none[200];
 	struct trace *t = must_have(calloc(1, sizeof *t));
 
 	*why = read_control(dir, &t->control);
@@ -201,6 +216,13 @@ struct trace *reader_try(const char *dir, const char **why)
 		return NULL;
 	}
 	open_files(t, dir);
+	if (t->unread_count && !t->file_count) {
+		snprintf(none, sizeof none, "none of its %zu process file%s can be read: %s", t->unread_count,
+			 t->unread_count == 1 ? "" : "s", t->unread_why);
+		*why = none;
+		reader_close(t);
+		return NULL;
+	}
 	fit_clock(t);
 	return t;
 }
@@ -233,6 +255,13 @@ uint64_t reader_duration(const struct trace *t, uint64_t ticks)
 uint64_t reader_ns(const struct trace *t, uint64_t ticks)
 {
 	return ticks > t->base_ticks ? reader_duration(t, ticks - t->base_ticks) : 0;
+}
+
+uint64_t reader_ticks(const struct trace *t, uint64_t ns)
+{
+	double ticks = ns > t->base_ns ? (double)(ns - t->base_ns) / t->ns_per_tick : 0;
+
+	return t->base_ticks + (ticks < 1e18 ? (uint64_t)ticks : 0);
 }
 
 /* A call stands at its beginning; but one that opened an fd, behind the NAME of what it opened.  */

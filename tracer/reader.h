@@ -18,12 +18,22 @@ struct trace_file {
 	char name[256];
 };
 
+/* How a process ended, told by its parent outside of the trace.  */
+struct trace_end {
+	uint32_t pid;                   /* 0: nobody told */
+	int status;                     /* wait(2) */
+	uint64_t ns;                    /* CLOCK_MONOTONIC */
+};
+
 struct trace {
 	struct trace_control control;
 	struct trace_file *files;
 	size_t file_count;
 	double ns_per_tick;
 	uint64_t base_ticks, base_ns;
+	struct trace_end end;           /* of the first process */
+	size_t unread_count;            /* process files that could not be opened, or are damaged */
+	const char *unread_why;         /* of the first */
 };
 
 /* Whether dir looks like a trace: it has our control file.  */
@@ -32,13 +42,16 @@ bool reader_is_trace(const char *dir);
 /* Opens the trace in dir, or dies with one line.  */
 struct trace *reader_open(const char *dir);
 
-/* As reader_open, but returns NULL, with *why, where there is no trace to read.  */
+/* As reader_open, but returns NULL, with *why, where there is no trace to read, or nothing of it can be.  */
 struct trace *reader_try(const char *dir, const char **why);
 
 void reader_close(struct trace *t);
 
 /* Ticks as nanoseconds from the start of the trace; 0 for what lies before it.  */
 uint64_t reader_ns(const struct trace *t, uint64_t ticks);
+
+/* A moment of CLOCK_MONOTONIC in ticks.  */
+uint64_t reader_ticks(const struct trace *t, uint64_t ns);
 
 /* A duration in ticks as nanoseconds.  */
 uint64_t reader_duration(const struct trace *t, uint64_t ticks);

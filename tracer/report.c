@@ -45,6 +45,15 @@ static uint64_t fd_waited(const struct model_fd *f)
 	return f->wait_ns[DIRECTION_READ] + f->wait_ns[DIRECTION_WRITE] + f->wait_ns[DIRECTION_POLL];
 }
 
+/* Whether it never got what it waited for.  */
+static bool is_waiting(const struct model_process *p)
+{
+	for (size_t i = 0; i < p->fd_count; i++)
+		if (p->fds[i].waiting)
+			return true;
+	return false;
+}
+
 static int by_wait(const void *a, const void *b)
 {
 	const struct model_process *x = *(const struct model_process *const *)a, *y = *(const struct model_process *const *)b;
@@ -60,7 +69,7 @@ static int fd_by_wait(const void *a, const void *b)
 
 	if (fd_waited(x) != fd_waited(y))
 		return fd_waited(x) > fd_waited(y) ? -1 : 1;
-	return x->fd - y->fd;
+	return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
 /* The command, cut to what fits.  */
@@ -71,7 +80,7 @@ static void print_command(const struct model_process *p, int width, FILE *to)
 	if ((int)strlen(command) <= width)
 		fputs(command, to);
 	else
-		fprintf(to, "%.*s...", width - 3, command);
+		fprintf(to, "%.*s...", screen_cut(command, width - 3), command);
 	fprintf(to, " (pid %" PRIu32 ")", p->pid);
 }
 
@@ -146,12 +155,27 @@ static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
 	fputc('\n', to);
 }
 
+/* One of several parts, unless it is none.  Returns what divides it from the next.  */
+static const char *print_part(const char *divider, uint64_t n, const char *one, const char *many, FILE *to)
+{
+	if (!n)
+		return divider;
+	fprintf(to, "%s%" PRIu64 " %s", divider, n, n == 1 ? one : many);
+	return ", ";
+}
+
+static const char *print_lost(const char *divider, uint64_t lost, uint64_t dropped, FILE *to)
+{
+	divider = print_part(divider, lost, "event lost", "events lost", to);
+	return print_part(divider, dropped, "oldest overwritten", "oldest overwritten", to);
+}
+
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)
 {
 	const struct model_fd **order = must_have(calloc(p->fd_count + 1, sizeof *order));
 	uint64_t wall = p->end_ns - p->start_ns;
 	char total[16];
-	size_t shown = 0;
+	size_t shown = 0, more = 0;
 
 	fputs(color(COLOR_HEADING), to);
 	print_command(p, 60, to);
@@ -166,32 +190,51 @@ static void print_process(const struct model *m, const struct model_process *p, 
 		order[i] = &p->fds[i];
 	if (p->fd_count)
 		qsort(order, p->fd_count, sizeof *order, fd_by_wait);
-	for (size_t i = 0; i < p->fd_count && shown < FDS_SHOWN; i++) {
+	for (size_t i = 0; i < p->fd_count; i++) {
 		bool moved = order[i]->bytes[DIRECTION_READ] || order[i]->bytes[DIRECTION_WRITE];
 
-		if (!fd_waited(order[i]) && (!moved || order[i]->kind == KIND_file))
+		if (!order[i]->waiting && !fd_waited(order[i]) && (!moved || order[i]->kind == KIND_file))
 			continue;
+		if (!order[i]->waiting && shown >= FDS_SHOWN) {
+			more++;
+			continue;
+		}
 		print_fd(m, p, order[i], to);
 		shown++;
 	}
-	if (p->lost || p->dropped)
-		fprintf(to, "  %" PRIu64 " events lost, %" PRIu64 " oldest overwritten\n", p->lost, p->dropped);
+	if (more)
+		fprintf(to, "             and %zu more fd%s\n", more, more == 1 ? "" : "s");
+	if (p->lost || p->dropped) {
+		print_lost("  ", p->lost, p->dropped, to);
+		fputc('\n', to);
+	}
 	fputc('\n', to);
 	free(order);
 }
 
-/* What was waited for longest, but for idleness: a server waits for its next client, and in epoll for whatever comes.  */
-static const struct model_fd *longest_fd(const struct model_process *p)
+/* A server waits for its next client, and in epoll for whatever comes.  */
+static bool is_idleness(const struct model_fd *f)
+{
+	return f->listens || f->kind == KIND_epoll;
+}
+
+static const struct model_fd *longest_of(const struct model_process *p, bool idle)
 {
 	const struct model_fd *best = NULL;
 
 	for (size_t i = 0; i < p->fd_count; i++) {
 		const struct model_fd *f = &p->fds[i];
 
-		if (fd_waited(f) && !f->listens && f->kind != KIND_epoll && (!best || fd_waited(f) > fd_waited(best)))
+		if (fd_waited(f) && is_idleness(f) == idle && (!best || fd_waited(f) > fd_waited(best)))
 			best = f;
 	}
 	return best;
+}
+
+/* What was waited for longest, but for idleness.  */
+static const struct model_fd *longest_fd(const struct model_process *p)
+{
+	return longest_of(p, false);
 }
 
 static uint64_t longest_wait(const struct model_process *p)
@@ -301,9 +344,34 @@ static const struct model_process *chain_start(const struct model *m)
 	return start;
 }
 
+/* Nobody waited for anybody else; perhaps for whoever might come.  */
+static void print_idleness(const struct model *m, FILE *to)
+{
+	const struct model_process *most = NULL;
+	const struct model_fd *best = NULL;
+	char text[16];
+
+	for (size_t i = 0; i < m->process_count; i++) {
+		const struct model_fd *f = longest_of(&m->processes[i], true);
+
+		if (f && (!best || fd_waited(f) > fd_waited(best))) {
+			best = f;
+			most = &m->processes[i];
+		}
+	}
+	if (!best || fd_waited(best) < m->wall_ns / 100) {
+		fputs("Nothing waited long on any fd", to);
+		return;
+	}
+	fprintf(to, "%sWhere it waits:%s ", color(COLOR_HEADING), color(COLOR_END));
+	print_command(most, 30, to);
+	fprintf(to, " waited %s%s%s %s", color(COLOR_WAIT), duration(fd_waited(best), text), color(COLOR_END),
+		best->kind == KIND_epoll ? "in epoll_wait" : "for a client");
+}
+
 /* Who waits for whom: from a process that waited long, through the other ends of its pipes and connections, to one that did not
  * wait itself, as far as the trace shows it.  */
-static void print_conclusion(const struct model *m, FILE *to)
+static void print_chain(const struct model *m, FILE *to)
 {
 	const struct model_process *seen[CHAIN_MAX], *p = chain_start(m);
 	const struct model_fd *f = p ? longest_fd(p) : NULL;
@@ -311,7 +379,7 @@ static void print_conclusion(const struct model *m, FILE *to)
 	int depth = 0;
 
 	if (!f || fd_waited(f) < m->wall_ns / 100) {
-		fputs("Nothing waited long on any fd.\n", to);
+		print_idleness(m, to);
 		return;
 	}
 	fprintf(to, "%sWhere it waits:%s ", color(COLOR_HEADING), color(COLOR_END));
@@ -342,7 +410,14 @@ static void print_conclusion(const struct model *m, FILE *to)
 		}
 		fputs(",\n  which", to);
 	}
-	fputs(".\n", to);
+}
+
+static void print_conclusion(const struct trace *t, const struct model *m, FILE *to)
+{
+	bool whole = !m->lost && !m->dropped && !t->control.lost_processes && !t->unread_count;
+
+	print_chain(m, to);
+	fputs(whole ? ".\n" : ", as far as it was recorded.\n", to);
 }
 
 static void print_losses(const struct trace *t, const struct model *m, FILE *to)
@@ -356,12 +431,17 @@ static void print_losses(const struct trace *t, const struct model *m, FILE *to)
 		[TRACE_STOP_MEMORY] = "there was no address space for it (ulimit -v)",
 	};
 
-	if (m->lost || m->dropped || t->control.lost_processes)
-		fprintf(to, "Not everything was recorded: %" PRIu64 " events lost, %" PRIu64 " oldest overwritten, %" PRIu64
-			" process%s missing\n", m->lost, m->dropped, t->control.lost_processes, t->control.lost_processes == 1 ? "" : "es");
+	if (m->lost || m->dropped || t->control.lost_processes) {
+		const char *divider = print_lost("Not everything was recorded: ", m->lost, m->dropped, to);
+
+		print_part(divider, t->control.lost_processes, "process missing", "processes missing", to);
+		fputc('\n', to);
+	}
 	if (m->vanished)
 		fprintf(to, "%zu program%s started that could not be recorded: static, setuid, or without the right to write the trace\n",
 			m->vanished, m->vanished == 1 ? " was" : "s were");
+	if (t->unread_count)
+		fprintf(to, "%zu process file%s could not be read: %s\n", t->unread_count, t->unread_count == 1 ? "" : "s", t->unread_why);
 	for (unsigned stop = 1; stop < sizeof why / sizeof *why; stop++)
 		if (m->stops >> stop & 1)
 			fprintf(to, "  because %s\n", why[stop]);
@@ -385,7 +465,7 @@ void report_print(struct trace *t, FILE *to)
 	if (m->process_count)
 		qsort(order, m->process_count, sizeof *order, by_wait);
 	for (size_t i = 0; i < m->process_count; i++) {
-		if (i < PROCESSES_SHOWN && (waited(order[i]) || order[i] == first))
+		if (i < PROCESSES_SHOWN && (waited(order[i]) || is_waiting(order[i]) || order[i] == first))
 			print_process(m, order[i], to);
 		else
 			quiet++;
@@ -394,14 +474,14 @@ void report_print(struct trace *t, FILE *to)
 		fprintf(to, "%zu more process image%s waited for nothing, or for less\n\n", quiet, quiet == 1 ? "" : "s");
 	print_losses(t, m, to);
 	if (m->process_count)
-		print_conclusion(m, to);
+		print_conclusion(t, m, to);
 	else
 		fputs("No process recorded anything.\n", to);
 	free(order);
 	model_free(m);
 }
 
-void report_try(const char *dir, FILE *to)
+void report_try(const char *dir, const struct trace_end *end, FILE *to)
 {
 	const char *why;
 	struct trace *t = reader_try(dir, &why);
@@ -411,6 +491,7 @@ void report_try(const char *dir, FILE *to)
 		    "did not load the shim)", dir);
 		return;
 	}
+	t->end = *end;
 	report_print(t, to);
 	reader_close(t);
 }

@@ -8,7 +8,7 @@
 
 void report_print(struct trace *t, FILE *to);
 
-/* The report of the trace in dir, or one line that says why there is none.  */
-void report_try(const char *dir, FILE *to);
+/* The report of the trace in dir, whose first process ended so, or one line that says why there is none.  */
+void report_try(const char *dir, const struct trace_end *end, FILE *to);
 
 #endif

@@ -71,6 +71,11 @@ static bool is_passed_on(int signal)
 	}
 }
 
+static bool is_end(int signal)
+{
+	return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
+
 static volatile sig_atomic_t child;
 
 static void pass_on(int signal, siginfo_t *info, void *context)
@@ -78,11 +83,13 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 	int saved = errno;
 
 	(void)context;
-	/* What the kernel sends for the terminal goes to the whole group: the program has it already. */
+	/* What the kernel sends for the terminal goes to the whole group: the program has it already.  But that the terminal has
+	 * hung up is told to the leader of the session alone. */
 	if (child > 0 && info->si_pid != (pid_t)child) {
 		if (info->si_code == SI_QUEUE)
 			sigqueue((pid_t)child, signal, info->si_value);
-		else if (info->si_code == SI_USER || info->si_code == SI_TKILL)
+		else if (info->si_code == SI_USER || info->si_code == SI_TKILL ||
+			 (signal == SIGHUP && info->si_code == SI_KERNEL && getsid(0) == getpid()))
 			kill((pid_t)child, signal);
 	}
 	errno = saved;
@@ -110,10 +117,11 @@ static void watch_signals(struct dispositions *old)
 	sigaction(SIGCHLD, &fallback, &old->action[SIGCHLD]);   /* ignored, it would take the status away */
 }
 
-static void unwatch_signals(const struct dispositions *old)
+/* With `stay`, those by which somebody ends us go on being caught, and go nowhere.  */
+static void unwatch_signals(const struct dispositions *old, bool stay)
 {
 	for (int signal = 1; signal <= 64; signal++)
-		if (is_passed_on(signal) || signal == SIGCHLD)
+		if ((is_passed_on(signal) && !(stay && is_end(signal))) || signal == SIGCHLD)
 			sigaction(signal, &old->action[signal], NULL);
 	sigprocmask(SIG_SETMASK, &old->mask, NULL);
 }
@@ -186,7 +194,7 @@ static void restore_flags(const int flags[3])
 	}
 }
 
-int run_program(char **argv, bool stay)
+int run_program(char **argv, bool stay, pid_t *program)
 {
 	const char *switching = getenv("EAGAIN_SWITCH");
 	bool flag = switching && !strncmp(switching, "flag", 4);
@@ -204,7 +212,7 @@ int run_program(char **argv, bool stay)
 	if (pid < 0)
 		die(STATUS_FAILED, "fork: %s", strerror(errno));
 	if (pid == 0) {
-		unwatch_signals(&old);
+		unwatch_signals(&old, false);
 		become(argv);
 	}
 	child = pid;
@@ -212,7 +220,9 @@ int run_program(char **argv, bool stay)
 	sigprocmask(SIG_UNBLOCK, &old.passed_on, NULL);
 	status = wait_for(pid);
 	child = 0;
-	unwatch_signals(&old);
+	if (stay)
+		*program = pid;
+	unwatch_signals(&old, stay);
 	if (flag && WIFSIGNALED(status))
 		restore_flags(flags);
 	return stay ? status : run_mirror(status);

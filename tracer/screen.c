@@ -1,8 +1,12 @@
 /* screen.c - lines that fit, numbers that can be read, names that do no harm.  */
 #include "screen.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
+
+#include "line.h"
 
 enum { WIDTH_OTHERWISE = 100, WIDTH_MIN = 60, WIDTH_MAX = 1000 };
 
@@ -56,4 +60,28 @@ size_t screen_text(char *to, size_t size, const char *from)
 	}
 	to[n] = 0;
 	return n;
+}
+
+void screen_clean(char *text)
+{
+	char *to = text;
+	size_t left = strlen(text), size;
+	bool good;
+
+	for (; left; text += size, left -= size) {
+		size = line_character(text, left, &good);
+		if (good)
+			memmove(to, text, size);
+		else
+			*to = '?';
+		to += good ? size : 1;
+	}
+	*to = 0;
+}
+
+int screen_cut(const char *text, int size)
+{
+	while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+		size--;
+	return size;
 }

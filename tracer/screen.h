@@ -17,4 +17,10 @@ const char *duration(uint64_t ns, char text[16]);
  * for each character.  Cut to size.  Returns its length.  */
 size_t screen_text(char *to, size_t size, const char *from);
 
+/* In place: what is no valid UTF-8, or a control character, becomes '?'.  */
+void screen_clean(char *text);
+
+/* How much of the text, at most size bytes, ends where a character ends.  */
+int screen_cut(const char *text, int size);
+
 #endif

@@ -272,7 +272,7 @@ static bool is_in_lane(const struct model_wait *w, const struct lane *l)
 {
 	if (l->fd != MODEL_NO_FD)
 		return w->process == l->last && w->fd == l->fd;
-	if (w->tid != l->tid)
+	if (w->tid != l->tid || w->polled)
 		return false;
 	for (const struct model_process *q = l->last; q; q = w->tid == q->pid ? q->previous : NULL)
 		if (w->process == q)
