@@ -102,8 +102,8 @@ without_flag_exceptions() {
 	cells connection to-udp to-tcp to-tcp-nobody to-tcp-full to-unix to-unix-dgram to-unix-nobody to-unix-full to-seqpacket-full
 }
 
-@test "matrix: poll, select and epoll on pipes, terminals, files, eventfds and timerfds" {
-	cells poll pipe tty-1-0 eventfd timerfd-armed file closed
+@test "matrix: poll, select and epoll on pipes, terminals, files and eventfds" {
+	cells poll pipe tty-1-0 eventfd file closed
 }
 
 @test "matrix: poll, select and epoll on sockets" {
