@@ -135,6 +135,17 @@ plain() {
 		$'\nt3 ' 'ready: data arrives' $'\nt4 ' 'read() returns 4'
 }
 
+@test "one operation: its texts stand apart, however narrow" {
+	"$EAGAIN" record --switch=flag bash -c '(sleep 0.1; echo one) | cat' >/dev/null
+	for width in 60 64 70 80 100; do
+		COLUMNS=$width "$EAGAIN" timeline --op "$(number call=read)" | sed -n '/^User space/,/^Kernel space/p' | grep '[a-z]' >out
+		# Two columns between words of neighbouring texts are too few; of one text, there is one.
+		run -1 grep '[^ ]  [^ ]' out
+		[ "$(tr -s "[:space:]" " " <out | grep -o "EWOULDBLOCK\|kept\|program" | sort -u | wc -l)" = 3 ]
+		grep -Eq '^    parameters checked,   +waiting in( ppoll\(\))?   +data copied$' out
+	done
+}
+
 @test "one operation: a large write that is parked several times" {
 	"$EAGAIN" record bash -c 'dd if=/dev/zero bs=1000000 count=1 iflag=fullblock status=none |
 		(for i in 1 2 3 4 5 6; do sleep 0.05; dd bs=65536 count=1 status=none; done; cat) >/dev/null'

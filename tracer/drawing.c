@@ -19,6 +19,7 @@
 enum {
 	DRAWING_MAX = 110,              /* wider is not clearer */
 	STRETCHES_MAX = 16,
+	GAP = 3,                        /* columns between neighbouring texts */
 	STEPS_LISTED = 12,
 	NAME_MAX_SIZE = 512,
 	TEXT_MAX = 96,
@@ -167,14 +168,14 @@ enum level { USER, KERNEL };
 struct stretch {
 	enum level level;
 	bool waiting;
-	int width, at;
+	int width, at, lines;           /* lines: of its text */
 	size_t step;                    /* which its beginning is, or NO_STEP */
 	char text[TEXT_MAX], end[TEXT_MAX];
 };
 
 #define NO_STEP SIZE_MAX
 
-enum row { USER_TEXT, USER_LINE = 2, UP, BORDER, DOWN, KERNEL_LINE, KERNEL_TEXT, AXIS = KERNEL_TEXT + 3, DURATIONS, ROWS };
+enum row { USER_TEXT, USER_LINE = 3, UP, BORDER, DOWN, KERNEL_LINE, KERNEL_TEXT, AXIS = KERNEL_TEXT + 4, DURATIONS, ROWS };
 
 struct picture {
 	const struct operation *op;
@@ -231,7 +232,7 @@ static void take_step(struct picture *p, size_t i)
 	switch (s->as) {
 	case AS_ENTER:
 		snprintf(text, sizeof text, "%s, %s%s", is_guard(p->op) ? "poll() looks" : "parameters checked", part, w->none);
-		begin(p, KERNEL, 11, i, text);
+		begin(p, KERNEL, 13, i, text);
 		break;
 	case AS_WOULD_BLOCK:
 		if (!in_kernel(p)) {
@@ -307,15 +308,19 @@ static size_t line_of(const char *text, int width)
 	return cut ? cut : room;
 }
 
-static void put_lines(struct picture *p, int row, int rows, int at, int width, const char *text)
+/* Returns how many lines it took.  */
+static int put_lines(struct picture *p, int row, int rows, int at, int width, const char *text)
 {
-	for (int i = 0; i < rows && *text; i++) {
+	int i;
+
+	for (i = 0; i < rows && *text; i++) {
 		size_t n = line_of(text, width);
 
 		put_text(p, row + i, at, text, n);
 		text += n;
 		text += *text == ' ';
 	}
+	return i;
 }
 
 /* Where the next stretch on the same level begins: so far a text may go.  */
@@ -323,21 +328,21 @@ static int room_of(const struct picture *p, size_t i)
 {
 	for (size_t k = i + 1; k < p->count; k++)
 		if (p->stretches[k].level == p->stretches[i].level && (*p->stretches[k].text || p->stretches[k].waiting))
-			return p->stretches[k].at - p->stretches[i].at - 1;
+			return p->stretches[k].at - p->stretches[i].at - GAP;
 	return p->width - p->stretches[i].at;
 }
 
 static void draw_stretch(struct picture *p, size_t i)
 {
-	const struct stretch *s = &p->stretches[i];
+	struct stretch *s = &p->stretches[i];
 	int row = s->level == USER ? USER_LINE : KERNEL_LINE, last = i + 1 < p->count ? s->at + s->width : p->width - 1;
 
 	for (int x = s->at; x <= last; x++)
 		put(p, row, x, s->waiting ? '.' : '-');
 	if (s->level == USER)
-		put_lines(p, USER_TEXT, 2, s->at, room_of(p, i), s->text);
+		put_lines(p, USER_TEXT, 3, s->at, room_of(p, i), s->text);
 	else
-		put_lines(p, KERNEL_TEXT, 3, s->at, room_of(p, i), s->text);
+		s->lines = put_lines(p, KERNEL_TEXT, 3, s->at, room_of(p, i), s->text);
 }
 
 /* What ended a wait stands at its end: two lines, under what it waited in.  */
@@ -345,7 +350,7 @@ static void draw_end(struct picture *p, const struct stretch *s)
 {
 	const char *text = s->end;
 
-	for (int row = KERNEL_TEXT + 1; row < KERNEL_TEXT + 3 && *text; row++) {
+	for (int row = KERNEL_TEXT + (s->lines ? s->lines : 1), last = row + 1; row <= last && row < AXIS && *text; row++) {
 		size_t n = line_of(text, s->width);
 		int at = s->at + s->width - (int)n + 1;
 

@@ -86,7 +86,7 @@ struct build {
 	void *visit_arg;
 	struct model_process *process;
 	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
-	size_t fd_index_room;
+	size_t fd_index_room, fd_index_used;
 	struct model_thread *thread;    /* of the record in hand */
 	uint64_t start_cpu_ns;
 	uint64_t first, last;           /* ticks */
@@ -109,6 +109,8 @@ static uint32_t *fd_index(struct build *b, int fd)
 		memset(b->fd_index + b->fd_index_room, 0, (room - b->fd_index_room) * sizeof *b->fd_index);
 		b->fd_index_room = room;
 	}
+	if ((size_t)fd >= b->fd_index_used)
+		b->fd_index_used = (size_t)fd + 1;
 	return &b->fd_index[fd];
 }
 
@@ -504,7 +506,8 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	b->process = p;
 	b->thread = NULL;
 	if (b->fd_index)
-		memset(b->fd_index, 0, b->fd_index_room * sizeof *b->fd_index);
+		memset(b->fd_index, 0, b->fd_index_used * sizeof *b->fd_index);
+	b->fd_index_used = 0;
 	p->pid = f->header->pid;
 	p->ppid = f->header->ppid;
 	p->command = command_of(f->header);

@@ -60,6 +60,16 @@ bool reader_is_trace(const char *dir)
 	return !why || !memcmp(control.preamble.magic, TRACE_CONTROL_MAGIC, sizeof control.preamble.magic);
 }
 
+/* Where a chunk may begin, from offset on: not in a hole.  */
+static size_t next_data(int fd, size_t offset)
+{
+	off_t next = lseek(fd, (off_t)offset, SEEK_DATA);
+
+	if (next < 0)
+		return errno == ENXIO ? SIZE_MAX : offset;
+	return (size_t)next / TRACE_CHUNK_ALIGN * TRACE_CHUNK_ALIGN;
+}
+
 /* Looks for the chunks by reading: in a mapping, a hole of a full tmpfs is a SIGBUS.  */
 static void find_chunks(struct trace_file *f, int fd)
 {
@@ -68,7 +78,7 @@ static void find_chunks(struct trace_file *f, int fd)
 
 	while (offset < f->size && pread(fd, &c, sizeof c, (off_t)offset) == (ssize_t)sizeof c) {
 		if (c.magic != TRACE_CHUNK_MAGIC || !c.size || c.size % TRACE_CHUNK_ALIGN != 0) {
-			offset += TRACE_CHUNK_ALIGN;
+			offset = next_data(fd, offset + TRACE_CHUNK_ALIGN);
 			continue;
 		}
 		if (f->chunk_count == room) {
