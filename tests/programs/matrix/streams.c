@@ -57,7 +57,7 @@ static long stream_fgetws(int fd)
 	if (!f)
 		return -1;
 	tell("line", fgetws(line, 64, f) ? (long)wcslen(line) : -1);
-	return tell_stream(f, line[0] ? line[0] : -1);
+	return tell_stream(f, line[0] ? (long)line[0] : -1);
 }
 
 static long read_stream(int fd, size_t size, int buffering)
