@@ -42,6 +42,7 @@ enum op_class {
 	OP_PLAIN = OP_COLUMNS,  /* fd, ... */
 	OP_POLL,        /* array, count, ...: poll, ppoll */
 	OP_SELECT,      /* number, three sets, ... */
+	OP_EPOLL,       /* fd, events, count, ... */
 	OP_TIME,        /* sleeps */
 	OP_WAIT,        /* waits for children */
 	OP_OPEN,        /* what returns a new fd */

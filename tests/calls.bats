@@ -72,6 +72,7 @@ load helper
 	done
 	grep -q 'ev=ready call=poll fd=[0-9]* name=pipe' log
 	grep -q 'ev=ready call=select fd=[0-9]* name=pipe' log
+	grep -q 'ev=ready call=epoll_wait fd=[0-9]* name=pipe' log
 	"$EAGAIN" record "$PROGRAMS/traps" transfers >/dev/null
 	"$EAGAIN" log >log
 	for call in pread64 pwrite64 preadv pwritev preadv2 pwritev2 sendfile splice tee vmsplice copy_file_range; do

@@ -311,7 +311,7 @@ static void see_call(struct build *b, const struct trace_record *r)
 	if (class == OP_ACCEPT && f)
 		f->listens = true;
 	b->thread->polled_from = r->t;
-	b->thread->polled_to = class == OP_POLL || class == OP_SELECT ? r->t + r->duration : r->t;
+	b->thread->polled_to = class == OP_POLL || class == OP_SELECT || class == OP_EPOLL ? r->t + r->duration : r->t;
 	if (is_wait(b, r, d, f))
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
 }

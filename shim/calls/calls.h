@@ -40,6 +40,13 @@ static inline long serve(enum call_id call, long nr, long a, long b, long c, lon
 /* poll.c: a poll or select has returned; what was ready is recorded.  */
 void poll_note(const struct op *op, long result);
 
+/* The call is over, and fd was ready in it: recorded for this many of one call.  */
+enum { POLL_READY_MAX = 64 };
+void poll_ready(const struct op *op, int fd, unsigned revents);
+
+/* epoll.c: the same for an epoll_wait.  */
+void epoll_note(const struct op *op, long result);
+
 /* wait.c: a wait for children has returned; who ended how is recorded.  */
 void wait_note(const struct op *op, long result);
 

@@ -1,8 +1,7 @@
-/* poll.c - poll, select and epoll_wait: served by the kernel, timed, and what was ready is recorded.
+/* poll.c - poll and select: served by the kernel, timed, and what was ready is recorded.
  *
  * Their timeouts are copied where libc copies them, for the kernel writes the time left.  */
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/select.h>
 
 #include "calls.h"
@@ -10,11 +9,10 @@
 #include "shim/shield.h"
 
 enum {
-	READY_MAX = 64,         /* fds of one call that are recorded as ready */
 	SIGNAL_SET_SIZE = 8,    /* the kernel's sigset_t */
 };
 
-static void note_ready(const struct op *op, int fd, unsigned revents)
+void poll_ready(const struct op *op, int fd, unsigned revents)
 {
 	fds_name(fd, fds_hint(fd));
 	record_polled(op->call, fd, revents);
@@ -28,8 +26,8 @@ static void note_array(const struct op *op)
 
 	for (unsigned i = 0; i < count; i++) {
 		shield_polled(fds[i].fd);
-		if (record_on && fds[i].revents && told++ < READY_MAX)
-			note_ready(op, fds[i].fd, (unsigned short)fds[i].revents);
+		if (record_on && fds[i].revents && told++ < POLL_READY_MAX)
+			poll_ready(op, fds[i].fd, (unsigned short)fds[i].revents);
 	}
 }
 
@@ -55,8 +53,8 @@ static void note_set(const struct op *op, const unsigned long *set, unsigned rev
 			continue;
 		--*left;
 		shield_polled(fd);
-		if (record_on && told++ < READY_MAX)
-			note_ready(op, fd, revents);
+		if (record_on && told++ < POLL_READY_MAX)
+			poll_ready(op, fd, revents);
 	}
 }
 
@@ -144,32 +142,6 @@ EXPORT int pselect(int count, fd_set *restrict in, fd_set *restrict out, fd_set 
 	if (timeout)
 		copy = *timeout;
 	return do_select(CALL_pselect, count, in, out, urgent, timeout ? &copy : NULL, mask);
-}
-
-EXPORT int epoll_pwait(int fd, struct epoll_event *events, int count, int timeout, const sigset_t *mask)
-{
-	return (int)serve(CALL_epoll_pwait, SYS_epoll_pwait, fd, (long)events, count, timeout, (long)mask, SIGNAL_SET_SIZE);
-}
-
-EXPORT int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
-{
-	if (SYS_epoll_wait != -1)
-		return (int)serve(CALL_epoll_wait, SYS_epoll_wait, fd, (long)events, count, timeout, 0, 0);
-	return (int)serve(CALL_epoll_wait, SYS_epoll_pwait, fd, (long)events, count, timeout, 0, SIGNAL_SET_SIZE);
-}
-
-EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count, const struct timespec *timeout, const sigset_t *mask)
-{
-	return (int)serve(CALL_epoll_pwait2, SYS_epoll_pwait2, fd, (long)events, count, (long)timeout, (long)mask, SIGNAL_SET_SIZE);
-}
-
-EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
-{
-	long result = sys(SYS_epoll_ctl, epoll, operation, fd, event);
-
-	if (result == 0 && operation != EPOLL_CTL_DEL)
-		shield_polled(fd);
-	return (int)as_libc(result);
 }
 
 EXPORT int __poll(struct pollfd *, nfds_t, int) __attribute__((alias("poll")));

@@ -1,0 +1,107 @@
+/* epoll.c - epoll: served by the kernel, timed; which fd an event is about is known from when the program registered it.
+ *
+ * An event has no fd, only what the program gave to epoll_ctl.  That is remembered in a small table while something is recorded: a
+ * hint, which a newer one may overwrite; what is not found there, or could be one of two fds, is not told.  */
+#include <sys/epoll.h>
+
+#include "calls.h"
+#include "shim/record.h"
+#include "shim/shield.h"
+
+enum {
+	WATCHES = 4096,
+	PROBES = 4,
+	NOT_CLEAR = -1,         /* as fd: several were registered with the same data */
+	SIGNAL_SET_SIZE = 8,    /* the kernel's sigset_t */
+};
+
+static struct watch {
+	uint64_t data;
+	int epoll;              /* + 1; 0: free */
+	int fd;
+} watches[WATCHES];
+
+static struct watch *place(int epoll, uint64_t data, unsigned probe)
+{
+	uint64_t hash = (data + (unsigned)epoll) * 0x9e3779b97f4a7c15u;
+
+	return &watches[((hash >> 52) + probe) % WATCHES];
+}
+
+static struct watch *find(int epoll, uint64_t data)
+{
+	for (unsigned probe = 0; probe < PROBES; probe++) {
+		struct watch *w = place(epoll, data, probe);
+
+		if (w->epoll == epoll + 1 && w->data == data)
+			return w;
+	}
+	return NULL;
+}
+
+static void remember(int epoll, int fd, uint64_t data)
+{
+	struct watch *w = find(epoll, data);
+
+	if (w) {
+		w->fd = w->fd == fd || w->fd == NOT_CLEAR || !fds_peek(w->fd) ? fd : NOT_CLEAR;
+		return;
+	}
+	for (unsigned probe = 0; probe < PROBES; probe++) {
+		w = place(epoll, data, probe);
+		if (!w->epoll)
+			break;
+	}
+	*w = (struct watch){data, epoll + 1, fd};
+}
+
+EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+	long result = sys(SYS_epoll_ctl, epoll, operation, fd, event);
+
+	if (result == 0 && operation != EPOLL_CTL_DEL) {
+		shield_polled(fd);
+		if (record_on)
+			remember(epoll, fd, event->data.u64);
+	}
+	return (int)as_libc(result);
+}
+
+void epoll_note(const struct op *op, long result)
+{
+	const struct epoll_event *events = (const struct epoll_event *)op->arg[1];
+
+	if (!record_on || shim_sandboxed)
+		return;
+	for (long i = 0; i < result && i < POLL_READY_MAX; i++) {
+		const struct watch *w = find(op->fd, events[i].data.u64);
+
+		if (w && w->fd != NOT_CLEAR)
+			poll_ready(op, w->fd, events[i].events);
+	}
+}
+
+static int run(struct op op)
+{
+	long result = op_run(&op);
+
+	epoll_note(&op, result);
+	return (int)as_libc(result);
+}
+
+EXPORT int epoll_pwait(int fd, struct epoll_event *events, int count, int timeout, const sigset_t *mask)
+{
+	return run(op_of(CALL_epoll_pwait, SYS_epoll_pwait, fd, (long)events, count, timeout, (long)mask, SIGNAL_SET_SIZE));
+}
+
+EXPORT int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
+{
+	if (SYS_epoll_wait != -1)
+		return run(op_of(CALL_epoll_wait, SYS_epoll_wait, fd, (long)events, count, timeout, 0, 0));
+	return run(op_of(CALL_epoll_wait, SYS_epoll_pwait, fd, (long)events, count, timeout, 0, SIGNAL_SET_SIZE));
+}
+
+EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count, const struct timespec *timeout, const sigset_t *mask)
+{
+	return run(op_of(CALL_epoll_pwait2, SYS_epoll_pwait2, fd, (long)events, count, (long)timeout, (long)mask, SIGNAL_SET_SIZE));
+}
