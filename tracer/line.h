@@ -33,7 +33,8 @@ struct line {
  * locale; signal-safe; errno is untouched.  */
 size_t line_format(char *buffer, size_t size, const struct line *l);
 
-/* The bytes, of n, of the character that s begins with; *good: it is valid UTF-8 (RFC 3629) and no control character.  Signal-safe.  */
+/* How many of n bytes the character has that s begins with; *good: it is valid UTF-8 (RFC 3629), and no control character.
+ * Signal-safe.  */
 size_t line_character(const char *s, size_t n, bool *good);
 
 /* "EAGAIN" for EAGAIN; NULL for a number without a name.  */
