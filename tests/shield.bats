@@ -56,7 +56,7 @@ behaves() {
 }
 
 @test "O_NONBLOCK stays as it was, and the log says that it was not the program's" {
-	run -0 "$PROGRAMS/given" pipe nonblock sh -c '"$EAGAIN" run --log=log "$PROGRAMS/traps" shield-unaware; "$PROGRAMS/traps" stdin-flag'
+	run -0 "$PROGRAMS/given" pipe nonblock sh -c '"$EAGAIN" run --log=log "$PROGRAMS/traps" shield-signals; "$PROGRAMS/traps" stdin-flag'
 	[ "${lines[-1]}" = 'stdin: 1' ]
 	grep -q 'ev=EWOULDBLOCK call=read fd=0 .* way=O_NONBLOCK shield=yes' log
 	run -1 grep 'asked=program' log
