@@ -52,7 +52,11 @@ static void remember(int epoll, int fd, uint64_t data)
 		if (!w->epoll)
 			break;
 	}
-	*w = (struct watch){data, epoll + 1, fd};
+	/* A handler, or another thread, may look meanwhile: nobody finds what is half written. */
+	__atomic_store_n(&w->epoll, 0, __ATOMIC_RELEASE);
+	w->data = data;
+	w->fd = fd;
+	__atomic_store_n(&w->epoll, epoll + 1, __ATOMIC_RELEASE);
 }
 
 EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)

@@ -27,14 +27,19 @@ static bool needs_mode(int flags)
 	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
+/* The mode is there only where it is needed.  */
+static long mode_of(int flags, va_list list)
+{
+	return needs_mode(flags) ? (long)va_arg(list, mode_t) : 0;
+}
+
 EXPORT int open64(const char *path, int flags, ...)
 {
 	va_list list;
-	mode_t mode = 0;
+	long mode;
 
 	va_start(list, flags);
-	if (needs_mode(flags))
-		mode = va_arg(list, mode_t);
+	mode = mode_of(flags, list);
 	va_end(list);
 	return make(CALL_open, SYS_openat, AT_FDCWD, (long)path, flags, mode);
 }
@@ -42,11 +47,10 @@ EXPORT int open64(const char *path, int flags, ...)
 EXPORT int openat64(int dir, const char *path, int flags, ...)
 {
 	va_list list;
-	mode_t mode = 0;
+	long mode;
 
 	va_start(list, flags);
-	if (needs_mode(flags))
-		mode = va_arg(list, mode_t);
+	mode = mode_of(flags, list);
 	va_end(list);
 	return make(CALL_openat, SYS_openat, dir, (long)path, flags, mode);
 }
