@@ -2,13 +2,13 @@
 
 bats_require_minimum_version 1.5.0
 export LC_ALL=C
-TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+TOP=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 EAGAIN=$TOP/build/eagain
 LIBRARY=$TOP/build/libeagain.so
 PROGRAMS=$TOP/build/tests
 MODES='run.auto run.flag record.auto record.flag'
 unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_SHIELD EAGAIN_MAX_SIZE EAGAIN_FOLLOW EAGAIN_COLOR NO_COLOR LD_PRELOAD
-SESSION=$BATS_TEST_DIRNAME/session.bash
+SESSION=$TOP/tests/session.bash
 export EAGAIN LIBRARY PROGRAMS SESSION
 
 # under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.
@@ -47,18 +47,21 @@ observe() {
 # A trace that was recorded can be read and reported, whatever the program did.
 sane_trace() {
 	[ -d "$1" ] || return 0
-	"$EAGAIN" report "$1" >/dev/null
-	"$EAGAIN" log "$1" >/dev/null
+	"$EAGAIN" report "$1" >/dev/null && "$EAGAIN" log "$1" >/dev/null
 }
 
-# same CMD...: CMD does natively what it does under eagain, in each mode ($MODES).
+# same CMD...: CMD does natively what it does under eagain, in each mode ($MODES).  What came of it is kept in the file "outcomes".
 same() {
-	local mode
+	local mode outcome failed=0
 	observe native "$@"
+	echo "native $(<"$BATS_TEST_TMPDIR/native/status")" >>"$BATS_TEST_TMPDIR/outcomes"
 	for mode in $MODES; do
-		observe "$mode" "$@"
-		diff -r "$BATS_TEST_TMPDIR/native" "$BATS_TEST_TMPDIR/$mode"
+		outcome=same
+		{ observe "$mode" "$@" && diff -r "$BATS_TEST_TMPDIR/native" "$BATS_TEST_TMPDIR/$mode"; } || outcome=differs
+		echo "$mode $outcome" >>"$BATS_TEST_TMPDIR/outcomes"
+		[ $outcome = same ] || failed=1
 	done
+	return $failed
 }
 
 # ends_with STATUS PID: waits for a child of this shell.
