@@ -14,7 +14,7 @@ load helper
 	cp -r "$TOP"/{build,tests,shim,tracer,README.md} "$root/eagain"
 	# What is mounted goes with the namespace.
 	run unshare --mount sh -c 'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" &&
-		exec chroot "$1" bats --tap /eagain/tests/traps.bats /eagain/tests/shield.bats /eagain/tests/calls.bats' sh "$root"
+		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$1" bats --tap /eagain/tests/traps.bats /eagain/tests/shield.bats /eagain/tests/calls.bats' sh "$root"
 	echo "$output"
 	[ "$status" = 0 ]
 	[ "$(grep -c '^ok' <<<"$output")" -gt 50 ]
