@@ -353,6 +353,14 @@ takes() {
 	[ "$(tail -n 1 here)" = 'exit 6' ]
 }
 
+@test "job control: continued with its group, the program stops again at once, and each time it counts" {
+	program='for i in $(seq 300); do kill -TTIN $$; done'
+	"$PROGRAMS/traps" stop-again sh -c "$program" >native
+	"$PROGRAMS/traps" stop-again "$EAGAIN" -o report sh -c "$program" >here
+	diff native here
+	[ "$(cat here)" = 'stopped 300 times, then exit 0' ]
+}
+
 @test "LD_PRELOAD alone serves; with EAGAIN_TRACE it records; other preloads stay" {
 	run -0 env LD_PRELOAD="$LIBRARY" sh -c 'echo "$LD_PRELOAD" | cat'
 	[ "$output" = "$LIBRARY" ]

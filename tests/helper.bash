@@ -11,7 +11,8 @@ unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_SHIELD EAGAIN_MAX_SIZE EAGAIN
 SESSION=$TOP/tests/session.bash
 export EAGAIN LIBRARY PROGRAMS SESSION
 
-# under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.
+# under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.  "parent": eagain stays as
+# the parent; "inside": CMD itself runs natively, and starts what $E stands before.
 under() {
 	set_prefix "$1"
 	shift
@@ -23,6 +24,11 @@ set_prefix() {
 	native) prefix=() ;;
 	run.*) prefix=("$EAGAIN" run --switch="${1#*.}" --) ;;
 	record.*) prefix=("$EAGAIN" record --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/trace.$1" --) ;;
+	parent.*) prefix=("$EAGAIN" --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/report.$1" --) ;;
+	inside.*)
+		set_prefix "${1#*.}"
+		prefix=(env "E=${prefix[*]}")
+		;;
 	esac
 }
 
@@ -58,7 +64,7 @@ same() {
 	for mode in $MODES; do
 		outcome=same
 		{ observe "$mode" "$@" && diff -r "$BATS_TEST_TMPDIR/native" "$BATS_TEST_TMPDIR/$mode"; } || outcome=differs
-		echo "$mode $outcome" >>"$BATS_TEST_TMPDIR/outcomes"
+		echo "${mode#inside.} $outcome" >>"$BATS_TEST_TMPDIR/outcomes"
 		[ $outcome = same ] || failed=1
 	done
 	return $failed

@@ -164,22 +164,25 @@ static bool is_stopped(pid_t pid)
 	return !state || state[1] != ' ' || state[2] == 'T';
 }
 
+/* Continued with the group, the program may have stopped again already: then waitpid tells, and that stop is one of its own.  */
 static int wait_for(pid_t pid)
 {
-	int status;
+	int status, options = WUNTRACED;
 
 	for (;;) {
-		pid_t got = waitpid(pid, &status, WUNTRACED);
+		pid_t got = waitpid(pid, &status, options);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			die(STATUS_FAILED, "wait: %s", strerror(errno));
-		if (!WIFSTOPPED(status))
+		if (got && !WIFSTOPPED(status))
 			return status;
-		stop_too(WSTOPSIG(status));
-		if (is_stopped(pid))
+		if (got)
+			stop_too(WSTOPSIG(status));
+		else
 			kill(pid, SIGCONT);
+		options = got && is_stopped(pid) ? WUNTRACED | WNOHANG : WUNTRACED;
 	}
 }
 
