@@ -72,6 +72,11 @@ bool fds_has_send_timeout(int fd)
 	return socket_has_timeout(fd, SO_SNDTIMEO);
 }
 
+bool fds_has_timeout(int fd)
+{
+	return socket_has_timeout(fd, SO_RCVTIMEO) || fds_has_send_timeout(fd);
+}
+
 static bool connects_at_write(int fd)
 {
 	int on = 0;
@@ -104,7 +109,7 @@ static fd_hint look_at_socket(int fd)
 		kind = KIND_socket;
 	if (domain == AF_UNIX)
 		kind |= HINT_LOCAL;
-	if (socket_has_timeout(fd, SO_RCVTIMEO) || socket_has_timeout(fd, SO_SNDTIMEO))
+	if (fds_has_timeout(fd))
 		kind |= HINT_TIMEOUT;
 	return kind;
 }
@@ -192,7 +197,7 @@ fd_hint fds_hint(int fd)
 			return hint;
 		hint |= expected & HINT_POLLED;
 		if (config.switching == SWITCH_FLAG)
-			hint |= expected & (HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED);
+			hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
 		/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
 		__atomic_compare_exchange_n(p, &expected, hint, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	}
@@ -229,7 +234,7 @@ void fds_mark(int fd, uint32_t set, uint32_t clear)
 void fds_relook(int fd)
 {
 	if (fds_peek(fd))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED));
 }
 
 static void relook(int fd, fd_hint hint, void *arg)

@@ -56,8 +56,6 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		if (record_on)
 			record_stdio();
 		shield_start();
-		if (config.switching == SWITCH_FLAG)
-			flag_start(config.switch_entry);
 		if (record_on || config.switching == SWITCH_FLAG)
 			on_exit(at_exit, NULL);
 		shim_on = true;

@@ -166,7 +166,6 @@ static void give_budget_back(uint64_t size)
 
 static void fill_preamble(struct trace_preamble *p, const char *magic, enum clock_source source)
 {
-	memcpy(p->magic, magic, sizeof p->magic);
 	p->version = TRACE_VERSION;
 	p->byte_order = TRACE_BYTE_ORDER;
 	p->record_size = sizeof(struct trace_record);
@@ -174,6 +173,9 @@ static void fill_preamble(struct trace_preamble *p, const char *magic, enum cloc
 	p->clock = source == CLOCK_NANOSECONDS ? TRACE_CLOCK_MONOTONIC : TRACE_CLOCK_TSC;
 	p->start_ns = clock_ns();
 	p->start_ticks = source == CLOCK_TSC ? arch_ticks() : source == CLOCK_SCALED ? clock_ticks() : p->start_ns;
+	/* Last: whoever is killed before leaves a file that says so. */
+	__asm__ volatile("" ::: "memory");
+	memcpy(p->magic, magic, sizeof p->magic);
 }
 
 /* Makes the control file under another name and links it into place: whoever comes first wins, and nobody sees half a file.  */

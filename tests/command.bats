@@ -270,10 +270,13 @@ takes() {
 	"$EAGAIN" record -o t sh -c '(exit 3); (exit 4); true'
 	set -- t/[0-9]*
 	[ $# = 3 ]
-	: >"$3"
-	"$EAGAIN" report t | grep -qx '1 process file could not be read: cut short'
+	for size in 0 4096; do
+		: >"$3"
+		truncate -s $size "$3"
+		"$EAGAIN" report t | grep -qx '1 process file could not be read: its process was killed as it began'
+	done
 	[ "$(id -u)" = 0 ] || { chmod 0 "$3"; "$EAGAIN" report t | grep -qx '1 process file could not be read: Permission denied'; }
-	echo garbage | tee "$1" >"$2"
+	echo garbage | tee "$1" "$2" >"$3"
 	complains 1 't: none of its 3 process files can be read: cut short' "$EAGAIN" report t
 	complains 1 't: none of its 3 process files can be read: cut short' "$EAGAIN" log t
 }

@@ -87,6 +87,26 @@ trap_same() {
 	trap_same own-view
 }
 
+@test "flag: two processes read one pipe, one socket" {
+	trap_same shared-by-fork
+}
+
+@test "flag: many processes, some with threads, read one pipe" {
+	trap_same many-processes
+}
+
+@test "flag: a child sets O_NONBLOCK, and clears it" {
+	trap_same set-by-a-child
+}
+
+@test "flag: fds in use are passed on" {
+	trap_same passed-on
+}
+
+@test "flag: O_ASYNC and F_SETSIG" {
+	trap_same asynchronous
+}
+
 @test "process: exec in every form" {
 	trap_same exec-forms
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "shim/flag.h"
 
 /* The library: next to this command (as built), or in ../lib/eagain (as installed).  */
 static void find_library(char path[PATH_MAX])
@@ -186,30 +187,30 @@ static int wait_for(pid_t pid)
 	}
 }
 
-/* O_NONBLOCK of fds 0-2, which --switch=flag may leave on if the program is killed.  */
-static void restore_flags(const int flags[3])
+/* O_NONBLOCK of fds 0-2, which --switch=flag leaves on if the program is killed.  */
+static void restore_flags(void)
 {
 	for (int fd = 0; fd < 3; fd++) {
 		int now = fcntl(fd, F_GETFL);
 
-		if (flags[fd] >= 0 && now >= 0 && (now & O_NONBLOCK) && !(flags[fd] & O_NONBLOCK))
-			fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
+		if (now < 0 || (now & O_ASYNC) || fcntl(fd, F_GETSIG) != FLAG_MARK)
+			continue;
+		fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
+		fcntl(fd, F_SETSIG, 0);
 	}
 }
 
 int run_program(char **argv, bool stay, pid_t *program)
 {
 	const char *switching = getenv("EAGAIN_SWITCH");
-	bool flag = switching && !strncmp(switching, "flag", 4);
+	bool flag = switching && !strcmp(switching, "flag");
 	struct dispositions old;
-	int flags[3], status;
+	int status;
 	pid_t pid;
 
 	set_preload();
 	if (!stay && !flag)
 		become(argv);
-	for (int fd = 0; fd < 3; fd++)
-		flags[fd] = fcntl(fd, F_GETFL);
 	watch_signals(&old);
 	pid = fork();
 	if (pid < 0)
@@ -227,7 +228,7 @@ int run_program(char **argv, bool stay, pid_t *program)
 		*program = pid;
 	unwatch_signals(&old, stay);
 	if (flag && WIFSIGNALED(status))
-		restore_flags(flags);
+		restore_flags();
 	return stay ? status : run_mirror(status);
 }
 

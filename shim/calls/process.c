@@ -25,7 +25,7 @@
 static const char preload[] = "LD_PRELOAD=";
 
 enum {
-	ENTRIES_MAX = 9,                /* LD_PRELOAD, EAGAIN_SWITCH, CONFIG_SANDBOX and what config.kept may hold */
+	ENTRIES_MAX = 9,                /* LD_PRELOAD, CONFIG_SANDBOX and what config.kept may hold */
 	LONGEST_ENVIRONMENT = 1 << 16,  /* one with more entries is passed on as it is */
 };
 
@@ -81,7 +81,6 @@ static bool names_library(const char *value)
 static unsigned missing(char *const *env, const char *entries[ENTRIES_MAX], bool *need_preload)
 {
 	unsigned n = 0;
-	const char *setting;
 
 	*need_preload = !names_library(find(env, preload));
 	if (shim_sandboxed)
@@ -89,11 +88,6 @@ static unsigned missing(char *const *env, const char *entries[ENTRIES_MAX], bool
 	for (size_t at = 0; at < config.kept_size && n < ENTRIES_MAX - 2; at += strlen(config.kept + at) + 1)
 		if (!find(env, config.kept + at))
 			entries[n++] = config.kept + at;
-	if (config.switching == SWITCH_FLAG) {
-		setting = flag_setting();
-		if (!find(env, setting) || strcmp(find(env, setting), strchr(setting, '=') + 1) != 0)
-			entries[n++] = setting;
-	}
 	return n;
 }
 

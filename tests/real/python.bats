@@ -2,6 +2,58 @@
 
 load helper
 
+# suite: CPython's own tests of the modules that the test's name ends with do under eagain what they do natively, method by method.
+# Methods that differ are run again, natively and in the mode: an outcome counts that the mode has twice, and native never.
+suite() {
+	local mode try outcome failed=0
+	need_package libpython3.11-testsuite
+	cd "$BATS_TEST_TMPDIR" || return
+	run_suite native native.0.xml
+	finds "$(outcomes results native.0.xml | sed 's/.* //' | sort | uniq -c | awk '{ printf "%s%d %s", NR > 1 ? ", " : "", $1, $2 }')"
+	for mode in $MODES; do
+		run_suite "$mode" "$mode.0.xml"
+		sane_trace "trace.$mode"
+		outcomes differing 1 native.*.xml -- "$mode".*.xml >differing
+		for try in 1 2 3 4; do
+			[ -s differing ] || break
+			run_suite native "native.$mode.$try.xml" --matchfile "$PWD/differing"
+			run_suite "$mode" "$mode.$try.xml" --matchfile "$PWD/differing"
+			outcomes differing 2 native.*.xml -- "$mode".*.xml >different
+		done
+		outcome=same
+		if [ -s differing ] && [ -s different ]; then
+			outcome=differs failed=1
+			sed "s/^/$mode: /" different
+		fi
+		echo "$mode $outcome" >>outcomes
+	done
+	return $failed
+}
+
+# run_suite MODE RESULTS [OPTION...]: in a terminal where the test's name says so.  The method that is ignored waits for the host of
+# a virtual machine; the network is 127.0.0.1.
+run_suite() {
+	local mode=$1 results=$PWD/$2 status=0 command prefix
+	shift 2
+	# shellcheck disable=SC2206 # the modules
+	command=(/usr/bin/python3.11 -m test -v -u cpu --ignore '*ThreadedVSOCK*' --tempdir "$PWD/files" --junit-xml "$results" "$@" ${BATS_TEST_DESCRIPTION#*: })
+	[[ $BATS_TEST_DESCRIPTION != *test_socketserver* ]] || command+=(-u network)
+	set_prefix "$mode"
+	rm -rf "trace.$mode"
+	mkdir -p files
+	if [[ $BATS_TEST_DESCRIPTION == *terminal:* ]]; then
+		TERM=xterm script -qec "${prefix[*]@Q} ${command[*]@Q}" /dev/null
+	else
+		"${prefix[@]}" "${command[@]}" -j1
+	fi </dev/null >"$results.out" 2>&1 3>&- || status=$?
+	# 2: some methods have failed.
+	[ $status = 0 ] || [ $status = 2 ] || { tail -n 50 "$results.out"; return 1; }
+}
+
+outcomes() {
+	/usr/bin/python3.11 "$TOP/tests/real/outcomes.py" "$@"
+}
+
 @test "python3: files, pipes, sockets, threads, subprocesses, asyncio" {
 	need_program python3
 	python=$(python3 -c 'import sys; print(sys.executable)')
@@ -63,4 +115,79 @@ PYTHON
 	same "$python" -u "$BATS_TEST_TMPDIR/program.py"
 	[ "$(cat "$BATS_TEST_TMPDIR/native/status")" = 3 ]
 	same "$python" -c 'import multiprocessing as m; p = m.get_context("fork").Pool(2); print(p.map(abs, range(-100, 0))[:3])'
+}
+
+@test "CPython's own suite: test_epoll test_fcntl test_fileio test_popen test_pty" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_eintr test_file_eintr test_signal test_threadsignals" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_io test_file test_univnewlines test_fileinput test_mmap test_tempfile test_shutil test_posixpath test_mailbox test_tarfile test_largefile" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_os test_posix test_resource test_fork1 test_wait3 test_wait4 test_pipes test_openpty" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_socket test_timeout" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_socketserver" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_select test_selectors test_poll test_kqueue test_asyncore test_asynchat" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_asyncio" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_subprocess test_cmd_line test_repl test_pdb" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_threading test_thread test_queue test_sched test_concurrent_futures test_interpreters test_faulthandler" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_multiprocessing_main_handling test_multiprocessing_fork test_multiprocessing_forkserver test_multiprocessing_spawn" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_ssl test_httplib test_httpservers test_ftplib test_smtplib test_poplib test_imaplib test_nntplib test_telnetlib" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_xmlrpc test_docxmlrpc test_urllib2_localnet test_wsgiref test_logging" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite: test_sys test_atexit test_exceptions test_time test_readline test_regrtest test_support" {
+	suite
+}
+
+# bats test_tags=all
+@test "CPython's own suite in a terminal: test_ioctl test_curses test_getpass test_builtin test_os test_pty test_readline test_posix" {
+	need_program script
+	suite
 }
