@@ -35,6 +35,8 @@
 	LIBC(int, setuid, (uid_t))                                                                                    \
 	LIBC(int, setreuid, (uid_t, uid_t))                                                                           \
 	LIBC(int, setresuid, (uid_t, uid_t, uid_t))                                                                   \
+	LIBC(int, seteuid, (uid_t))                                                                                   \
+	LIBC(int, chroot, (const char *))                                                                             \
 	LIBC(void, closefrom, (int))                                                                                  \
 	LIBC(int, daemon, (int, int))                                                                                 \
 	LIBC(int, sigaction, (int, const struct sigaction *, struct sigaction *))                                     \
