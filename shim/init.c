@@ -20,6 +20,8 @@ HOT_DATA bool shim_on;
 HOT_DATA bool shim_passes;
 HOT_DATA bool shim_sandboxed;
 
+void *const volatile shim_self = (void *)(uintptr_t)&shim_self;
+
 void shim_need_libc(void)
 {
 	static bool found;

@@ -16,7 +16,8 @@
 static inline long as_libc(long result)
 {
 	if (unlikely((unsigned long)result > -4096ul)) {
-		errno = (int)-result;
+		if (shim_is_relocated())
+			errno = (int)-result;
 		return -1;
 	}
 	return result;

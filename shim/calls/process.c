@@ -91,13 +91,13 @@ static bool is_reachable(void)
 	return result != -ENOENT && result != -ENOTDIR && result != -EACCES;
 }
 
-/* LD_PRELOAD with our library next to theirs.  */
+/* LD_PRELOAD with our library after theirs, as the command does it (tracer/run.c).  */
 static const char *with_library(char *to, const char *theirs)
 {
-	strcat(strcpy(to, preload), config.library);
+	strcpy(to, preload);
 	if (theirs && *theirs)
-		strcat(strcat(to, ":"), theirs);
-	return to;
+		strcat(strcat(to, theirs), ":");
+	return strcat(to, config.library);
 }
 
 static const char *without_library(char *to, const char *theirs)
