@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "calls/calls.h"
+#include "clock.h"
 #include "config.h"
 #include "flag.h"
 #include "libc.h"
@@ -47,6 +48,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	(void)argc;
 	(void)argv;
 	shim_need_libc();
+	clock_start();
 	config_read(envp);
 	shim_sandboxed = config.sandboxed;
 	if (shim_sandboxed)
