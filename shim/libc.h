@@ -23,6 +23,7 @@
 		char *const *, char *const *))                                                                        \
 	LIBC(int, fexecve, (int, char *const *, char *const *))                                                       \
 	LIBC(void, _exit, (int))                                                                                      \
+	LIBC(FILE *, popen, (const char *, const char *))                                                             \
 	LIBC(int, pclose, (FILE *))                                                                                   \
 	LIBC(int, vdprintf, (int, const char *, va_list))                                                             \
 	LIBC(int, __vdprintf_chk, (int, int, const char *, va_list))                                                  \

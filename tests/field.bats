@@ -129,6 +129,10 @@ installed() {
 @test "field 11: a cleared environment, an LD_PRELOAD of the program's own: both are there, and the child is followed" {
 	same env -i LD_PRELOAD="$PROGRAMS/early.so" "$PROGRAMS/traps" spawn-forms
 	same sh -c 'LD_PRELOAD=$PROGRAMS/early.so "$PROGRAMS/traps" zero-length; "$PROGRAMS/traps" zero-length; unset LD_PRELOAD; "$PROGRAMS/traps" zero-length'
+	trap_same cleared-environment
+	"$EAGAIN" record "$PROGRAMS/traps" cleared-environment >/dev/null
+	[ "$("$EAGAIN" log | grep -c 'call=read .*name=pipe:.* ret=[1-9]')" -ge 5 ]
+	[ "$("$EAGAIN" report --json | grep -o '"command":"[^"]*cat"' | wc -l)" = 3 ]
 	for theirs in "" "LD_PRELOAD=$PROGRAMS/early.so" "LD_PRELOAD=$PROGRAMS/early.so:$LIBRARY" "LD_PRELOAD=$LIBRARY $PROGRAMS/second.so" "LD_PRELOAD=libnone.so:"; do
 		rm -rf eagain.trace
 		# shellcheck disable=SC2086 # none, or one

@@ -38,6 +38,10 @@ static inline long serve(enum call_id call, long nr, long a, long b, long c, lon
 	return as_libc(op_run(&op));
 }
 
+/* process.c: an environ for what is called next, whose children are followed; and back again.  */
+char **environ_lend(void);
+void environ_return(char **own);
+
 /* poll.c: a poll or select has returned; what was ready is recorded.  */
 void poll_note(const struct op *op, long result);
 

@@ -188,6 +188,41 @@ static size_t count(char *const *list)
 		}                                                                                                     \
 	} while (0)
 
+/* system(3) and popen(3) hand on environ itself.  Where it lacks something, and no other thread can look, one that has it all is
+ * lent for the call: a static one, for a handler may leave the call by siglongjmp.  */
+static char *lent[512];
+
+char **environ_lend(void)
+{
+	static char text[sizeof preload + 2 * CONFIG_PATH];
+	char **own = environ;
+	char *const *env = own;
+	size_t n;
+
+	if (!libc_single_threaded() || own == lent)
+		return own;
+	CHILD_ENVIRONMENT(env);
+	n = count(env);
+	if (env == own || n >= sizeof lent / sizeof *lent)
+		return own;
+	memcpy(lent, env, (n + 1) * sizeof *lent);
+	for (char **entry = lent; *entry; entry++) {
+		if (strncmp(*entry, preload, sizeof preload - 1) != 0)
+			continue;
+		if (strlen(*entry) >= sizeof text)
+			return own;
+		*entry = strcpy(text, *entry);
+	}
+	environ = lent;
+	return own;
+}
+
+void environ_return(char **own)
+{
+	if (environ == lent)
+		environ = own;
+}
+
 static void before_exec(void)
 {
 	if (!shim_on)

@@ -484,6 +484,27 @@ static void into_own_namespaces(void)
 
 static void into_user_namespace(void) { need(unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0, "unshare"); }
 
+/* The environment is the program's, also for those that libc starts in it: it sees no other, before, in between and afterwards.  */
+static void cleared_environment(char **argv)
+{
+	FILE *f;
+
+	(void)argv;
+	for (int cleared = 0; cleared < 2; cleared++) {
+		char **before = environ;
+
+		tell("system: %d", system("echo \"$OWN\" | /bin/cat; exit 3"));
+		f = popen("read -r x; echo \"$x $OWN\"; exit 4", "w");
+		need(f && fputs("line\n", f) >= 0, "popen");
+		tell("pclose: %d", pclose(f));
+		tell("the same: %d, getenv: %s", environ == before, getenv("OWN") ? getenv("OWN") : "none");
+		need(clearenv() == 0 && (!cleared || setenv("OWN", "2", 1) == 0), "clearenv");
+	}
+	environ = own_environment;
+	tell("system: %d", system("echo \"$OWN\" | /bin/cat"));
+	tell("the same: %d", environ == own_environment);
+}
+
 /* Needs root.  Each is done by a child that has done I/O before, and by one that has not; then by one with a thread.  */
 static void other_worlds(char **argv)
 {
@@ -520,5 +541,6 @@ static void other_worlds(char **argv)
 const struct trap tree_traps[] = {
 	{"show-self", show_self}, {"spawn-actions", spawn_actions}, {"spawn-attributes", spawn_attributes}, {"raw-clones", raw_clones},
 	{"daemons", daemons}, {"vfork-and-dup2", vfork_and_dup2}, {"exec-from-memory", exec_from_memory}, {"subreaper", subreaper},
-	{"odd-states", odd_states}, {"limits", limits}, {"other-worlds", other_worlds}, {NULL, NULL},
+	{"odd-states", odd_states}, {"limits", limits}, {"cleared-environment", cleared_environment},
+	{"other-worlds", other_worlds}, {NULL, NULL},
 };
