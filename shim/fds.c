@@ -25,7 +25,12 @@ enum {
 typedef fd_hint leaf[LEAF_SIZE];        /* each read and written as one word, by the __atomic builtins */
 
 HOT_DATA fd_hint fds_first[FDS_LEAF];
-static leaf *root[ROOT_SIZE] = {&fds_first};
+static leaf *root[ROOT_SIZE];   /* from the second on; an address in here would not be right before the loader has relocated it */
+
+static leaf *leaf_of(int number)
+{
+	return number ? __atomic_load_n(&root[number], __ATOMIC_ACQUIRE) : &fds_first;
+}
 
 /* The place of fd's hint; NULL where there can be none, or, without `make`, is none yet.  */
 static fd_hint *place(int fd, bool make)
@@ -35,7 +40,7 @@ static fd_hint *place(int fd, bool make)
 
 	if (fd < 0 || fd >= LEAF_SIZE * ROOT_SIZE)
 		return NULL;
-	l = __atomic_load_n(&root[fd / LEAF_SIZE], __ATOMIC_ACQUIRE);
+	l = leaf_of(fd / LEAF_SIZE);
 	if (likely(l != NULL))
 		return &(*l)[fd % LEAF_SIZE];
 	if (!make)
@@ -259,7 +264,7 @@ void fds_copy(int from, int to)
 void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg)
 {
 	for (int r = 0; r < ROOT_SIZE; r++) {
-		leaf *l = __atomic_load_n(&root[r], __ATOMIC_ACQUIRE);
+		leaf *l = leaf_of(r);
 
 		for (int i = 0; l && i < LEAF_SIZE; i++) {
 			fd_hint hint = __atomic_load_n(&(*l)[i], __ATOMIC_RELAXED);

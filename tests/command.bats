@@ -182,17 +182,6 @@ takes() {
 	complains 126 './narrow: a 32-bit program*' "$EAGAIN" check ./narrow
 }
 
-@test "check: a program with AddressSanitizer runs, with a word of advice" {
-	echo 'int main(void) { return 3; }' >p.c
-	gcc -fsanitize=address -o asan p.c || skip "gcc has no libasan"
-	run --separate-stderr -0 "$EAGAIN" check ./asan
-	[ "$output" = "./asan: can be preloaded" ] && [[ $stderr == "eagain: ./asan: AddressSanitizer "*verify_asan_link_order=0 ]]
-	export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
-	run --separate-stderr -0 "$EAGAIN" check ./asan
-	[ -z "$stderr" ]
-	run -3 "$EAGAIN" run ./asan
-}
-
 @test "static, setuid and foreign programs: said before they are started" {
 	echo 'int main(void) { return 3; }' >p.c
 	gcc -static -o static p.c || skip "no static libc"

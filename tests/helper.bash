@@ -70,6 +70,14 @@ same() {
 	return $failed
 }
 
+# need_program NAME...: skips the test where one of them is not installed.
+need_program() {
+	local program
+	for program; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+}
+
 # ends_with STATUS PID: waits for a child of this shell.
 ends_with() {
 	local status=0

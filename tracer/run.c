@@ -47,9 +47,11 @@ static void set_preload(void)
 
 	find_library(path);
 	both = must_have(malloc(strlen(path) + (theirs ? strlen(theirs) : 0) + 2));
-	strcpy(both, path);
+	/* The last one, behind what other shims serve: they look for the next function, and find ours. */
+	*both = 0;
 	if (theirs && *theirs)
-		strcat(strcat(both, ":"), theirs);
+		strcat(strcpy(both, theirs), ":");
+	strcat(both, path);
 	setenv("LD_PRELOAD", both, 1);
 	free(both);
 }

@@ -33,7 +33,7 @@ void descriptor_closing(int fd)
 EXPORT int close(int fd)
 {
 	/* close(2) is a cancellation point, in a process with threads. */
-	if (!libc_single_threaded())
+	if (likely(shim_on) && !libc_single_threaded())
 		pthread_testcancel();
 	descriptor_closing(fd);
 	return (int)as_libc(sys(SYS_close, fd));
@@ -150,6 +150,8 @@ static int do_fcntl(int fd, int command, long argument)
 		flag_off(fd);
 		return (int)as_libc(sys(SYS_fcntl, fd, command, argument));
 	default:
+		if (!shim_is_relocated())
+			return (int)as_libc(sys(SYS_fcntl, fd, command, argument));
 		shim_need_libc();
 		return libc.fcntl(fd, command, argument);
 	}
