@@ -153,3 +153,8 @@ recorded() {
 	"$EAGAIN" record "$PROGRAMS/traps" own-view >out
 	"$EAGAIN" log | grep 'ev=EWOULDBLOCK call=read' | grep -q 'errno=EAGAIN.*asked=program'
 }
+
+@test "a listening socket has the name that bind gave it" {
+	"$EAGAIN" record perl -MIO::Socket::INET -e 'IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1, Blocking => 0)->accept'
+	[ "$(recorded 'ev=EWOULDBLOCK call=accept4* fd=[0-9]* name="tcp 127.0.0.1:[1-9][0-9]*"')" = 1 ]
+}

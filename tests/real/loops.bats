@@ -25,11 +25,11 @@ tells() {
 }
 
 asked() {
-	echo "ev=EWOULDBLOCK call=$1 .*ret=-1 errno=EAGAIN .*asked=program"
+	echo "ev=EWOULDBLOCK call=$1 fd=[0-9]* name=\"tcp 127.0.0.1:.*ret=-1 errno=EAGAIN .*asked=program"
 }
 
 ready() {
-	echo "ev=ready call=$1 fd=[0-9]* name=\"tcp"
+	echo "ev=ready call=$1 fd=[0-9]* name=\"tcp 127.0.0.1:"
 }
 
 # compiled NAME LIBRARY: a server in C.
