@@ -23,8 +23,9 @@ SHIM_SOURCES = $(wildcard shim/*.c shim/calls/*.c shim/mux/*.c) $(wildcard trace
 SHIM_OBJECTS = $(patsubst %,$(BUILD)/shim.o/%.o,$(SHIM_SOURCES))
 TRACER_SOURCES = $(wildcard tracer/*.c)
 TRACER_OBJECTS = $(patsubst %,$(BUILD)/tracer.o/%.o,$(TRACER_SOURCES))
-PROGRAMS = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(filter-out tests/programs/early.c,$(wildcard tests/programs/*.c))) \
-	$(patsubst tests/programs/%/,$(BUILD)/tests/%,$(sort $(dir $(wildcard tests/programs/*/*.c))))
+PRELOADS = $(BUILD)/tests/early.so $(BUILD)/tests/layer.so
+PROGRAMS = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(filter-out $(PRELOADS:$(BUILD)/tests/%.so=tests/programs/%.c), \
+	$(wildcard tests/programs/*.c))) $(patsubst tests/programs/%/,$(BUILD)/tests/%,$(sort $(dir $(wildcard tests/programs/*/*.c))))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
 all: $(BUILD)/eagain $(BUILD)/libeagain.so $(BUILD)/eagain.1
@@ -51,8 +52,8 @@ $(BUILD)/tracer.o/%.o: %
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TRACER_CFLAGS) -c -o $@ $<
 
-# Test programs: one file each, or a folder each.  early.so is a library whose constructor runs before the shim's.
-programs: $(PROGRAMS) $(BUILD)/tests/early.so
+# Test programs: one file each, or a folder each; and what is preloaded with them.
+programs: $(PROGRAMS) $(PRELOADS)
 
 TEST_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread -Wl,-z,now
 
@@ -65,9 +66,12 @@ $(BUILD)/tests/%: $$(wildcard tests/programs/%/*.c tests/programs/%/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $(filter %.c,$^)
 
-$(BUILD)/tests/early.so: tests/programs/early.c
+$(BUILD)/tests/%.so: tests/programs/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(TEST_CFLAGS) -shared -fPIC -Wl,-z,initfirst -o $@ $<
+	$(CC) $(CFLAGS) $(TEST_CFLAGS) -shared -fPIC $(PRELOAD_FLAGS) -o $@ $<
+
+# Its constructor runs before the shim's.
+$(BUILD)/tests/early.so: PRELOAD_FLAGS = -Wl,-z,initfirst
 
 benches: $(BENCHES)
 

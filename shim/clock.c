@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "libc.h"
+
 enum clock_source clock_source;
 
 /* For CLOCK_SCALED: ticks = base_ticks + (ns - base_ns) * ticks_per_ns, the factor with 32 bits behind the point.  */
@@ -19,10 +21,10 @@ uint64_t clock_ns(void)
 {
 	struct timespec t = {0};
 
-	if (clock_source == CLOCK_SCALED)
+	if (clock_source == CLOCK_SCALED || !libc.clock_gettime)
 		sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
 	else
-		clock_gettime(CLOCK_MONOTONIC, &t);
+		libc.clock_gettime(CLOCK_MONOTONIC, &t);
 	return as_ns(&t);
 }
 

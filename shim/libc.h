@@ -46,7 +46,8 @@
 	LIBC(sighandler_t, sigset, (int, sighandler_t))                                                               \
 	LIBC(int, siginterrupt, (int, int))                                                                           \
 	LIBC(int, system, (const char *))                                                                             \
-	LIBC(void, quick_exit, (int))
+	LIBC(void, quick_exit, (int))                                                                                \
+	LIBC(int, clock_gettime, (clockid_t, struct timespec *))
 
 struct libc {
 #define LIBC(type, name, parameters) type(*name) parameters;
@@ -56,7 +57,7 @@ struct libc {
 
 extern struct libc libc;
 
-/* Looks them up.  Only at start-up: dlsym(3) may allocate and lock.  */
+/* Looks them up; clock_gettime is NULL where it would not be libc's own.  Only at start-up: dlsym(3) may allocate and lock.  */
 void libc_find(void);
 
 /* True while the process has certainly never had a second thread (glibc >= 2.32, <sys/single_threaded.h>).  */

@@ -194,7 +194,7 @@ static void create_control(int dir)
 	c = reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE ? map((int)fd, 0, TRACE_HEADER_SIZE, 0) : NULL;
 	if (c) {
 		fill_preamble(&c->preamble, TRACE_CONTROL_MAGIC, clock_tsc_is_trusted() ? CLOCK_TSC : CLOCK_NANOSECONDS);
-		clock_gettime(CLOCK_REALTIME, &now);
+		sys(SYS_clock_gettime, CLOCK_REALTIME, &now);
 		c->start_realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 		c->budget = config.max_size;
 		c->used = TRACE_HEADER_SIZE;

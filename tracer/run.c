@@ -46,9 +46,11 @@ static void set_preload(void)
 
 	find_library(path);
 	both = must_have(malloc(strlen(path) + (theirs ? strlen(theirs) : 0) + 2));
-	strcpy(both, path);
+	/* Last: what else is preloaded is nearer to the program. */
+	*both = 0;
 	if (theirs && *theirs)
-		strcat(strcat(both, ":"), theirs);
+		strcat(strcpy(both, theirs), ":");
+	strcat(both, path);
 	setenv("LD_PRELOAD", both, 1);
 	free(both);
 }

@@ -1,6 +1,6 @@
 /* process.c - fork, exec, spawn, exit, and the calls that enter a sandbox.
  *
- * A child is followed by the environment.  A program that cleared it, or set its own LD_PRELOAD, gets ours put next to theirs
+ * A child is followed by the environment.  A program that cleared it, or set its own LD_PRELOAD, gets ours put behind theirs
  * for the call; the program's own copy stays as it was.  vfork(2) needs no wrapper: nothing here is spoilt by a child that
  * shares our memory.  */
 #include <alloca.h>
@@ -69,12 +69,28 @@ static const char *find(char *const *env, const char *entry)
 	return NULL;
 }
 
-static bool names_library(const char *value)
+static bool names_library_last(const char *value)
 {
 	const char *at = value ? strstr(value, config.library) : NULL;
-	size_t n = strlen(config.library);
 
-	return at && (at == value || strchr(": ", at[-1])) && (!at[n] || strchr(": ", at[n]));
+	return at && (at == value || strchr(": ", at[-1])) && !at[strlen(config.library)];
+}
+
+/* Writes LD_PRELOAD with theirs, and ours behind them: what else is preloaded is nearer to the program, and may change what its
+ * calls do (libfaketime's poll); we are nearer to the kernel.  */
+static void put_library_last(char *to, const char *theirs)
+{
+	size_t n, own = strlen(config.library);
+
+	for (to = stpcpy(to, preload); theirs && *theirs; theirs += n + strspn(theirs + n, ": ")) {
+		n = strcspn(theirs, ": ");
+		if (n == 0 || (n == own && !memcmp(theirs, config.library, n)))
+			continue;
+		memcpy(to, theirs, n);
+		to[n] = ':';
+		to += n + 1;
+	}
+	strcpy(to, config.library);
 }
 
 /* What `env` lacks, as entries that outlive the call; returns how many.  LD_PRELOAD comes first if it is among them.  */
@@ -83,7 +99,7 @@ static unsigned missing(char *const *env, const char *entries[ENTRIES_MAX], bool
 	unsigned n = 0;
 	const char *setting;
 
-	*need_preload = !names_library(find(env, preload));
+	*need_preload = !names_library_last(find(env, preload));
 	if (shim_sandboxed)
 		entries[n++] = CONFIG_SANDBOX;
 	for (size_t at = 0; at < config.kept_size && n < ENTRIES_MAX - 2; at += strlen(config.kept + at) + 1)
@@ -137,10 +153,7 @@ static size_t count(char *const *list)
 			const char *theirs_ = find(env, preload);                                                     \
 			char *both_ = alloca(sizeof preload + CONFIG_PATH + (theirs_ ? strlen(theirs_) : 0) + 1);     \
                                                                                                                       \
-			strcpy(both_, preload);                                                                       \
-			strcat(both_, config.library);                                                                \
-			if (theirs_ && *theirs_)                                                                      \
-				strcat(strcat(both_, ":"), theirs_);                                                  \
+			put_library_last(both_, theirs_);                                                             \
 			entries_[n_++] = both_;                                                                       \
 		}                                                                                                     \
 		if (n_) {                                                                                             \
