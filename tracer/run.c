@@ -200,7 +200,7 @@ int run_program(char **argv, bool stay, pid_t *program)
 {
 	const char *switching = getenv("EAGAIN_SWITCH");
 	bool flag = switching && !strncmp(switching, "flag", 4);
-	struct dispositions old;
+	struct dispositions old = {0};
 	int flags[3], status;
 	pid_t pid;
 
