@@ -11,7 +11,7 @@ enum clock_source clock_source;
 
 /* The kernel's own function (vdso(7)).  libc's name for it may be another shim's, which is not ready when we start, and tells
  * another time (libfaketime).  */
-static int (*kernel_clock)(clockid_t, struct timespec *) = clock_gettime;
+static int (*kernel_clock)(clockid_t, struct timespec *);
 
 /* The address of a function of the object that is mapped at `base`; 0 where it has none.  Its symbols end where their names
  * begin.  */
@@ -57,7 +57,7 @@ uint64_t clock_ns(void)
 {
 	struct timespec t = {0};
 
-	if (clock_source == CLOCK_SCALED)
+	if (clock_source == CLOCK_SCALED || !kernel_clock)
 		sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
 	else
 		kernel_clock(CLOCK_MONOTONIC, &t);

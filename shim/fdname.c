@@ -91,9 +91,15 @@ static bool append_address(struct text *t, const union address *a, socklen_t siz
 		return true;
 	}
 	if (a->any.sa_family == AF_INET6 && size >= sizeof a->in6) {
-		text_char(t, '[');
-		ipv6(t, a->in6.sin6_addr.s6_addr);
-		text_string(t, "]:");
+		/* The peer, on a socket of its own family, knows it so. */
+		if (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr)) {
+			ipv4(t, &a->in6.sin6_addr.s6_addr[12]);
+		} else {
+			text_char(t, '[');
+			ipv6(t, a->in6.sin6_addr.s6_addr);
+			text_char(t, ']');
+		}
+		text_char(t, ':');
 		text_number(t, ntohs(a->in6.sin6_port), 10);
 		return true;
 	}

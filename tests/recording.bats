@@ -157,3 +157,22 @@ bytes_of() {
 	"$EAGAIN" record "$PROGRAMS/traps" own-view >out
 	"$EAGAIN" log | grep 'ev=EWOULDBLOCK call=read' | grep -q 'errno=EAGAIN.*asked=program'
 }
+
+@test "a listening socket has the name that bind gave it" {
+	"$EAGAIN" record perl -MIO::Socket::INET -e 'IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1, Blocking => 0)->accept'
+	[ "$(recorded 'ev=EWOULDBLOCK call=accept4* fd=[0-9]* name="tcp 127.0.0.1:[1-9][0-9]*"')" = 1 ]
+}
+
+@test "an IPv6 socket and its IPv4 peer find each other" {
+	cat >program.pl <<'PERL'
+use IO::Socket::IP;
+my $server = IO::Socket::IP->new(LocalHost => "::", V6Only => 0, Listen => 1) or exit 9;
+if (fork) { my $s = $server->accept; print {$s} scalar <$s>; wait; exit; }
+my $c = IO::Socket::IP->new(PeerHost => "127.0.0.1", PeerPort => $server->sockport) or die;
+$c->print("question\n"); <$c>;
+PERL
+	status=0
+	"$EAGAIN" record perl program.pl || status=$?
+	[ $status != 9 ] || skip 'no IPv6 here'
+	[ "$("$EAGAIN" report | grep -c 'tcp 127.0.0.1:[0-9]*->127.0.0.1:[0-9]* [<-][->] perl program.pl')" = 2 ]
+}

@@ -235,3 +235,18 @@ trap_same() {
 		trap_same end "$how"
 	done
 }
+
+@test "a constructor before the shim's, a destructor after it" {
+	same env LD_PRELOAD="$PROGRAMS/early.so" "$PROGRAMS/traps" exit-forms
+}
+
+@test "what else is preloaded does to calls what it does natively" {
+	echo you >"$BATS_TEST_TMPDIR/input"
+	INPUT=$BATS_TEST_TMPDIR/input
+	same env LD_PRELOAD="$PROGRAMS/layer.so" "$PROGRAMS/echo"
+	grep -q YOU "$BATS_TEST_TMPDIR/native/stdout"
+	same sh -c 'export LD_PRELOAD="$LD_PRELOAD:$PROGRAMS/layer.so"; "$PROGRAMS/echo"'
+	same env LD_PRELOAD="$PROGRAMS/layer.so:$PROGRAMS/early.so" sh -c '"$PROGRAMS/echo"'
+	run -0 env LD_PRELOAD="$PROGRAMS/layer.so" "$EAGAIN" run "$PROGRAMS/echo" <"$INPUT"
+	[[ $output == *YOU* ]]
+}

@@ -121,7 +121,7 @@ static void check_elf(const char *name, int fd, const Elf64_Ehdr *header, ssize_
 	Elf64_Ehdr self;
 	int own = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	bool known = own >= 0 && read_at(own, &self, sizeof self, 0);
-	const char *options = getenv("ASAN_OPTIONS");
+	const char *options = getenv("ASAN_OPTIONS"), *preload = getenv("LD_PRELOAD");
 
 	if (own >= 0)
 		close(own);
@@ -133,7 +133,7 @@ static void check_elf(const char *name, int fd, const Elf64_Ehdr *header, ssize_
 		die(STATUS_NOT_EXECUTABLE, "%s: statically linked: nothing can be preloaded into it; use a dynamically linked build",
 		    name);
 	check_loader(name, fd, &p);
-	if (needs_asan(fd, header) && !(options && strstr(options, "verify_asan_link_order=0")))
+	if (needs_asan(fd, header) && !(options && strstr(options, "verify_asan_link_order=0")) && !(preload && strstr(preload, "asan")))
 		say("%s: AddressSanitizer insists on being preloaded first: set ASAN_OPTIONS=verify_asan_link_order=0", name);
 }
 

@@ -55,9 +55,9 @@ void epoll_note(const struct op *op, long result);
 /* wait.c: a wait for children has returned; who ended how is recorded.  */
 void wait_note(const struct op *op, long result);
 
-/* socket.c: accept made a socket, connect changed one.  */
+/* socket.c: accept made a socket; connect or bind gave one its name.  */
 void socket_accepted(long fd);
-void socket_connected(int fd);
+void socket_named(int fd);
 
 /* process.c: prctl(PR_SET_SECCOMP) or seccomp(2), with the kernel's arguments.  The kernel's result.  */
 long enter_sandbox(bool strict, long nr, long a, long b, long c);

@@ -1,6 +1,6 @@
 /* process.c - fork, exec, spawn, exit, and the calls that enter a sandbox.
  *
- * A child is followed by the environment.  A program that cleared it, or set its own LD_PRELOAD, gets ours put next to theirs
+ * A child is followed by the environment.  A program that cleared it, or set its own LD_PRELOAD, gets ours put behind theirs
  * for the call; the program's own copy stays as it was.  vfork(2) needs no wrapper: nothing here is spoilt by a child that
  * shares our memory.  */
 #include <alloca.h>
@@ -71,14 +71,6 @@ static const char *find(char *const *env, const char *entry)
 	return NULL;
 }
 
-static bool names_library(const char *value)
-{
-	const char *at = value ? strstr(value, config.library) : NULL;
-	size_t n = strlen(config.library);
-
-	return at && (at == value || strchr(": ", at[-1])) && (!at[n] || strchr(": ", at[n]));
-}
-
 /* Whether a child's loader will find the library (chroot, other rights): where not, it would say so on the child's stderr.  */
 static bool is_reachable(void)
 {
@@ -91,31 +83,38 @@ static bool is_reachable(void)
 	return result != -ENOENT && result != -ENOTDIR && result != -EACCES;
 }
 
-/* LD_PRELOAD with our library after theirs, as the command does it (tracer/run.c).  */
-static const char *with_library(char *to, const char *theirs)
+/* Whether `theirs` names our library last, or, where it is not reachable, nowhere.  */
+static bool is_right(const char *theirs, bool reachable)
 {
-	strcpy(to, preload);
-	if (theirs && *theirs)
-		strcat(strcat(to, theirs), ":");
-	return strcat(to, config.library);
+	size_t n, own = strlen(config.library);
+	bool last = false, anywhere = false;
+
+	for (; theirs && *theirs; theirs += n + strspn(theirs + n, ": ")) {
+		n = strcspn(theirs, ": ");
+		last = n == own && !memcmp(theirs, config.library, n);
+		anywhere |= last;
+	}
+	return reachable ? last : !anywhere;
 }
 
-static const char *without_library(char *to, const char *theirs)
+/* LD_PRELOAD with all of theirs but ours, and, where it is wanted, ours behind them: what else is preloaded is nearer to the
+ * program, and may change what its calls do (libfaketime's poll); we are nearer to the kernel.  */
+static const char *preload_entry(char *to, const char *theirs, bool with_ours)
 {
+	size_t n, own = strlen(config.library);
 	char *end = stpcpy(to, preload);
 
-	while (*theirs) {
-		size_t n = strcspn(theirs, ": ");
-
-		if (n != strlen(config.library) || memcmp(theirs, config.library, n) != 0) {
-			if (end[-1] != '=')
-				*end++ = ':';
-			end = mempcpy(end, theirs, n);
-		}
-		theirs += n;
-		theirs += strspn(theirs, ": ");
+	for (; theirs && *theirs; theirs += n + strspn(theirs + n, ": ")) {
+		n = strcspn(theirs, ": ");
+		if (n == 0 || (n == own && !memcmp(theirs, config.library, n)))
+			continue;
+		if (end[-1] != '=')
+			*end++ = ':';
+		end = mempcpy(end, theirs, n);
 	}
-	*end = 0;
+	if (with_ours && end[-1] != '=')
+		*end++ = ':';
+	strcpy(end, with_ours ? config.library : "");
 	return to;
 }
 
@@ -163,16 +162,18 @@ static size_t count(char *const *list)
 	do {                                                                                                          \
 		const char *entries_[ENTRIES_MAX];                                                                    \
 		const char *theirs_;                                                                                  \
+		bool reachable_;                                                                                      \
 		unsigned n_;                                                                                          \
                                                                                                                       \
 		if (!shim_on || !config.library[0] || (!shim_sandboxed && !is_sound(env)))                             \
 			break;                                                                                        \
 		theirs_ = find(env, preload);                                                                         \
 		n_ = missing(env, entries_);                                                                          \
-		if (names_library(theirs_) != is_reachable()) {                                                       \
-			char *list_ = alloca(sizeof preload + CONFIG_PATH + (theirs_ ? strlen(theirs_) : 0) + 1);     \
+		reachable_ = is_reachable();                                                                          \
+		if (!is_right(theirs_, reachable_)) {                                                                 \
+			char *entry_ = alloca(sizeof preload + CONFIG_PATH + (theirs_ ? strlen(theirs_) : 0) + 1);    \
                                                                                                                       \
-			entries_[n_++] = names_library(theirs_) ? without_library(list_, theirs_) : with_library(list_, theirs_); \
+			entries_[n_++] = preload_entry(entry_, theirs_, reachable_);                                  \
 		}                                                                                                     \
 		if (n_) {                                                                                             \
 			char **merged_ = alloca((count(env) + ENTRIES_MAX + 1) * sizeof *merged_);                    \

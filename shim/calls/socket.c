@@ -59,8 +59,8 @@ void socket_accepted(long fd)
 		fds_name((int)fd, fds_hint((int)fd));
 }
 
-/* A connection changes the fd's name, and, where it was a fresh socket, what may be done with it.  */
-void socket_connected(int fd)
+/* An address changes the fd's name; a connection also, where it was a fresh socket, what may be done with it.  */
+void socket_named(int fd)
 {
 	fds_relook(fd);
 }
@@ -85,7 +85,15 @@ EXPORT int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t address_size)
 {
 	int result = (int)serve(CALL_connect, SYS_connect, fd, (long)address.__sockaddr__, address_size, 0, 0, 0);
 
-	socket_connected(fd);
+	socket_named(fd);
+	return result;
+}
+
+EXPORT int bind(int fd, __CONST_SOCKADDR_ARG address, socklen_t address_size)
+{
+	int result = (int)as_libc(sys(SYS_bind, fd, address.__sockaddr__, address_size));
+
+	socket_named(fd);
 	return result;
 }
 

@@ -32,7 +32,7 @@ static long serve_raw(enum call_id call, long nr, const long a[6])
 	result = op_run(&op);
 	switch (op.class) {
 	case OP_ACCEPT: socket_accepted(result); break;
-	case OP_CONNECT: socket_connected(op.fd); break;
+	case OP_CONNECT: socket_named(op.fd); break;
 	case OP_WAIT: wait_note(&op, result); break;
 	case OP_EPOLL: epoll_note(&op, result); break;
 	case OP_POLL: case OP_SELECT: poll_note(&op, result); break;

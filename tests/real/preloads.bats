@@ -1,0 +1,247 @@
+# What else gets between a program and the kernel: other preloaded libraries, sanitizers, debuggers, emulators, sandboxes.
+
+load helper
+
+# Each comes around eagain ("outer=(fakeroot)") as well as within it.
+outer=()
+eval "$(declare -f set_prefix | sed '1s/.*/set_inner_prefix ()/')"
+set_prefix() {
+	set_inner_prefix "$1"
+	prefix=("${outer[@]}" "${prefix[@]}")
+}
+
+# in_either_order TOOL... -- CMD...
+in_either_order() {
+	local tool=()
+	while [ "$1" != -- ]; do
+		tool+=("$1")
+		shift
+	done
+	shift
+	same "${tool[@]}" "$@"
+	outer=("${tool[@]}")
+	same "$@"
+	outer=()
+}
+
+# program [FLAG...]: one with threads, signals and a pipe that it waits for; with an argument it writes there in 4 bytes.
+program() {
+	cat >"$BATS_TEST_TMPDIR/program.c" <<'C'
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int fds[2];
+
+static void handler(int number)
+{
+	if (write(fds[1], &number, 1) != 1)
+		_exit(99);
+}
+
+static int work(int n)
+{
+	char *bytes = malloc(16);
+	ssize_t got = read(fds[0], bytes, 16);
+
+	free(bytes);
+	return (int)got + n;
+}
+
+static void *thread(void *result)
+{
+	*(int *)result = work(7);
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t t;
+	int result;
+
+	signal(SIGUSR1, handler);
+	if (pipe(fds) < 0 || write(fds[1], "hello", 5) != 5)
+		return 98;
+	printf("%d\n", work(1));
+	pthread_create(&t, NULL, thread, &result);
+	raise(SIGUSR1);
+	pthread_join(t, NULL);
+	printf("%d\n", result);
+	if (argc > 1) {
+		char *few = calloc(1, 4);
+
+		few[atoi(argv[1])] = 'x';
+		printf("%zu\n", strlen(few));
+		free(few);
+	}
+	fflush(stdout);
+	return 3;
+}
+C
+	"${CC:-gcc}" -g -O0 -pthread "$@" -o "$BATS_TEST_TMPDIR/program" "$BATS_TEST_TMPDIR/program.c"
+}
+
+@test "fakeroot, in either order" {
+	need_program fakeroot
+	in_either_order fakeroot -- sh -c 'id -u; seq 1000 >f; chown 5:6 f; chmod 4755 f; stat -c "%u:%g %a" f; tar -cf - f | tar -tvf - | cut -c1-15; (sleep 0.05; echo late) | cat; rm f'
+	grep -qx '5:6 4755' "$BATS_TEST_TMPDIR/native/stdout"
+}
+
+@test "libfaketime, in either order: a date, a clock that runs faster, select" {
+	need_program faketime perl
+	in_either_order faketime '2001-02-03 04:05:06' -- sh -c 'date +%Y-%m-%d; touch f; stat -c %y f | cut -c1-4; rm f; (sleep 0.05; date +%Y) | cat'
+	in_either_order faketime -f '@2001-02-03 04:05:06 x1000' -- sh -c 'sleep 100; date +%Y'
+	# A wait of 1000 s in select is over after 0.1 s.
+	in_either_order faketime -f '@2001-02-03 04:05:06 x10000' -- perl -e 'my $t = time; select undef, undef, undef, 1000; print time - $t >= 999 ? "slept\n" : "not\n"'
+	grep -qx slept "$BATS_TEST_TMPDIR/native/stdout"
+}
+
+@test "stdbuf, in either order" {
+	need_program stdbuf grep
+	in_either_order stdbuf -oL -- sh -c '(echo one; sleep 0.05; echo two) | grep -n . | cat'
+	in_either_order stdbuf -o0 -i0 -- sh -c 'seq 3000 | (head -n 1; head -n 1; cat) | cksum'
+}
+
+@test "jemalloc, in either order" {
+	need_package libjemalloc2 gcc
+	program
+	jemalloc=$(dpkg -L libjemalloc2 | grep 'libjemalloc\.so\.2$')
+	in_either_order env LD_PRELOAD="$jemalloc" -- "$BATS_TEST_TMPDIR/program"
+	in_either_order env LD_PRELOAD="$jemalloc" -- sh -c 'seq 100000 | sort -rn | (sleep 0.05; cksum)'
+	# By hand, with eagain before it.
+	run -0 env LD_PRELOAD="$LIBRARY:$jemalloc" sh -c 'seq 100000 | sort -rn | head -n 1'
+	[ "$output" = 100000 ]
+}
+
+@test "several of these at once" {
+	need_program fakeroot faketime stdbuf
+	in_either_order fakeroot faketime '2001-02-03 04:05:06' stdbuf -oL -- sh -c 'id -u; date +%Y; seq 100000 | sort -rn | (sleep 0.05; cksum)'
+}
+
+@test "programs with AddressSanitizer, ThreadSanitizer and UBSan" {
+	need_package gcc
+	export ASAN_OPTIONS=verify_asan_link_order=0
+	for sanitizer in address thread undefined; do
+		program -fsanitize=$sanitizer
+		same "$BATS_TEST_TMPDIR/program"
+	done
+	program -fsanitize=address
+	# What it says has addresses and process ids in it.
+	same sh -c '"$1" 4 2>said; echo $?; grep -c "heap-buffer-overflow\|#0.* in main" said; rm said' sh "$BATS_TEST_TMPDIR/program"
+	grep -qx 3 "$BATS_TEST_TMPDIR/native/stdout"
+}
+
+@test "AddressSanitizer insists on being first, which is said before" {
+	need_package gcc
+	program -fsanitize=address
+	unset ASAN_OPTIONS
+	run -0 "$EAGAIN" check "$BATS_TEST_TMPDIR/program"
+	[[ $output == *'set ASAN_OPTIONS=verify_asan_link_order=0'* ]]
+	# Preloaded by hand it is first, for eagain is last.
+	run -3 env LD_PRELOAD="$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 "$EAGAIN" run "$BATS_TEST_TMPDIR/program"
+	[ "$output" = $'6\n8' ]
+}
+
+@test "strace, in either order" {
+	need_program strace
+	in_either_order strace -f -o /dev/null -- sh -c '(sleep 0.05; echo late) | cat; kill -USR1 $$'
+}
+
+# bats test_tags=all
+@test "valgrind, in either order: memcheck, helgrind, a mistake found" {
+	need_program valgrind gcc
+	program
+	in_either_order valgrind -q --trace-children=yes --error-exitcode=9 -- "$BATS_TEST_TMPDIR/program"
+	same valgrind -q --tool=helgrind --error-exitcode=9 "$BATS_TEST_TMPDIR/program"
+	same sh -c 'valgrind -q --error-exitcode=9 "$1" 4 2>said; echo $?; grep -c "Invalid write of size 1" said; rm said' sh "$BATS_TEST_TMPDIR/program"
+	grep -qx 9 "$BATS_TEST_TMPDIR/native/stdout"
+}
+
+# bats test_tags=all
+@test "gdb: breakpoints, threads, signals; attached to a program that waits" {
+	need_program gdb gcc
+	program
+	cat >"$BATS_TEST_TMPDIR/commands" <<'COMMANDS'
+set pagination off
+set debuginfod enabled off
+handle SIGUSR1 nostop noprint pass
+break work
+run >out
+backtrace
+print n
+finish
+continue
+backtrace 1
+continue
+COMMANDS
+	same sh -c 'gdb -batch -nx -x "$1" "$2" 2>&1 | sed "s/0x[0-9a-f]\{8,\}/ADDRESS/g; s/\(LWP\|process\) [0-9]*/\1/"; cat out; rm out' \
+		sh "$BATS_TEST_TMPDIR/commands" "$BATS_TEST_TMPDIR/program"
+	grep -q 'Value returned is .* = 6' "$BATS_TEST_TMPDIR/native/stdout"
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+mkfifo "$dir/f"
+exec 4<>"$dir/f"
+"$1" <"$dir/f" &
+servers=($!)
+until [ "$(awk '{ print $3 }' "/proc/$!/stat")" = S ]; do :; done
+gdb -batch -nx -p "$!" -ex 'break leave' -ex "shell echo typed >$dir/f" -ex continue -ex 'print status' -ex 'x/s line' -ex detach 2>/dev/null |
+	sed -n '/^Breakpoint 1, leave/p; s/^$1 = /status /p; s/^.*<line>:/line:/p'
+wait "$!"; echo "program: $?"
+servers=()
+SESSION
+	cat >"$BATS_TEST_TMPDIR/waits.c" <<'C'
+#include <stdlib.h>
+#include <unistd.h>
+
+static char line[64];
+
+static void leave(int status)
+{
+	exit(status);
+}
+
+int main(void)
+{
+	ssize_t n = read(0, line, sizeof line - 1);
+
+	leave((int)n);
+}
+C
+	gcc -g -O0 -o "$BATS_TEST_TMPDIR/waits" "$BATS_TEST_TMPDIR/waits.c"
+	same bash "$BATS_TEST_TMPDIR/session" "$BATS_TEST_TMPDIR/waits"
+	grep -qx 'program: 6' "$BATS_TEST_TMPDIR/native/stdout"
+}
+
+# bats test_tags=all
+@test "chromium: a page and what its script fetches, in its sandbox" {
+	need_program chromium python3 setpriv
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+export HOME=$dir
+mkdir "$dir/www"
+cat >"$dir/www/index.html" <<'HTML'
+<p id=p>before<script>fetch("/text").then(r => r.text()).then(t => { document.getElementById("p").textContent = t; })</script>
+HTML
+echo fetched >"$dir/www/text"
+# "Serving HTTP on 127.0.0.1 port N ..."
+coproc { exec /usr/bin/python3 -u -m http.server 0 --bind 127.0.0.1 --directory "$dir/www" 2>/dev/null; }
+servers=("$COPROC_PID")
+read -r _ _ _ _ _ port _ <&"${COPROC[0]}"
+chromium --headless --disable-gpu --user-data-dir="$dir/data" --virtual-time-budget=10000 --dump-dom "http://127.0.0.1:$port/" 2>/dev/null
+echo "chromium: $?"
+SESSION
+	# It refuses to run as root in its sandbox, and nobody comes into a directory of root's.
+	if [ "$(id -u)" = 0 ]; then
+		outer=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+		chmod a+rx "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+		chown nobody "$BATS_TEST_TMPDIR"
+		chmod a+rx "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/session"
+		"${outer[@]}" test -x "$EAGAIN" || skip "nobody can read $EAGAIN"
+	fi
+	same bash "$BATS_TEST_TMPDIR/session"
+	grep -q '<p id="p">fetched' "$BATS_TEST_TMPDIR/native/stdout"
+	grep -qx 'chromium: 0' "$BATS_TEST_TMPDIR/native/stdout"
+}
