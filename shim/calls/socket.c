@@ -65,6 +65,16 @@ void socket_connected(int fd)
 	fds_relook(fd);
 }
 
+/* It has a name from now on.  */
+EXPORT int bind(int fd, __CONST_SOCKADDR_ARG address, socklen_t address_size)
+{
+	int result = (int)as_libc(sys(SYS_bind, fd, address.__sockaddr__, address_size));
+
+	if (record_on)
+		fds_relook(fd);
+	return result;
+}
+
 EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *address_size)
 {
 	int new = (int)serve(CALL_accept, SYS_accept, fd, (long)address.__sockaddr__, (long)address_size, 0, 0, 0);
