@@ -43,7 +43,7 @@ static void transfer(const char *what)
 
 static void reap(const char *what, pid_t pid)
 {
-	int status;
+	int status = 0;
 
 	need(pid > 0 && waitpid(pid, &status, __WALL) == pid, what);
 	if (WIFSIGNALED(status))
