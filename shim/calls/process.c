@@ -189,7 +189,7 @@ static char *lent[512];
 
 char **environ_lend(void)
 {
-	static char text[sizeof preload + 2 * CONFIG_PATH];
+	static char text[sizeof preload + 2ul * CONFIG_PATH];
 	char **own = environ;
 	char *const *env = own;
 	size_t n;

@@ -66,7 +66,8 @@ static void use_stack(void)
 	}
 	need(recvmsg(stack_fds[0], &message, MSG_DONTWAIT) < 0 && errno == EAGAIN, "recvmsg");
 	close(open("/dev/null", O_RDONLY));
-	need(posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environment) == 0 && waitpid(pid, &status, 0) == pid && status == 0, "spawn");
+	need(posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environment) == 0, "posix_spawn");
+	need(waitpid(pid, &status, 0) == pid && status == 0, "posix_spawn");
 	pid = vfork();
 	if (pid == 0) {
 		execve("/bin/true", argv, environment);
@@ -580,7 +581,8 @@ static void ctrl_c(char **argv)
 		wait_asleep(pid);
 		need(write(fds[0], "\003", 1) == 1, "Ctrl-C");
 		waitpid(pid, &status, 0);
-		tell("%d: signal %d, EINTR %d", catches, WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) && WEXITSTATUS(status) == EINTR);
+		tell("%d: signal %d, EINTR %d", catches, WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		     WIFEXITED(status) && WEXITSTATUS(status) == EINTR);
 		close(fds[0]);
 		close(fds[1]);
 	}

@@ -43,7 +43,7 @@ static void transfer(const char *what)
 
 static void reap(const char *what, pid_t pid)
 {
-	int status;
+	int status = 0;
 
 	need(pid > 0 && waitpid(pid, &status, __WALL) == pid, what);
 	if (WIFSIGNALED(status))
@@ -58,8 +58,8 @@ static void show_self(char **argv)
 	char cwd[256] = "";
 	sigset_t set;
 
-	tell("%s: cwd %s, group %d, session %d", argv[0] ? argv[0] : "-", getcwd(cwd, sizeof cwd) && strrchr(cwd, '/') ? strrchr(cwd, '/') : "-",
-	     getpgrp() == getpid(), getsid(0) == getpid());
+	need(getcwd(cwd, sizeof cwd) && strrchr(cwd, '/'), "getcwd");
+	tell("%s: cwd %s, group %d, session %d", argv[0] ? argv[0] : "-", strrchr(cwd, '/'), getpgrp() == getpid(), getsid(0) == getpid());
 	for (int fd = 0; fd < 64; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			tell("fd %d: access %d, nonblock %d", fd, fcntl(fd, F_GETFL) & O_ACCMODE, !!(fcntl(fd, F_GETFL) & O_NONBLOCK));
@@ -72,7 +72,8 @@ static void show_self(char **argv)
 		if (sigaction(signal, NULL, &a) == 0 && a.sa_handler != SIG_DFL)
 			tell("%s: %d", a.sa_handler == SIG_IGN ? "ignored" : "caught", signal);
 	}
-	tell("scheduler %d, nice %d, ids %d %d", sched_getscheduler(0), getpriority(PRIO_PROCESS, 0), getuid() == geteuid(), getgid() == getegid());
+	tell("scheduler %d, nice %d, ids %d %d", sched_getscheduler(0), getpriority(PRIO_PROCESS, 0), getuid() == geteuid(),
+	     getgid() == getegid());
 	transfer("read");
 }
 
@@ -174,7 +175,8 @@ static void raw_clones(char **argv)
 	make_pipe(fds);
 	for (int way = 0; way < 3; way++) {
 		/* What is the same for every architecture: no stack, no addresses. */
-		pid = (pid_t)(way == 0 ? syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : way == 1 ? hidden_syscall(SYS_clone, SIGCHLD, 0, 0) : by_clone3(0));
+		pid = (pid_t)(way == 0 ? syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : way == 1 ? hidden_syscall(SYS_clone, SIGCHLD, 0, 0) :
+			      by_clone3(0));
 		if (pid == 0) {
 			transfer("in the child");
 			tell_read("from the parent", fds[0], 1);
@@ -464,7 +466,9 @@ static void into_empty_mount(void)
 
 static void into_namespaces(void)
 {
-	need(unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWPID | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) == 0, "unshare");
+	int own = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM;
+
+	need(unshare(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWPID | own) == 0, "unshare");
 }
 
 static void into_own_namespaces(void)
@@ -484,7 +488,7 @@ static void into_own_namespaces(void)
 
 static void into_user_namespace(void) { need(unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0, "unshare"); }
 
-/* The environment is the program's, also for those that libc starts in it: it sees no other, before, in between and afterwards.  */
+/* The environment is the program's, also for those that libc starts in it: it sees no other, before and afterwards.  */
 static void cleared_environment(char **argv)
 {
 	FILE *f;
