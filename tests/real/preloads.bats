@@ -105,15 +105,16 @@ C
 	in_either_order stdbuf -o0 -i0 -- sh -c 'seq 3000 | (head -n 1; head -n 1; cat) | cksum'
 }
 
-@test "jemalloc, in either order" {
-	need_package libjemalloc2 gcc
+@test "jemalloc, tcmalloc and mimalloc, in either order" {
+	need_package libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 gcc
 	program
-	jemalloc=$(dpkg -L libjemalloc2 | grep 'libjemalloc\.so\.2$')
-	in_either_order env LD_PRELOAD="$jemalloc" -- "$BATS_TEST_TMPDIR/program"
-	in_either_order env LD_PRELOAD="$jemalloc" -- sh -c 'seq 100000 | sort -rn | (sleep 0.05; cksum)'
-	# By hand, with eagain before it.
-	run -0 env LD_PRELOAD="$LIBRARY:$jemalloc" sh -c 'seq 100000 | sort -rn | head -n 1'
-	[ "$output" = 100000 ]
+	for library in $(dpkg -L libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 | grep '/lib[a-z_]*\.so\.[0-9]*$'); do
+		in_either_order env LD_PRELOAD="$library" -- "$BATS_TEST_TMPDIR/program"
+		in_either_order env LD_PRELOAD="$library" -- sh -c 'seq 100000 | sort -rn | (sleep 0.05; cksum)'
+		# By hand, with eagain before it.
+		EAGAIN_TRACE=$BATS_TEST_TMPDIR/by-hand LD_PRELOAD=$TOP/build/libeagain.so:$library run -3 "$BATS_TEST_TMPDIR/program"
+		[ "$output" = $'6\n8' ]
+	done
 }
 
 @test "socket_wrapper, in either order: addresses that are not there" {
