@@ -64,7 +64,7 @@ reads() {
 	reads tclsh "$TOP/tests/real/languages/program.tcl"
 }
 
-@test "make -j with sub-makes, which share a jobserver, and gcc -flto" {
+@test "make -j with sub-makes, which share a jobserver, gcc -flto, a FIFO of tokens" {
 	need_program make gcc xargs
 	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
 mkdir -p a b; for d in a b; do for i in 1 2 3 4 5 6; do echo "int f_${d}_$i(int n) { return n + $i; }" >$d/$i.c; done; done
@@ -90,6 +90,10 @@ all: 1 2 3 4 5 6 7 8
 bad: ; @sh -c 'kill -9 $$$$'
 MAKE
 make -j3 -s -f bad.mk all; ls done.* | wc -l; make -j3 -k -s -f bad.mk bad all 2>/dev/null; echo "bad: $?"
+# A jobserver that is a FIFO, as make's from 4.4 on: a byte is a token.
+mkfifo tokens; exec 5<>tokens; printf ++ >&5
+for n in 1 2 3 4 5 6 7 8; do (read -r -n 1 -u 5 token; echo "$n" >done.$n; sleep 0.01; printf %s "$token" >&5) & done; wait
+read -r -n 2 -u 5 left; echo "$left $(cat done.* | paste -sd,)"; exec 5>&-; rm tokens
 seq 6 | xargs -P 3 -I{} make -s -B -f bad.mk {}; rm -r a b p main.c sub.mk Makefile bad.mk done.*
 SESSION
 	same bash "$BATS_TEST_TMPDIR/session"

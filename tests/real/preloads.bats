@@ -105,15 +105,94 @@ C
 	in_either_order stdbuf -o0 -i0 -- sh -c 'seq 3000 | (head -n 1; head -n 1; cat) | cksum'
 }
 
-@test "jemalloc, in either order" {
-	need_package libjemalloc2 gcc
+@test "jemalloc, tcmalloc and mimalloc, in either order" {
+	need_package libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 gcc
 	program
-	jemalloc=$(dpkg -L libjemalloc2 | grep 'libjemalloc\.so\.2$')
-	in_either_order env LD_PRELOAD="$jemalloc" -- "$BATS_TEST_TMPDIR/program"
-	in_either_order env LD_PRELOAD="$jemalloc" -- sh -c 'seq 100000 | sort -rn | (sleep 0.05; cksum)'
-	# By hand, with eagain before it.
-	run -0 env LD_PRELOAD="$LIBRARY:$jemalloc" sh -c 'seq 100000 | sort -rn | head -n 1'
-	[ "$output" = 100000 ]
+	for library in $(dpkg -L libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 | grep '/lib[a-z_]*\.so\.[0-9]*$'); do
+		in_either_order env LD_PRELOAD="$library" -- "$BATS_TEST_TMPDIR/program"
+		in_either_order env LD_PRELOAD="$library" -- sh -c 'seq 100000 | sort -rn | (sleep 0.05; cksum)'
+		# By hand, with eagain before it.
+		EAGAIN_TRACE=$BATS_TEST_TMPDIR/by-hand LD_PRELOAD=$TOP/build/libeagain.so:$library run -3 "$BATS_TEST_TMPDIR/program"
+		[ "$output" = $'6\n8' ]
+	done
+}
+
+@test "socket_wrapper, in either order: addresses that are not there" {
+	need_package libsocket-wrapper python3
+	cat >"$BATS_TEST_TMPDIR/program.py" <<'PYTHON'
+import select
+import socket
+import threading
+
+server = socket.create_server(("127.0.0.5", 7777))
+
+def serve():
+    c, _ = server.accept()
+    with c, c.makefile("rwb") as f:
+        for line in f:
+            f.write(line.upper())
+            f.flush()
+
+t = threading.Thread(target=serve)
+t.start()
+c = socket.create_connection(("127.0.0.5", 7777))
+f = c.makefile("rwb")
+for i in range(100):
+    f.write(b"line %d\n" % i)
+    f.flush()
+    assert f.readline() == b"LINE %d\n" % i
+print(c.getpeername(), select.select([c], [c], [], 0)[1] == [c])
+c.setblocking(False)
+try:
+    c.recv(1)
+except BlockingIOError as e:
+    print(e)
+f.close()
+c.close()
+t.join()
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("127.0.0.6", 53))
+u.settimeout(5)
+u.sendto(b"to itself", ("127.0.0.6", 53))
+print(u.recvfrom(10))
+PYTHON
+	mkdir "$BATS_TEST_TMPDIR/wrapped"
+	in_either_order env LD_PRELOAD=libsocket_wrapper.so SOCKET_WRAPPER_DIR="$BATS_TEST_TMPDIR/wrapped" SOCKET_WRAPPER_DEFAULT_IFACE=5 -- \
+		/usr/bin/python3 "$BATS_TEST_TMPDIR/program.py"
+	grep -q "b'to itself', ('127.0.0.6', 53)" "$BATS_TEST_TMPDIR/native/stdout"
+}
+
+@test "proxychains: no connection goes past the proxy" {
+	need_program proxychains4 curl python3
+	cat >"$BATS_TEST_TMPDIR/proxy.py" <<'PYTHON'
+# A SOCKS proxy that is the end of every connection: it says where it was asked to go.
+import socketserver
+
+class Proxy(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.rfile.read(ord(self.rfile.read(2)[1:]))
+        self.wfile.write(b"\5\0")
+        request = self.rfile.read(10)
+        self.wfile.write(b"\5\0\0\1\0\0\0\0\0\0")
+        while self.rfile.readline().strip():
+            pass
+        where = b"%d.%d.%d.%d:%d\n" % (*request[4:8], int.from_bytes(request[8:], "big"))
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + where)
+
+with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy) as server:
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
+PYTHON
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+coproc { exec /usr/bin/python3 "$1"; }
+servers=("$COPROC_PID")
+read -r port <&"${COPROC[0]}"
+printf 'strict_chain\nquiet_mode\n[ProxyList]\nsocks5 127.0.0.1 %d\n' "$port" >"$dir/conf"
+proxychains4 -q -f "$dir/conf" curl -sS --noproxy '*' --max-time 30 http://192.0.2.1:81/ http://192.0.2.2/
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session" "$BATS_TEST_TMPDIR/proxy.py"
+	grep -qx '192.0.2.1:81' "$BATS_TEST_TMPDIR/native/stdout"
 }
 
 @test "several of these at once" {
