@@ -2,6 +2,55 @@
 
 load helper
 
+setup() {
+	export SSHD=$BATS_TEST_TMPDIR/sshd
+	cat >"$SSHD" <<'SESSION'
+# An sshd for the user that runs this, and an ssh that knows it as the host "here"; "through": by another program.
+. "$SESSION"
+cd "$dir"
+[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
+ssh-keygen -q -t ed25519 -N '' -f host
+ssh-keygen -q -t ed25519 -N '' -f key
+cat >sshd_config <<END
+ListenAddress 127.0.0.1
+HostKey $dir/host
+AuthorizedKeysFile $dir/key.pub
+PidFile none
+StrictModes no
+UsePAM no
+PermitRootLogin yes
+PrintMotd no
+PrintLastLog no
+AcceptEnv GIT_* E
+Subsystem sftp /usr/lib/openssh/sftp-server
+END
+
+# sshd on a port that is free, which somebody else may have taken meanwhile.
+until
+	/usr/sbin/sshd -D -e -f sshd_config -p "$(free_port)" 2>>log &
+	port=$(port_of $!)
+do :; done
+servers+=($!)
+cat >config <<END
+Host here through
+HostName 127.0.0.1
+Port $port
+User $(id -un)
+IdentityFile $dir/key
+IdentitiesOnly yes
+UserKnownHostsFile $dir/known
+StrictHostKeyChecking accept-new
+LogLevel ERROR
+Host through
+ProxyCommand socat - TCP:%h:%p
+Host shared
+ControlPath $dir/control
+LogLevel ERROR
+END
+ssh() { command ssh -F config "$@"; }
+SESSION
+}
+
 @test "socat: pipes, terminals, unix and TCP sockets, programs" {
 	need_program socat gawk
 	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
@@ -61,6 +110,65 @@ SESSION
 	same bash "$BATS_TEST_TMPDIR/session"
 }
 
+@test "socat: datagrams, UDP and unix" {
+	need_program socat perl
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+cd "$dir"
+# listen ADDRESS...: socat behind it, and the $port that the kernel gave.
+listen() {
+	rm -f said
+	mkfifo said
+	socat -d -d "$@" 2>said 4<&- &
+	servers+=($!)
+	exec 4<said
+	# 2023/01/02 03:04:05 socat[8] N listening on AF=2 127.0.0.1:12345
+	until read -r line <&4 && [[ $line == *listening* ]]; do :; done
+	port=${line##*:}
+}
+ask() {
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Proto => "udp", PeerAddr => "127.0.0.1:$ARGV[0]");
+		for (@ARGV[1 .. $#ARGV]) { $s->send($_); $s->recv($reply, 100); print "$reply\n" }' "$@"
+}
+listen UDP-LISTEN:0,bind=127.0.0.1,fork PIPE
+ask "$port" one two three
+
+socat -u UNIX-RECV:datagrams OPEN:got,creat,append &
+servers+=($!)
+until_done $! test -S datagrams
+for n in 1 2 3; do echo "datagram $n" | socat -u - UNIX-SENDTO:datagrams; done
+until_done $! grep 3 got
+cat got
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
+}
+
+# bats test_tags=all
+@test "socat and ncat: TLS" {
+	need_program socat ncat openssl
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+cd "$dir"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -keyout key -out cert 2>/dev/null
+cat key cert >both
+until
+	socat "OPENSSL-LISTEN:$(free_port),bind=127.0.0.1,cert=both,verify=0,fork" PIPE 2>/dev/null &
+	port=$(port_of $!)
+do :; done
+servers+=($!)
+seq 100000 | socat -t5 - "OPENSSL:127.0.0.1:$port,cafile=cert,commonname=localhost" | cksum
+(echo one; sleep 0.05; echo two) | socat -t5 - "OPENSSL:127.0.0.1:$port,verify=0"
+echo x | socat - "OPENSSL:127.0.0.1:$port" 2>/dev/null; echo "not trusted: $?"
+
+ncat -lk --ssl --ssl-cert cert --ssl-key key 127.0.0.1 0 --sh-exec 'seq 100000' &
+servers+=($!)
+port=$(port_of $!)
+ncat --ssl --recv-only 127.0.0.1 "$port" | cksum
+socat -u "OPENSSL:127.0.0.1:$port,verify=0" - | cksum
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
+}
+
 @test "git: clone, fetch and push through pipes, and as through ssh" {
 	need_program git
 	cat >"$BATS_TEST_TMPDIR/ssh" <<'SSH'
@@ -99,4 +207,204 @@ git -C ssh archive --format=tar.gz HEAD | tar -tzf - | wc -l
 SESSION
 	same bash "$BATS_TEST_TMPDIR/session" "$BATS_TEST_TMPDIR/ssh"
 	[ ! -s "$BATS_TEST_TMPDIR/native/stderr" ]
+}
+
+# bats test_tags=all
+@test "openssh: ssh, scp, sftp, ProxyCommand, -L, -R, ControlMaster, a terminal" {
+	need_program ssh sshd socat
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SSHD"
+echo hello | ssh here 'tr a-z A-Z; echo done >&2; exit 7'; echo "$?"
+seq 200000 | ssh here cksum
+ssh here 'seq 200000' | cksum
+ssh here 'kill -TERM $$' </dev/null; echo "$?"
+(echo one; sleep 0.05; echo two) | ssh through cat
+ssh -n here 'echo no stdin; cat'
+ssh -tt here 'tty -s && echo terminal; stty size; read -r x; echo "got $x"' < <(echo typed; sleep 0.2) | tr -d '\r' | sort
+seq 5 | ssh here 'cat >written; exit 3'; echo "$?"
+
+seq 300000 >big
+command scp -qF config big "here:$dir/copied" && cmp big copied
+command scp -qOF config "here:$dir/big" copied2 && cmp big copied2
+command sftp -qF config -b - here <<END | sed "s|$dir|DIR|" | grep -v 'ls -l'
+cd $dir
+put big put
+get put got
+mkdir made
+ls made
+rename put made/put
+ls made
+
+END
+cmp big got; cmp big made/put
+
+# The server answers for another that is behind it.
+socat UNIX-LISTEN:echo,fork PIPE &
+servers+=($!)
+until_done $! socat -u /dev/null UNIX-CONNECT:echo
+ssh -N -L "$dir/forward:$dir/echo" -R "$dir/back:$dir/echo" here &
+servers+=($!)
+until_done $! socat -u /dev/null UNIX-CONNECT:forward
+until_done $! socat -u /dev/null UNIX-CONNECT:back
+seq 50000 | socat -t5 - UNIX-CONNECT:forward | cksum
+seq 50000 | socat -t5 - UNIX-CONNECT:back | cksum
+
+ssh -MNf -S control here
+ssh -S control -O check here 2>&1 | sed 's/[0-9]*)/PID)/'
+for n in 1 2 3; do seq 10000 | ssh -S control here cksum & done
+wait -n; wait -n; wait -n
+ssh -S control -O exit here 2>&1
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
+}
+
+# bats test_tags=all
+@test "rsync: local, over ssh, from and to its daemon" {
+	need_program rsync ssh sshd
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SSHD"
+export RSYNC_RSH="ssh -F $dir/config"
+mkdir from
+for n in $(seq 100); do seq "$n" >"from/$n"; done
+ln -s 1 from/link
+seq 300000 >from/big
+rsync -a from/ local && diff -r from local
+rsync -a from/ here:"$dir/there" && diff -r from there
+seq 150000 >from/big; echo changed >>from/7; rm from/9
+rsync -a --delete --no-whole-file --out-format=%n from/ local && diff -r from local
+rsync -az --delete --out-format=%n from/ here:"$dir/there" && diff -r from there
+rsync -a --bwlimit=20m here:"$dir/there/" back && diff -r from back
+rsync -a here:"$dir/none" back 2>/dev/null; echo "none: $?"
+
+cat >rsyncd <<END
+use chroot = no
+log file = $dir/log
+uid = $(id -u)
+gid = $(id -g)
+[all]
+path = $dir/from
+[in]
+path = $dir/in
+read only = no
+munge symlinks = no
+END
+mkdir in
+until
+	rsync --daemon --no-detach --config=rsyncd --address=127.0.0.1 --port="$(free_port)" &
+	port=$(port_of $!)
+do :; done
+servers+=($!)
+rsync "rsync://127.0.0.1:$port/"
+rsync -a "rsync://127.0.0.1:$port/all/" got && diff -r from got
+rsync -a got/ "rsync://127.0.0.1:$port/in" && diff -r from in
+rsync "rsync://127.0.0.1:$port/other/" . 2>/dev/null; echo "refused: $?"
+rsync -an --out-format=%n "rsync://127.0.0.1:$port/all/1*" nowhere
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
+}
+
+# bats test_tags=all
+@test "git: clone, fetch and push over ssh and http" {
+	need_program git ssh sshd /usr/bin/python3
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SSHD"
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_AUTHOR_DATE=2000-01-01T00:00:00Z GIT_COMMITTER_DATE=2000-01-01T00:00:00Z
+export GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=e GIT_COMMITTER_NAME=n GIT_COMMITTER_EMAIL=e GIT_SSH_COMMAND="ssh -F $dir/config" HOME=$dir
+git init -q -b main origin
+git -C origin config http.receivepack true
+for n in 1 2 3; do
+	for file in $(seq 60); do seq "$n" "$((n * file))" >"origin/$file"; done
+	git -C origin add .
+	git -C origin commit -qm "$n"
+done
+git clone -q "ssh://here$dir/origin" ssh
+git -C ssh fsck 2>/dev/null; git -C ssh log --format=%H | cksum
+git -C ssh checkout -qb topic
+git -C ssh commit -q --allow-empty -m empty
+git -C ssh push -q origin topic && git -C origin log --format=%s topic
+git clone -q "ssh://here$dir/none" missing 2>/dev/null; echo "none: $?"
+
+cat >server <<'END'
+import http.server, os, subprocess
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        env = dict(os.environ, GIT_PROJECT_ROOT=os.getcwd(), GIT_HTTP_EXPORT_ALL="1", REQUEST_METHOD=self.command, PATH_INFO=path,
+                   QUERY_STRING=query, CONTENT_TYPE=self.headers.get("Content-Type", ""), CONTENT_LENGTH=str(len(body)),
+                   HTTP_CONTENT_ENCODING=self.headers.get("Content-Encoding", ""), GIT_PROTOCOL=self.headers.get("Git-Protocol", ""))
+        reply = subprocess.run(["git", "http-backend"], input=body, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env).stdout
+        head, _, content = reply.partition(b"\r\n\r\n")
+        status = b"404 Not Found" if head.startswith(b"Status: 404") else b"200 OK"
+        self.wfile.write(b"HTTP/1.0 " + status + b"\r\n" + head + b"\r\n\r\n" + content)
+
+    do_POST = do_GET
+
+    def log_message(self, *arguments):
+        pass
+
+http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler).serve_forever()
+END
+/usr/bin/python3 server &
+servers+=($!)
+at=http://127.0.0.1:$(port_of $!)
+git clone -q "$at/origin" http && git -C http log --format=%H | cksum
+git clone -q --depth 1 "$at/origin" shallow && git -C shallow log --format=%s
+git -C http checkout -qb other
+for file in $(seq 60); do seq "$file" 3000 >"http/$file"; done
+git -C http commit -qam more
+git -C http push -q origin other && git -C origin log --format=%s other
+git -C ssh fetch -q && git -C ssh log --format=%s origin/other
+git clone -q "$at/none" missing 2>/dev/null; echo "none: $?"
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
+}
+
+# bats test_tags=all
+@test "wget, curl, aria2, lftp from an HTTP server" {
+	need_program wget curl aria2c lftp /usr/bin/python3
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+cd "$dir"
+export HOME=$dir
+mkdir served
+seq 500000 >served/big
+for n in $(seq 20); do seq "$n" >"served/$n"; done
+/usr/bin/python3 -m http.server --bind 127.0.0.1 -d served 0 >log 2>&1 &
+servers+=($!)
+at=http://127.0.0.1:$(port_of $!)
+wget -q -r -np -nH -l 1 -P all "$at/" && rm -f all/index.html && diff -r served all
+wget -qO- "$at/big" | cksum
+wget -qO- --limit-rate=2m "$at/big" | cksum
+wget -q "$at/none"; echo "none: $?"
+curl -sS "$at/big" | cksum
+curl -sSZ --parallel-max 5 -o 'part#1' "$at/[1-20]" 2>/dev/null && cat part* | cksum
+curl -sS -r 100-199 "$at/big" | cksum
+curl -sSI "$at/big" | grep -i length
+curl -sf "$at/none"; echo "none: $?"
+aria2c -q -x 4 -d a -Z "$at/big" "$at/7" "$at/8" && cmp a/big served/big && cat a/7 a/8 | cksum
+aria2c -q -d a "$at/none"; echo "none: $?"
+lftp -c "set net:max-retries 1; open $at; get big -o lftp; get none" 2>/dev/null; echo "lftp: $?"; cmp lftp served/big
+lftp -c "open $at; mirror -P 4 --no-symlinks . mirrored" 2>/dev/null; diff -r served mirrored | grep -v index.html
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
+}
+
+# bats test_tags=all
+@test "iperf3: TCP and UDP, both ways, several at once, -Z" {
+	need_program iperf3
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+until
+	iperf3 -s -B 127.0.0.1 -p "$(free_port)" >/dev/null 2>&1 &
+	port=$(port_of $!)
+do :; done
+servers+=($!)
+for options in '-n 20M' '-n 20M -P 3' '-n 20M -R' '-n 5M --bidir' '-u -b 200M -n 2M' '-n 2M -l 200' '-Z -n 20M'; do
+	# shellcheck disable=SC2086 # several options
+	iperf3 -c 127.0.0.1 -p "$port" $options -J >"$dir/said"; echo "$options: $?"
+	grep '"error"' "$dir/said"
+done
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
 }
