@@ -14,11 +14,13 @@ setup() {
 	export -f observe_test outcome_of compare_modes compare_test observe sane_trace set_prefix
 }
 
-# observe_test MODE NAME ARGUMENT...: some want a file called Makefile in their folder, or their input.
+# observe_test MODE NAME ARGUMENT...: some want their input, or a file called Makefile where they run.
 observe_test() {
 	local mode=$1 name=$2
-	local -x INPUT=/dev/null
+	local -x INPUT=/dev/null TMPDIR=$BATS_TEST_TMPDIR/tmp
 	shift 2
+	rm -rf "$TMPDIR"
+	mkdir "$TMPDIR"
 	[ ! -f "$GLIBC/bin/$name.input" ] || INPUT=$GLIBC/bin/$name.input
 	observe "$mode" sh -c ': >Makefile; exec timeout -k 5 300 "$@" 3>&- 4>&-' sh "$GLIBC/bin/$name" "${@/@/$GLIBC/bin/$name}"
 }
