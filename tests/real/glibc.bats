@@ -64,7 +64,7 @@ compare_test() {
 	elif [ "$try" != 1 ]; then
 		echo "once: ${words[0]}"
 	fi
-	echo "natively $(<"$BATS_TEST_TMPDIR/native/status")"
+	echo "natively $(<"$BATS_TEST_TMPDIR/native/status") ${words[0]}"
 	rm -rf "$BATS_TEST_TMPDIR"
 }
 
@@ -74,7 +74,7 @@ compare_all() {
 	about libc6
 	all=$(grep -cE "$1" "$GLIBC/built")
 	grep -E "$1" "$GLIBC/built" | xargs -P "$((2 * $(nproc)))" -d '\n' -n 1 bash -c 'compare_test "$1"' bash >"$log"
-	finds "$(grep -c '^natively 0$' "$log") of $all pass"
+	finds "$(grep -c '^natively 0 ' "$log") of $all pass"
 	for mode in $MODES; do
 		echo "$mode $(grep -q "^[^ ]* $mode: " "$log" && echo differs || echo same)" >>"$BATS_TEST_TMPDIR/outcomes"
 	done
