@@ -54,12 +54,17 @@ static long run_plain(struct op *op)
 	return result;
 }
 
-/* The plain call has taken *result of what is left of a write.  True: there is more; false: it is over, with *result.  */
+/* The plain call has taken *result of what is left of a write.  True: there is more than it was given; false: it is over, with
+ * *result.  */
 static bool after_plain(struct op *op, long *result)
 {
+	struct iovec rest[ATTEMPT_REST];
+	size_t given;
+
+	attempt_rest(op, rest, &given);
 	if (*result > 0)
 		attempt_advance(op, (size_t)*result);
-	if (*result > 0 && !op->head.iov_len && op->vectors)
+	if (*result == (long)given && !attempt_is_complete(op))
 		return true;
 	*result = (long)op->moved;
 	return false;

@@ -107,6 +107,26 @@ trap_same() {
 	trap_same asynchronous
 }
 
+@test "writes: a bad address in a later vector" {
+	trap_same bad-vector
+}
+
+@test "writes: 3 GiB in one writev" {
+	trap_same two-gigabytes
+}
+
+@test "writes: up to PIPE_BUF they are atomic, among processes and among threads" {
+	trap_same atomic-records
+}
+
+@test "writes: the pipe grows meanwhile" {
+	trap_same pipe-resized
+}
+
+@test "sockets: either end is shut down in each direction while a call waits, by a thread and by a process" {
+	trap_same shutdowns
+}
+
 @test "process: exec in every form" {
 	trap_same exec-forms
 }
