@@ -127,6 +127,17 @@ static bool park(struct op *op, bool ready_before, long *result)
 	__builtin_unreachable();
 }
 
+/* What is left of a write goes to a stream by sendmsg(2).  ENOTSOCK: it has been a pipe all along, under a number that was a
+ * socket's.  */
+static bool was_no_socket(struct op *op, long result)
+{
+	if (result != -ENOTSOCK || HINT_KIND(op->hint) != KIND_stream)
+		return false;
+	fds_relook(op->fd);
+	op->hint = fds_hint(op->fd);
+	return HINT_KIND(op->hint) != KIND_stream;
+}
+
 /* Attempts, and waits, until the operation is over.  A read is done as soon as one byte is there; a write when all bytes are
  * written.  */
 static long run(struct op *op)
@@ -153,6 +164,8 @@ static long run(struct op *op)
 			if (!park(op, ready_before, &result))
 				return result;
 			ready_before = true;
+		} else if (op->moved && was_no_socket(op, result)) {
+			ready_before = false;
 		} else if (op->moved) {
 			return (long)op->moved;
 		} else if (result == ATTEMPT_HINT_WRONG) {

@@ -51,6 +51,10 @@ trap_same() {
 	trap_same kind-that-became-another
 }
 
+@test "fds: a stale hint: streams and pipes have become each other, and take more than fits" {
+	trap_same kind-that-takes-a-write
+}
+
 @test "fds: a reset in the middle of a write leaves ECONNRESET for the next" {
 	trap_same reset-in-a-write
 }
