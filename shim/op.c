@@ -113,6 +113,10 @@ static bool park(struct op *op, bool ready_before, long *result)
 		*result = op->moved ? (long)op->moved : -EINTR;
 		return false;
 	case MUX_READY:
+		if (unlikely(*result == 0)) {
+			*result = op->moved ? (long)op->moved : -EPIPE;
+			return false;
+		}
 		if (HINT_KIND(op->hint) == KIND_stream && op_writes(op) && (*result & (POLLERR | POLLHUP)))
 			return peer_is_gone(op, result);
 		forgive_restarts(op);
