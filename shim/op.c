@@ -38,6 +38,9 @@ static long run_plain(struct op *op)
 
 	if (op->hint & HINT_SWITCHED)
 		flag_off(op->fd);
+	/* These have a second fd. */
+	if (op->call == CALL_splice || op->call == CALL_tee)
+		flag_off((int)op->arg[op->call == CALL_splice ? 2 : 1]);
 	op->only = op->way == TRACE_WAY_NONE;
 	if (record_on && op->way == TRACE_WAY_GUARD && mux_would_block(op)) {
 		record_would_block(op);
@@ -80,6 +83,7 @@ static bool peer_is_gone(struct op *op, long *result)
 
 	/* POLLERR alone: something in the error queue (MSG_ERRQUEUE), and no end. */
 	if (op->moved && !(*result & POLLHUP)) {
+		flag_off(op->fd);
 		*result = mux_plain(op);
 		return after_plain(op, result);
 	}

@@ -297,7 +297,22 @@ static void shutdowns(char **argv)
 							shut_in_a_call(tcp, thread, how, far, call);
 }
 
+/* There is something in the socket's error queue, which poll(2) shows as an error, and which is none.  */
+static void write_with_notices(char **argv)
+{
+	static char much[8 << 20];
+	int on = 1, sum;
+
+	(void)argv;
+	make_tcp(fds);
+	need(setsockopt(fds[1], SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) == 0, "SO_ZEROCOPY");
+	need(send(fds[1], block, 4096, MSG_ZEROCOPY) == 4096, "MSG_ZEROCOPY");
+	sum = reader();
+	tell("write: %s", result_text(write(fds[1], much, sizeof much)));
+	tell("arrived: %ld", sum_of(sum));
+}
+
 const struct trap whole_traps[] = {
 	{"bad-vector", bad_vector}, {"two-gigabytes", two_gigabytes}, {"atomic-records", atomic_records}, {"pipe-resized", pipe_resized},
-	{"shutdowns", shutdowns}, {NULL, NULL},
+	{"shutdowns", shutdowns}, {"write-with-notices", write_with_notices}, {NULL, NULL},
 };
