@@ -89,16 +89,16 @@ static bool may_be_split(const struct op *op)
 	}
 }
 
-/* Whether what is left of a split write can be waited for outside the kernel's own loop.  On a unix stream it cannot: poll does
- * not tell of a peer's SHUT_RD, and a sleeping sender takes the error that the peer's close leaves.  Up to this size a write is one
- * buffer, all or nothing (Linux, unix_stream_sendmsg with the smallest SO_SNDBUF).  */
+/* Whether what is left of a split write can be waited for outside the kernel's own loop, and given to it as it was.  On a unix
+ * stream it cannot: poll does not tell of a peer's SHUT_RD, and a sleeping sender takes the error that the peer's close leaves.  Up
+ * to this size a write is one buffer, all or nothing (Linux, unix_stream_sendmsg with the smallest SO_SNDBUF).  */
 static bool rest_can_wait(const struct op *op)
 {
 	enum { ONE_BUFFER = 2048 };
 
 	if (op->hint & HINT_LOCAL)
 		return has_length(op) && op->length <= ONE_BUFFER;
-	return !(op->hint & HINT_TIMEOUT) && libc_single_threaded();
+	return !(op->hint & HINT_TIMEOUT) && libc_single_threaded() && op->vectors <= ATTEMPT_REST;
 }
 
 /* Flags of recv and send under which MSG_DONTWAIT changes nothing but the waiting.  MSG_WAITALL, MSG_OOB, MSG_ERRQUEUE,
@@ -158,32 +158,53 @@ unsigned attempt_way(const struct op *op)
 	return way;
 }
 
-/* The vectors of the next attempt: after a partial write, what is left of the one that was cut, alone.  */
-static const struct iovec *next_vectors(const struct op *op, unsigned *count)
+unsigned attempt_rest(const struct op *op, struct iovec rest[ATTEMPT_REST], size_t *size)
 {
-	if (op->head.iov_len || !op->vectors) {
-		*count = 1;
-		return &op->head;
+	unsigned n = 0;
+
+	*size = 0;
+	if (op->head.iov_len)
+		rest[n++] = op->head;
+	for (unsigned i = 0; i < op->vectors && n < ATTEMPT_REST; i++)
+		rest[n++] = op->vector[i];
+	for (unsigned i = 0; i < n; i++) {
+		if (rest[i].iov_len > RW_MAX - op->moved - *size)
+			rest[i].iov_len = RW_MAX - op->moved - *size;
+		*size += rest[i].iov_len;
 	}
-	*count = op->vectors;
-	return op->vector;
+	return n;
+}
+
+/* The vectors of the next attempt: the program's own, as long as nothing has moved.  */
+static const struct iovec *next_vectors(const struct op *op, struct iovec rest[ATTEMPT_REST], unsigned *count)
+{
+	size_t size;
+
+	if (op->moved) {
+		*count = attempt_rest(op, rest, &size);
+		return rest;
+	}
+	*count = op->vectors ? op->vectors : 1;
+	return op->vectors ? op->vector : &op->head;
 }
 
 /* What is left of a write to a stream socket.  The kernel sends no SIGPIPE for a write of which some bytes went out.  */
 static long attempt_rest_of_send(const struct op *op)
 {
-	struct msghdr message = {0};
+	struct iovec rest[ATTEMPT_REST];
+	struct msghdr message = {.msg_iov = rest};
 	unsigned count;
 
-	message.msg_iov = (struct iovec *)next_vectors(op, &count);
+	next_vectors(op, rest, &count);
 	message.msg_iovlen = count;
 	return sys(SYS_sendmsg, op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | op_flags(op));
 }
 
 static long attempt_nowait(const struct op *op)
 {
+	struct iovec rest[ATTEMPT_REST];
 	unsigned count;
-	const struct iovec *v = next_vectors(op, &count);
+	const struct iovec *v = next_vectors(op, rest, &count);
 	long result = sys(op_writes(op) ? SYS_pwritev2 : SYS_preadv2, op->fd, v, count, -1L, -1L, RWF_NOWAIT);
 
 	switch (result) {
@@ -222,13 +243,13 @@ static long native(const struct op *op)
 /* The native call itself, or the same for what is left; O_NONBLOCK is set on the fd.  */
 static long attempt_flag(const struct op *op)
 {
+	struct iovec rest[ATTEMPT_REST];
 	unsigned count;
-	const struct iovec *v;
 
 	if (!op->moved)
 		return native(op);
-	v = next_vectors(op, &count);
-	return sys(SYS_writev, op->fd, v, count);
+	next_vectors(op, rest, &count);
+	return sys(SYS_writev, op->fd, rest, count);
 }
 
 /* No handler runs while the flag is set, for it might not come back.  EALREADY: an earlier connect(2) was interrupted.  */
@@ -267,9 +288,7 @@ long attempt(const struct op *op)
 	}
 }
 
-/* Whether a read that moved `result` bytes got less than it asked for.  Only after a successful read may the vectors be looked
- * at.  */
-static bool is_short(const struct op *op, size_t result)
+bool attempt_is_short(const struct op *op, size_t result)
 {
 	size_t length = op->head.iov_len;
 
@@ -280,19 +299,20 @@ static bool is_short(const struct op *op, size_t result)
 
 long attempt_finish_file(struct op *op, long result)
 {
-	unsigned count;
+	struct iovec rest[ATTEMPT_REST];
+	size_t size;
 	long more;
 
 	/* A file that has just been read has a position behind what was read; what has none says ESPIPE, or 0 (eventfd). */
-	if (op->way != TRACE_WAY_NOWAIT || result == 0 || !is_short(op, (size_t)result) ||
+	if (op->way != TRACE_WAY_NOWAIT || result == 0 || !attempt_is_short(op, (size_t)result) ||
 	    sys(SYS_lseek, op->fd, 0, SEEK_CUR) <= 0)
 		return result;
 	fds_forget(op->fd);
 	attempt_advance(op, (size_t)result);
-	while (op->head.iov_len || op->vectors) {
-		const struct iovec *v = next_vectors(op, &count);
+	while (!attempt_is_complete(op)) {
+		unsigned count = attempt_rest(op, rest, &size);
 
-		more = sys(SYS_readv, op->fd, v, count);
+		more = sys(SYS_readv, op->fd, rest, count);
 		if (more <= 0)
 			break;
 		attempt_advance(op, (size_t)more);
@@ -302,10 +322,10 @@ long attempt_finish_file(struct op *op, long result)
 
 bool attempt_is_complete(const struct op *op)
 {
-	for (unsigned i = 0; i < op->vectors; i++)
+	for (unsigned i = 0; i < op->vectors && op->moved < RW_MAX; i++)
 		if (op->vector[i].iov_len)
 			return false;
-	return !op->head.iov_len;
+	return !op->head.iov_len || op->moved >= RW_MAX;
 }
 
 void attempt_advance(struct op *op, size_t n)

@@ -83,6 +83,12 @@ void flag_off_everywhere(void)
 		fds_each(off_if_ours, NULL);
 }
 
+void flag_child_killed(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		flag_off(fd);
+}
+
 void flag_end(void)
 {
 	flag_off_everywhere();

@@ -36,6 +36,9 @@ void flag_off(int fd);
 /* Clears it wherever this process has set it: before exec, spawn and exit.  */
 void flag_off_everywhere(void);
 
+/* A child was killed, and may have left it on fds 0-2: clears it there.  */
+void flag_child_killed(void);
+
 /* The program exits: clears it everywhere, and from now on works as --switch=auto.  */
 void flag_end(void);
 

@@ -38,6 +38,9 @@ static long run_plain(struct op *op)
 
 	if (op->hint & HINT_SWITCHED)
 		flag_off(op->fd);
+	/* These have a second fd. */
+	if (op->call == CALL_splice || op->call == CALL_tee)
+		flag_off((int)op->arg[op->call == CALL_splice ? 2 : 1]);
 	op->only = op->way == TRACE_WAY_NONE;
 	if (record_on && op->way == TRACE_WAY_GUARD && mux_would_block(op)) {
 		record_would_block(op);
@@ -54,12 +57,17 @@ static long run_plain(struct op *op)
 	return result;
 }
 
-/* The plain call has taken *result of what is left of a write.  True: there is more; false: it is over, with *result.  */
+/* The plain call has taken *result of what is left of a write.  True: there is more than it was given; false: it is over, with
+ * *result.  */
 static bool after_plain(struct op *op, long *result)
 {
+	struct iovec rest[ATTEMPT_REST];
+	size_t given;
+
+	attempt_rest(op, rest, &given);
 	if (*result > 0)
 		attempt_advance(op, (size_t)*result);
-	if (*result > 0 && !op->head.iov_len && op->vectors)
+	if (*result == (long)given && !attempt_is_complete(op))
 		return true;
 	*result = (long)op->moved;
 	return false;
@@ -75,6 +83,7 @@ static bool peer_is_gone(struct op *op, long *result)
 
 	/* POLLERR alone: something in the error queue (MSG_ERRQUEUE), and no end. */
 	if (op->moved && !(*result & POLLHUP)) {
+		flag_off(op->fd);
 		*result = mux_plain(op);
 		return after_plain(op, result);
 	}
@@ -108,6 +117,10 @@ static bool park(struct op *op, bool ready_before, long *result)
 		*result = op->moved ? (long)op->moved : -EINTR;
 		return false;
 	case MUX_READY:
+		if (unlikely(*result == 0)) {
+			*result = op->moved ? (long)op->moved : -EPIPE;
+			return false;
+		}
 		if (HINT_KIND(op->hint) == KIND_stream && op_writes(op) && (*result & (POLLERR | POLLHUP)))
 			return peer_is_gone(op, result);
 		forgive_restarts(op);
@@ -120,6 +133,17 @@ static bool park(struct op *op, bool ready_before, long *result)
 		return after_plain(op, result);
 	}
 	__builtin_unreachable();
+}
+
+/* What is left of a write goes to a stream by sendmsg(2).  ENOTSOCK: it has been a pipe all along, under a number that was a
+ * socket's.  */
+static bool was_no_socket(struct op *op, long result)
+{
+	if (result != -ENOTSOCK || HINT_KIND(op->hint) != KIND_stream)
+		return false;
+	fds_relook(op->fd);
+	op->hint = fds_hint(op->fd);
+	return HINT_KIND(op->hint) != KIND_stream;
 }
 
 /* Attempts, and waits, until the operation is over.  A read is done as soon as one byte is there; a write when all bytes are
@@ -148,6 +172,8 @@ static long run(struct op *op)
 			if (!park(op, ready_before, &result))
 				return result;
 			ready_before = true;
+		} else if (op->moved && was_no_socket(op, result)) {
+			ready_before = false;
 		} else if (op->moved) {
 			return (long)op->moved;
 		} else if (result == ATTEMPT_HINT_WRONG) {

@@ -25,6 +25,12 @@ behaves() {
 	[ "$("$PROGRAMS/given" pipe nonblock "$PROGRAMS/traps" shield-other-fd 0)" = 'read: -1 EAGAIN ' ]
 }
 
+@test "the peer of a unix socket shuts down reading while a write waits" {
+	kind=socket
+	behaves "$kind" shield-refused
+	behaves "$kind" shield-refused full
+}
+
 @test "signals end such a wait, or do not, as they would a native one; threads; cancellation" {
 	for kind in pipe socket terminal; do
 		behaves "$kind" shield-signals

@@ -51,6 +51,10 @@ trap_same() {
 	trap_same kind-that-became-another
 }
 
+@test "fds: a stale hint: streams and pipes have become each other, and take more than fits" {
+	trap_same kind-that-takes-a-write
+}
+
 @test "fds: a reset in the middle of a write leaves ECONNRESET for the next" {
 	trap_same reset-in-a-write
 }
@@ -89,6 +93,34 @@ trap_same() {
 
 @test "flag: O_ASYNC and F_SETSIG" {
 	trap_same asynchronous
+}
+
+@test "flag: both fds of splice and tee" {
+	trap_same used-by-splice
+}
+
+@test "writes: a bad address in a later vector" {
+	trap_same bad-vector
+}
+
+@test "writes: 3 GiB in one writev" {
+	trap_same two-gigabytes
+}
+
+@test "writes: up to PIPE_BUF they are atomic, among processes and among threads" {
+	trap_same atomic-records
+}
+
+@test "writes: to a socket with something in its error queue" {
+	trap_same write-with-notices
+}
+
+@test "writes: the pipe grows meanwhile" {
+	trap_same pipe-resized
+}
+
+@test "sockets: either end is shut down in each direction while a call waits, by a thread and by a process" {
+	trap_same shutdowns
 }
 
 @test "process: exec in every form" {
@@ -212,15 +244,28 @@ trap_same() {
 
 @test "flag: O_NONBLOCK of an inherited fd is restored after each way to end" {
 	cd "$BATS_TEST_TMPDIR"
-	for end in exit _exit quick_exit x-exec close kill abort; do
-		for mode in run record; do
+	# Each signal that ends a program, from outside; SIGSEGV also by a fault.
+	for end in exit _exit quick_exit x-exec close kill abort fault 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 24 25 26 27 29 30 31 34 64; do
+		modes='run record'
+		[[ $end != [1-9]* ]] || modes=run
+		for mode in $modes; do
 			# The inner shell shares stdin's description with the program, and looks at it afterwards.
 			output=$(yes | sh -c '
 				ulimit -c 0
+				end=$1
+				shift
 				"$@" "$PROGRAMS/traps" use-stdin-and-end "$end" >/dev/null 2>&1
-				exec "$PROGRAMS/traps" stdin-flag' sh "$EAGAIN" "$mode" --switch=flag)
+				exec "$PROGRAMS/traps" stdin-flag' sh "$end" "$EAGAIN" "$mode" --switch=flag)
 			[ "$output" = "stdin: 0" ] || { echo "$mode $end: $output"; false; }
 		done
+	done
+}
+
+@test "flag: O_NONBLOCK that a killed child has left on an inherited fd is restored" {
+	for parent in sh bash; do
+		output=$(yes | sh -c '"$@" >/dev/null 2>&1; exec "$PROGRAMS/traps" stdin-flag' sh \
+			"$EAGAIN" run --switch=flag "$parent" -c '"$PROGRAMS/traps" use-stdin-and-end kill; true')
+		[ "$output" = "stdin: 0" ] || { echo "$parent: $output"; false; }
 	done
 }
 

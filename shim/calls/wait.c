@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "shim/flag.h"
 #include "shim/record.h"
 
 static long timed(enum call_id call, long nr, long a, long b, long c, long d, long e)
@@ -47,21 +48,34 @@ EXPORT int usleep(useconds_t microseconds)
 	return (int)as_libc(timed(CALL_usleep, SYS_clock_nanosleep, CLOCK_REALTIME, 0, (long)&t, 0, 0));
 }
 
-void wait_note(const struct op *op, long result)
+/* Whether the call brought a child's end: who, and with which status.  */
+static bool has_reaped(const struct op *op, long result, pid_t *pid, int *status)
 {
 	const siginfo_t *info = (const siginfo_t *)op->arg[2];
-	const int *status = (const int *)op->arg[1];
 
-	if (!record_on || result < 0 || (op->call == CALL_waitid && (op->arg[3] & WNOWAIT)))
-		return;
-	if (op->call == CALL_waitid) {
-		if (info && info->si_pid && info->si_code == CLD_EXITED)
-			record_reap(info->si_pid, W_EXITCODE(info->si_status, 0));
-		else if (info && info->si_pid && (info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED))
-			record_reap(info->si_pid, W_EXITCODE(0, info->si_status));
-	} else if (result > 0 && status && (WIFEXITED(*status) || WIFSIGNALED(*status))) {
-		record_reap((pid_t)result, *status);
+	*pid = (pid_t)result;
+	if (op->call != CALL_waitid) {
+		*status = result > 0 && op->arg[1] ? *(const int *)op->arg[1] : W_STOPCODE(0);
+		return WIFEXITED(*status) || WIFSIGNALED(*status);
 	}
+	if (result < 0 || (op->arg[3] & WNOWAIT) || !info || !info->si_pid)
+		return false;
+	*pid = info->si_pid;
+	*status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0) : W_EXITCODE(0, info->si_status);
+	return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
+}
+
+void wait_note(const struct op *op, long result)
+{
+	pid_t pid;
+	int status;
+
+	if (!has_reaped(op, result, &pid, &status))
+		return;
+	if (WIFSIGNALED(status))
+		flag_child_killed();
+	if (record_on)
+		record_reap(pid, status);
 }
 
 static pid_t wait_for(enum call_id call, pid_t pid, int *status, int options, struct rusage *usage)

@@ -12,9 +12,23 @@
  * returns them then, too.  */
 static const struct timespec for_ever = {.tv_sec = 1000000000};
 
+/* Behind the shield: how often a write to a unix stream asks whether the peer has shut down reading, which poll does not tell.  */
+static const struct timespec a_while = {.tv_nsec = 100000000};
+
 static short events(const struct op *op)
 {
 	return op_writes(op) ? POLLOUT : POLLIN;
+}
+
+static bool must_ask(const struct op *op)
+{
+	return op->shielded && op_writes(op) && HINT_KIND(op->hint) == KIND_stream && (op->hint & HINT_LOCAL);
+}
+
+/* A send of no bytes has no other effect on a stream.  */
+static bool is_refused(const struct op *op)
+{
+	return sys(SYS_sendto, op->fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) == -EPIPE;
 }
 
 enum mux_outcome mux_direct(struct op *op, long *revents)
@@ -23,7 +37,7 @@ enum mux_outcome mux_direct(struct op *op, long *revents)
 	struct signal_counts before = signal_counts;
 	struct window w = {
 		.nr = SYS_ppoll,
-		.arg = {(long)&p, 1, op->moved ? (long)&for_ever : 0, 0, 8},
+		.arg = {(long)&p, 1, must_ask(op) ? (long)&a_while : op->moved ? (long)&for_ever : 0, 0, 8},
 		.counter = op->moved ? &signal_counts.any : &signal_counts.interrupting,
 		.seen = op->moved ? op->seen.any : op->seen.interrupting,
 	};
@@ -31,6 +45,8 @@ enum mux_outcome mux_direct(struct op *op, long *revents)
 
 	for (;;) {
 		result = mux_cancellable(op, &w);
+		if (result == 0 && !is_refused(op))
+			continue;
 		if (result != -EINTR && result != WINDOW_NOT_ENTERED)
 			break;
 		if (*w.counter != w.seen || op->moved)

@@ -9,7 +9,7 @@
 #include "op.h"
 
 enum mux_outcome {
-	MUX_READY,              /* attempt again; *result = revents */
+	MUX_READY,              /* attempt again; *result = revents, or 0: the peer takes no more, and nothing else tells */
 	MUX_INTERRUPTED,        /* a signal ends the operation */
 	MUX_DONE,               /* the wait was the native call for all that is left; *result is its result */
 };

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "attempt.h"
 #include "libc.h"
 #include "mux.h"
 #include "sys.h"
@@ -46,21 +47,21 @@ long mux_cancellable(const struct op *op, const struct window *w)
 long mux_enter(const struct op *op)
 {
 	struct window w = open_window(op);
-	struct msghdr message = {0};
+	struct iovec rest[ATTEMPT_REST];
+	struct msghdr message = {.msg_iov = rest};
+	size_t size;
 
 	if (!op->moved)
 		return mux_cancellable(op, &w);
-	/* What is left of a write that was cut, in two steps at most: the cut vector, then the others. */
+	message.msg_iovlen = attempt_rest(op, rest, &size);
 	if (HINT_KIND(op->hint) == KIND_stream) {
-		message.msg_iov = op->head.iov_len ? (struct iovec *)&op->head : (struct iovec *)op->vector;
-		message.msg_iovlen = op->head.iov_len ? 1 : op->vectors;
 		w.nr = SYS_sendmsg;
 		w.arg[1] = (long)&message;
 		w.arg[2] = MSG_NOSIGNAL | op_flags(op);
 	} else {
 		w.nr = SYS_writev;
-		w.arg[1] = op->head.iov_len ? (long)&op->head : (long)op->vector;
-		w.arg[2] = op->head.iov_len ? 1 : op->vectors;
+		w.arg[1] = (long)rest;
+		w.arg[2] = (long)message.msg_iovlen;
 	}
 	return mux_cancellable(op, &w);
 }

@@ -194,6 +194,7 @@ static int new_end(char what, int *peer)
 	switch (what) {
 	case 'p': make_pipe(fds); break;
 	case 's': make_sockets(SOCK_STREAM, fds); break;
+	case 'c': make_tcp(fds); break;
 	case 'd': make_sockets(SOCK_DGRAM, fds); break;
 	case 't': make_terminal(fds, true); break;
 	case 'e': fds[0] = eventfd(0, 0); fds[1] = dup(fds[0]); break;
@@ -222,6 +223,41 @@ static void kind_that_became_another(char **argv)
 			close(fd);
 			close(peer);
 			close(next_peer);
+		}
+}
+
+/* The same for what is written to: it takes more than fits, whole.  */
+static void kind_that_takes_a_write(char **argv)
+{
+	static const char kinds[] = "psc";
+	static char block[100000], seen[65536];
+	struct iovec v[3] = {{block, sizeof block}, {block, 1}, {block, sizeof block}};
+	pid_t parent = getpid();
+
+	(void)argv;
+	for (const char *from = kinds; *from; from++)
+		for (const char *to = kinds; *to; to++) {
+			int fd, next, far = new_end(*from, &fd), next_far = new_end(*to, &next), status;
+			char c;
+
+			need(write(fd, "x", 1) == 1 && read(far, &c, 1) == 1, "first");
+			replace(fd, next);
+			if (fork() == 0) {
+				long n, sum = 0;
+
+				close(fd);
+				wait_asleep(parent);
+				while ((n = read(next_far, seen, sizeof seen)) > 0)
+					sum += n;
+				_exit(sum != 3 * sizeof block + 1);
+			}
+			close(next_far);
+			tell("%c to %c: %s", *from, *to, result_text(writev(fd, v, 3)));
+			tell("then: %s", result_text(write(fd, block, sizeof block)));
+			close(fd);
+			wait(&status);
+			tell("all arrived: %d", status == 0);
+			close(far);
 		}
 }
 
@@ -511,6 +547,7 @@ const struct trap fd_traps[] = {
 	{"zero-length", zero_length}, {"fifo-without-writer", fifo_without_writer}, {"wrong-direction", wrong_direction},
 	{"peek-waitall", peek_waitall}, {"fast-open", fast_open}, {"error-queue", error_queue},
 	{"pipe-that-became-a-file", pipe_that_became_a_file}, {"kind-that-became-another", kind_that_became_another},
+	{"kind-that-takes-a-write", kind_that_takes_a_write},
 	{"reset-in-a-write", reset_in_a_write}, {"pipe-closed-in-a-write", pipe_closed_in_a_write},
 	{"peer-in-a-write", peer_in_a_write}, {"timeout-from-elsewhere", timeout_from_elsewhere}, {"packets", packets},
 	{"few-fds", few_fds}, {"high-fds", high_fds}, {"close-all", close_all}, {"dup2-everywhere", dup2_everywhere},

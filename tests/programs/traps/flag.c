@@ -105,9 +105,22 @@ static void stdin_flag(char **argv)
 	tell("stdin: %d", !!(hidden_syscall(SYS_fcntl, 0, F_GETFL, 0) & O_NONBLOCK));
 }
 
-/* Uses stdin, then ends in the way that argv names.  */
+static void kill_from_outside(int number)
+{
+	pid_t self = getpid();
+
+	need(number > 0, "signal");
+	signal(number, SIG_DFL);
+	if (fork() == 0)
+		_exit(kill(self, number) != 0);
+	for (;;)
+		pause();
+}
+
+/* Uses stdin, then ends in the way that argv names, or by the signal of that number.  */
 static void use_stdin_and_end(char **argv)
 {
+	int *volatile nowhere = (int *)8;
 	char c;
 
 	need(argv[0] && read(0, &c, 1) == 1, "stdin");
@@ -118,7 +131,38 @@ static void use_stdin_and_end(char **argv)
 	case 'x': execlp("true", "true", (char *)NULL); break;
 	case 'c': close(0); _exit(0);
 	case 'k': raise(SIGKILL); break;
+	case 'f': *nowhere = 0; break;
 	case 'a': abort();
+	default: kill_from_outside(atoi(argv[0]));
+	}
+}
+
+/* The other fd of splice and tee has been used before.  */
+static void used_by_splice(char **argv)
+{
+	int in[2], out[2];
+	pid_t parent = getpid();
+
+	(void)argv;
+	for (int tees = 0; tees < 2; tees++) {
+		make_pipe(in);
+		make_pipe(out);
+		use(in);
+		use(out);
+		need(write(in[1], "hello", 5) == 5, "write");
+		/* Full, but for what a child takes. */
+		need(fcntl(out[1], F_SETPIPE_SZ, 4096) == 4096, "F_SETPIPE_SZ");
+		for (int i = 0; i < 4096; i++)
+			need(write(out[1], "x", 1) == 1, "write");
+		if (fork() == 0) {
+			char room[4096];
+
+			wait_asleep(parent);
+			_exit(read(out[0], room, sizeof room) != sizeof room);
+		}
+		tell("%s: %s", tees ? "tee" : "splice",
+		     result_text(tees ? tee(in[0], out[1], 5, 0) : splice(in[0], NULL, out[1], NULL, 5, 0)));
+		wait(NULL);
 	}
 }
 
@@ -332,6 +376,7 @@ static void asynchronous(char **argv)
 
 const struct trap flag_traps[] = {
 	{"own-view", own_view}, {"kernel-view", kernel_view}, {"stdin-flag", stdin_flag}, {"use-stdin-and-end", use_stdin_and_end},
+	{"used-by-splice", used_by_splice},
 	{"shared-by-fork", shared_by_fork}, {"many-processes", many_processes}, {"set-by-a-child", set_by_a_child},
 	{"passed-on", passed_on}, {"asynchronous", asynchronous},
 	{NULL, NULL},

@@ -73,6 +73,38 @@ static void unaware(char **argv)
 	tell_read("at the end", 0, 10);
 }
 
+static volatile int pipe_signals;
+
+static void count_pipe_signal(int signal)
+{
+	(void)signal;
+	pipe_signals++;
+}
+
+static void shut_reading(pid_t waiter)
+{
+	shutdown(4, SHUT_RD);
+	/* The end stays open until the other waits for this process. */
+	wait_asleep(waiter);
+}
+
+/* The peer shuts down reading while a write waits, of which a part has gone; or nothing, with an argument.  */
+static void refused(char **argv)
+{
+	static const char text[1 << 20];
+	long n;
+
+	handle(SIGPIPE, count_pipe_signal, 0);
+	while (argv[0] && send(2, text, 1000, MSG_DONTWAIT) > 0)
+		;
+	when_asleep(shut_reading, true);
+	n = write(2, text, sizeof text);
+	tell("write: %s, SIGPIPE %d", n > 0 ? "a part" : result_text(n), pipe_signals);
+	n = write(2, text, 1);
+	tell("next: %s, SIGPIPE %d", result_text(n), pipe_signals);
+	wait(NULL);
+}
+
 static void interrupt(pid_t waiter)
 {
 	kill(waiter, SIGUSR1);
@@ -194,6 +226,6 @@ static void other_fd(char **argv)
 }
 
 const struct trap shield_traps[] = {
-	{"shield-unaware", unaware}, {"shield-signals", signals}, {"shield-threads", threads}, {"shield-aware", aware},
+	{"shield-unaware", unaware}, {"shield-refused", refused}, {"shield-signals", signals}, {"shield-threads", threads}, {"shield-aware", aware},
 	{"shield-own", own}, {"shield-other-fd", other_fd}, {NULL, NULL},
 };
