@@ -203,6 +203,21 @@ trap_same() {
 	trap_same canceled-with-data
 }
 
+@test "threads: pthread_cancel at each call: the cancellation points, and no others" {
+	trap_same cancellation-points
+}
+
+@test "threads: pthread_cancel in a child that is not followed" {
+	cd "$BATS_TEST_TMPDIR"
+	"$PROGRAMS/traps" cancellation-points >native
+	"$EAGAIN" run --no-follow sh -c '"$PROGRAMS/traps" cancellation-points; true' >here
+	diff native here
+}
+
+@test "threads: some read from a socket while another writes to it" {
+	trap_same both-ways
+}
+
 @test "threads: the main thread exits first" {
 	trap_same main-thread-exits
 }
