@@ -107,6 +107,10 @@ trap_same() {
 	trap_same fork-chain
 }
 
+@test "signals: in each call that waits: EINTR or not, stopped and continued, both kinds of handler together" {
+	trap_same signals-in-each-wait
+}
+
 @test "signals: siglongjmp out of a wait, 200 times, leaks nothing" {
 	trap_same longjmp-many
 }
