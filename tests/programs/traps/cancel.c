@@ -8,8 +8,11 @@
 #include "points.h"
 #include "traps.h"
 
+enum way { PENDING, WAITING, EXITS };
+
+static const char *const way_names[] = {"before", "while it waits", "pthread_exit in a handler"};
 static const struct point *point;
-static bool pending;
+static enum way way;
 static volatile pid_t tid;
 static volatile int cleaned;
 
@@ -19,10 +22,16 @@ static void clean(void *arg)
 	cleaned++;
 }
 
+static void leave(int signal)
+{
+	(void)signal;
+	pthread_exit(PTHREAD_CANCELED);
+}
+
 static void *call_it(void *arg)
 {
 	(void)arg;
-	if (pending)
+	if (way == PENDING)
 		pthread_cancel(pthread_self());
 	pthread_cleanup_push(clean, NULL);
 	tid = (pid_t)syscall(SYS_gettid);
@@ -31,39 +40,44 @@ static void *call_it(void *arg)
 	return NULL;
 }
 
-static void cancel_one(void)
+static void end_one(enum way how)
 {
+	pthread_attr_t small;
 	pthread_t thread;
 	void *result;
 
+	way = how;
 	tid = 0;
 	cleaned = 0;
-	points_set_up(pending);
-	need(pthread_create(&thread, NULL, call_it, NULL) == 0, "pthread_create");
-	if (!pending) {
+	points_set_up(way == PENDING);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, (size_t)sysconf(_SC_THREAD_STACK_MIN));
+	need(pthread_create(&thread, &small, call_it, NULL) == 0, "pthread_create");
+	if (way != PENDING) {
 		while (!tid)
 			sched_yield();
 		wait_asleep(tid);
-		pthread_cancel(thread);
+		if (way == EXITS)
+			pthread_kill(thread, SIGUSR2);
+		else
+			pthread_cancel(thread);
 	}
 	pthread_join(thread, &result);
-	tell("%s, %s: canceled %d, cleaned %d, %s", point->name, pending ? "before" : "while it waits", result == PTHREAD_CANCELED,
-	     cleaned, points_left());
+	tell("%s, %s: ended %d, cleaned %d, %s", point->name, way_names[way], result == PTHREAD_CANCELED, cleaned, points_left());
 	points_tear_down();
 }
 
-/* Before the call, and while it waits.  */
+/* Before the call, and while it waits; and a handler that ends the thread.  On the smallest stacks.  */
 static void cancellation_points(char **argv)
 {
 	(void)argv;
 	alarm(100);
 	signal(SIGPIPE, SIG_IGN);
+	handle(SIGUSR2, leave, 0);
 	for (point = points; point < points + point_count; point++) {
-		pending = true;
-		cancel_one();
-		pending = false;
-		if (point->waits)
-			cancel_one();
+		end_one(PENDING);
+		for (way = WAITING; point->waits && way <= EXITS; way++)
+			end_one(way);
 	}
 }
 
