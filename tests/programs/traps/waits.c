@@ -27,15 +27,18 @@ static void note(int signal)
 static const struct arrival {
 	const char *name;
 	int flags[2];                   /* of the handlers for SIGUSR1 and SIGUSR2 */
-	bool thread, stop, continued, together;
+	bool thread, stop, continued;
+	enum { ONE, NESTED, IN_TURN } together;
 } arrivals[] = {
-	{"interrupting", {0, 0}, true, false, false, false},
-	{"restarting", {SA_RESTART, 0}, true, false, false, false},
-	{"stopped and continued", {0, 0}, false, true, false, false},
+	{"interrupting", {0, 0}, true, false, false, ONE},
+	{"restarting", {SA_RESTART, 0}, true, false, false, ONE},
+	{"stopped and continued", {0, 0}, false, true, false, ONE},
 	/* SIGCONT is the process's: any of its threads may take it. */
-	{"continued, with a handler", {0, 0}, false, true, true, false},
-	{"restarting and interrupting, together", {SA_RESTART, 0}, false, true, false, true},
-	{"interrupting and restarting, together", {0, SA_RESTART}, false, true, false, true},
+	{"continued, with a handler", {0, 0}, false, true, true, ONE},
+	{"interrupting on top of restarting", {SA_RESTART, 0}, false, true, false, NESTED},
+	{"restarting on top of interrupting", {0, SA_RESTART}, false, true, false, NESTED},
+	{"interrupting after restarting", {SA_RESTART, 0}, false, true, false, IN_TURN},
+	{"restarting after interrupting", {0, SA_RESTART}, false, true, false, IN_TURN},
 };
 
 static const struct point *point;
@@ -49,15 +52,25 @@ static void *call_it(void *arg)
 	return arg;
 }
 
+/* Handlers that block all signals run in turn.  */
+static void install(int signal, int flags, bool block)
+{
+	struct sigaction a = {.sa_handler = note, .sa_flags = flags};
+
+	if (block)
+		sigfillset(&a.sa_mask);
+	need(sigaction(signal, &a, NULL) == 0, "sigaction");
+}
+
 static void subject(const struct arrival *a)
 {
 	pthread_t t;
 
 	points_set_up(false);
-	handle(SIGUSR1, note, a->flags[0]);
-	handle(SIGUSR2, note, a->flags[1]);
+	install(SIGUSR1, a->flags[0], a->together == IN_TURN);
+	install(SIGUSR2, a->flags[1], a->together == IN_TURN);
 	if (a->continued)
-		handle(SIGCONT, note, SA_RESTART);
+		install(SIGCONT, SA_RESTART, false);
 	if (!a->thread)
 		call_it(NULL);
 	else if (pthread_create(&t, NULL, call_it, NULL) == 0)
@@ -71,9 +84,9 @@ static void signal_it(const struct arrival *a, pid_t pid)
 		kill(pid, SIGSTOP);
 		wait_state(report->tid, 'T');
 	}
-	if (!a->stop || a->together)
+	if (!a->stop || a->together != ONE)
 		syscall(SYS_tgkill, pid, report->tid, SIGUSR1);
-	if (a->together)
+	if (a->together != ONE)
 		syscall(SYS_tgkill, pid, report->tid, SIGUSR2);
 	if (a->stop)
 		kill(pid, SIGCONT);
