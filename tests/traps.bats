@@ -111,6 +111,10 @@ trap_same() {
 	trap_same signals-in-each-wait
 }
 
+@test "signals: one between a stop and the rest of a sleep" {
+	trap_same signal-before-a-restart
+}
+
 @test "signals: siglongjmp out of a wait, 200 times, leaks nothing" {
 	trap_same longjmp-many
 }
