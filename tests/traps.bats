@@ -123,6 +123,22 @@ trap_same() {
 	trap_same sigaction-readback
 }
 
+@test "signals: signal, bsd_signal, ssignal, sysv_signal, sigset, sighold, sigignore, siginterrupt, SA_RESETHAND: read back, and in a wait" {
+	trap_same installers
+}
+
+@test "signals: what a handler is told by a timer, a child, an fd; SA_NODEFER, masks" {
+	trap_same handler-is-told
+}
+
+@test "signals: a handler reads, writes, closes, replaces, unblocks the fd that is waited on" {
+	trap_same handler-on-the-same-fd
+}
+
+@test "signals: 10,000 a second, and all bytes are there, in order" {
+	trap_same ten-kilohertz
+}
+
 @test "signals: siginfo and SA_RESETHAND" {
 	trap_same handler-arguments
 }

@@ -40,11 +40,12 @@ enum mux_outcome mux_direct(struct op *op, long *revents)
 			break;
 		if (op->moved || result == WINDOW_NOT_ENTERED || w.fate == WINDOW_ENDS)
 			return MUX_INTERRUPTED;
-		/* A handler ran that is not ours to know (libc's, or one set by a raw system call): the plain call is right. */
-		if (w.fate == WINDOW_OPEN && !op->shielded)
-			return MUX_DONE;
 		if (w.fate == WINDOW_RESTARTS)
 			op->seen.interrupting = signal_counts.interrupting;
+		/* The call would begin anew, perhaps on what the handler has made of the fd; or a handler ran that is not ours to know (libc's,
+		 * or one set by a raw system call): the plain call is right. */
+		if (!op->shielded)
+			return MUX_DONE;
 	}
 	if (result < 0 || (op->shielded && !shield_holds(op)))
 		return MUX_DONE;
