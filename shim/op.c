@@ -227,7 +227,7 @@ static void note_opened(struct op *op, long result)
 	opened(op->fd);
 }
 
-/* Before start-up, when libc may not be there yet; or in a child that is not followed, which may have threads that are canceled.  */
+/* Before start-up libc may not be there yet.  A child that is not followed may have threads, which can be canceled.  */
 static long run_off(struct op *op)
 {
 	if (!libc.fork)

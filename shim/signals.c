@@ -14,8 +14,8 @@ extern const char window_begin[], window_end[];
 _Static_assert(offsetof(struct window, arg) == 8 && offsetof(struct window, counter) == 56 &&
 	       offsetof(struct window, seen) == 64, "arch/ARCH.S reads these");
 
-/* The kernel restarts the call after this handler.  That is decided: handlers without SA_RESTART that ran on top of this one, or run
- * before the kernel is entered again, do not end it.  */
+/* The kernel restarts the call after this handler.  That is decided: handlers without SA_RESTART that ran on top of this one, or
+ * run before the kernel is entered again, do not end it.  */
 static void restarts(struct window *w)
 {
 	if (w->counter == &signal_counts.interrupting)

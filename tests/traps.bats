@@ -242,6 +242,22 @@ trap_same() {
 	trap_same both-ways
 }
 
+@test "threads: thousands come and go, and do I/O in their destructors" {
+	trap_same threads-come-and-go
+}
+
+@test "threads: libraries with constructors and destructors that do I/O are loaded and unloaded" {
+	trap_same library-comes-and-goes "$PROGRAMS/early.so"
+}
+
+@test "threads: those that libc starts: SIGEV_THREAD, thrd_create" {
+	trap_same threads-of-libc
+}
+
+@test "threads: sigwait, sigwaitinfo, sigtimedwait, signalfd, sigsuspend, ppoll, pselect take a signal while another thread reads" {
+	trap_same signal-is-waited-for
+}
+
 @test "threads: the main thread exits first" {
 	trap_same main-thread-exits
 }

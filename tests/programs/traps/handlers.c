@@ -1,14 +1,9 @@
 /* handlers.c - every way to install a handler, and what a handler may do.  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -56,7 +51,7 @@ static void read_back(const char *name)
 
 	sigaction(SIGUSR1, NULL, &a);
 	memcpy(&mask, &a.sa_mask, sizeof mask);
-	tell("%s: %s, flags %x, mask %lx", name, a.sa_handler == no_handler ? "handler" : a.sa_handler == SIG_IGN ? "ignored" : "default",
+	tell("%s: handler %d, ignored %d, flags %x, mask %lx", name, a.sa_handler == no_handler, a.sa_handler == SIG_IGN,
 	     (unsigned)a.sa_flags, mask);
 }
 
@@ -101,12 +96,15 @@ static void show(int signal, siginfo_t *info, void *context)
 	sigset_t now;
 
 	sigprocmask(SIG_BLOCK, NULL, &now);
-	printf("%s: code %d, error %d, value %d, fd %d, status %d, from %s; blocked inside %d %d, outside %d %d\n", signal == SIGIO ? "SIGIO" : signal == SIGALRM ? "SIGALRM" : "SIGCHLD",
-	       info->si_code, info->si_errno, signal == SIGALRM ? info->si_value.sival_int : 0, signal == SIGIO ? info->si_fd == fds[0] : 0,
-	       signal == SIGCHLD ? info->si_status : 0, info->si_pid == getpid() ? "itself" : info->si_pid == getppid() ? "its parent" : "elsewhere",
-	       sigismember(&now, signal), sigismember(&now, SIGUSR2), sigismember(&uc->uc_sigmask, signal),
-	       sigismember(&uc->uc_sigmask, SIGUSR2));
-	fflush(stdout);
+	tell("signal %d: code %d, error %d", signal, info->si_code, info->si_errno);
+	if (signal == SIGALRM)
+		tell("value %d", info->si_value.sival_int);
+	if (signal == SIGIO)
+		tell("fd %d, band %lx", info->si_fd == fds[0], info->si_band);
+	if (signal == SIGCHLD)
+		tell("status %d", info->si_status);
+	tell("blocked inside: %d %d, outside: %d %d", sigismember(&now, signal), sigismember(&now, SIGUSR2),
+	     sigismember(&uc->uc_sigmask, signal), sigismember(&uc->uc_sigmask, SIGUSR2));
 }
 
 static void install_show(int signal, int flags)
