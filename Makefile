@@ -23,8 +23,9 @@ SHIM_SOURCES = $(wildcard shim/*.c shim/calls/*.c shim/mux/*.c) $(wildcard trace
 SHIM_OBJECTS = $(patsubst %,$(BUILD)/shim.o/%.o,$(SHIM_SOURCES))
 TRACER_SOURCES = $(wildcard tracer/*.c)
 TRACER_OBJECTS = $(patsubst %,$(BUILD)/tracer.o/%.o,$(TRACER_SOURCES))
-PROGRAMS = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(filter-out tests/programs/early.c,$(wildcard tests/programs/*.c))) \
-	$(patsubst tests/programs/%/,$(BUILD)/tests/%,$(sort $(dir $(wildcard tests/programs/*/*.c))))
+PROGRAMS = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c)) \
+	$(patsubst tests/programs/%/,$(BUILD)/tests/%,$(filter-out %/libraries/,$(sort $(dir $(wildcard tests/programs/*/*.c)))))
+LIBRARIES = $(patsubst tests/programs/libraries/%.c,$(BUILD)/tests/%.so,$(wildcard tests/programs/libraries/*.c))
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 
 all: $(BUILD)/eagain $(BUILD)/libeagain.so $(BUILD)/eagain.1
@@ -51,8 +52,8 @@ $(BUILD)/tracer.o/%.o: %
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TRACER_CFLAGS) -c -o $@ $<
 
-# Test programs: one file each, or a folder each.  early.so is a library whose constructor runs before the shim's.
-programs: $(PROGRAMS) $(BUILD)/tests/early.so
+# Test programs: one file each, or a folder each; and libraries, of which early.so has a constructor that runs before the shim's.
+programs: $(PROGRAMS) $(LIBRARIES)
 
 TEST_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread -Wl,-z,now
 
@@ -65,9 +66,12 @@ $(BUILD)/tests/%: $$(wildcard tests/programs/%/*.c tests/programs/%/*.h tests/pr
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $(filter %.c,$^)
 
-$(BUILD)/tests/early.so: tests/programs/early.c
+$(BUILD)/tests/early.so: TEST_CFLAGS += -Wl,-z,initfirst
+$(BUILD)/tests/deep.so: TEST_CFLAGS += -Wl,-Bsymbolic
+
+$(BUILD)/tests/%.so: tests/programs/libraries/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(TEST_CFLAGS) -shared -fPIC -Wl,-z,initfirst -o $@ $<
+	$(CC) $(CFLAGS) $(TEST_CFLAGS) -shared -fPIC -o $@ $<
 
 benches: $(BENCHES)
 

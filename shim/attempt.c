@@ -108,6 +108,16 @@ static bool rest_can_wait(const struct op *op)
 /* Flags under which the call never waits: the program's own non-blocking attempt, and queues that poll(2) does not speak of. */
 #define NEVER_WAITING_FLAGS (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE)
 
+bool attempt_waits(const struct op *op)
+{
+	enum fd_kind kind = HINT_KIND(op->hint);
+
+	if (op->class >= OP_COLUMNS || op->class == OP_CONNECT || (op_flags(op) & NEVER_WAITING_FLAGS))
+		return false;
+	return whitelist[kind][op->class] != TRACE_WAY_NONE && (kind == KIND_pipe || kind == KIND_fifo || kind == KIND_stream ||
+								 kind == KIND_dgram || kind == KIND_seqpacket);
+}
+
 /* A TCP connect has no flag for the call: O_NONBLOCK is on the socket for as long as it takes (attempt_connect), and the plain
  * call waits for the outcome.  That serves the recording only.  */
 static unsigned connect_way(const struct op *op)

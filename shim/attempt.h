@@ -10,6 +10,9 @@
 /* How this operation may be attempted: an enum trace_way.  NONE and GUARD mean the plain call.  */
 unsigned attempt_way(const struct op *op);
 
+/* Whether it is one that waits for no other reason than O_NONBLOCK's absence: so that EAGAIN means O_NONBLOCK or a timeout.  */
+bool attempt_waits(const struct op *op);
+
 /* One try.  Bytes moved, 0 at the end of file, -EAGAIN, another -errno, or ATTEMPT_HINT_WRONG.  Does not advance the op.  */
 long attempt(const struct op *op);
 

@@ -2,10 +2,48 @@
 #include "clock.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <time.h>
 
 enum clock_source clock_source;
+
+/* The kernel's own function (vdso(7)).  libc's name for it may be another shim's, which is not ready when we start, and tells
+ * another time (libfaketime).  */
+static int (*kernel_clock)(clockid_t, struct timespec *) = clock_gettime;
+
+/* The address of a function of the object that is mapped at `base`; 0 where it has none.  Its symbols end where their names
+ * begin.  */
+static uintptr_t find_symbol(uintptr_t base, const char *name)
+{
+	const ElfW(Phdr) *p = (const ElfW(Phdr) *)(base + ((const ElfW(Ehdr) *)base)->e_phoff);
+	const ElfW(Dyn) *dynamic = NULL;
+	const ElfW(Sym) *symbol = NULL;
+	const char *names = NULL;
+
+	for (int i = 0; i < ((const ElfW(Ehdr) *)base)->e_phnum; i++)
+		if (p[i].p_type == PT_DYNAMIC)
+			dynamic = (const ElfW(Dyn) *)(base + p[i].p_offset);
+	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
+		if (dynamic->d_tag == DT_SYMTAB)
+			symbol = (const ElfW(Sym) *)(base + dynamic->d_un.d_ptr);
+		else if (dynamic->d_tag == DT_STRTAB)
+			names = (const char *)(base + dynamic->d_un.d_ptr);
+	}
+	for (; symbol && (const char *)(symbol + 1) <= names; symbol++)
+		if (symbol->st_shndx != SHN_UNDEF && !strcmp(names + symbol->st_name, name))
+			return base + symbol->st_value;
+	return 0;
+}
+
+void clock_start(void)
+{
+	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR), found = vdso ? find_symbol(vdso, ARCH_VDSO_CLOCK) : 0;
+
+	if (found)
+		kernel_clock = (int (*)(clockid_t, struct timespec *))found;
+}
 
 /* For CLOCK_SCALED: ticks = base_ticks + (ns - base_ns) * ticks_per_ns, the factor with 32 bits behind the point.  */
 static uint64_t base_ticks, base_ns, ticks_per_ns;
@@ -22,7 +60,7 @@ uint64_t clock_ns(void)
 	if (clock_source == CLOCK_SCALED)
 		sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
 	else
-		clock_gettime(CLOCK_MONOTONIC, &t);
+		kernel_clock(CLOCK_MONOTONIC, &t);
 	return as_ns(&t);
 }
 

@@ -14,6 +14,9 @@ enum clock_source { CLOCK_NANOSECONDS, CLOCK_TSC, CLOCK_SCALED };
 
 extern enum clock_source clock_source;
 
+/* Before the first use.  */
+void clock_start(void);
+
 /* CLOCK_MONOTONIC in nanoseconds.  */
 uint64_t clock_ns(void);
 

@@ -157,7 +157,7 @@ static enum shield parse_shield(const char *s)
 void config_read(char **envp)
 {
 	static char trace[CONFIG_PATH + 32];
-	enum { TRACE = sizeof "EAGAIN_TRACE=" - 1, LOG = sizeof "EAGAIN_LOG=" - 1, SWITCHING = sizeof "EAGAIN_SWITCH=" - 1,
+	enum { TRACE = sizeof "EAGAIN_TRACE=" - 1, LOG = sizeof "EAGAIN_LOG=" - 1,
 	       MAX_SIZE = sizeof "EAGAIN_MAX_SIZE=" - 1, FOLLOW = sizeof "EAGAIN_FOLLOW=" - 1, SHIELD = sizeof "EAGAIN_SHIELD=" - 1,
 	       PRELOAD = sizeof "LD_PRELOAD=" - 1 };
 
@@ -172,11 +172,9 @@ void config_read(char **envp)
 			copy_path(config.trace, make_absolute(envp, TRACE, trace, sizeof trace));
 		else if (!strncmp(e, "EAGAIN_LOG=", LOG))
 			read_log(envp, LOG);
-		else if (!strncmp(e, "EAGAIN_SWITCH=flag", SWITCHING + 4)) {
+		else if (!strcmp(e, "EAGAIN_SWITCH=flag"))
 			config.switching = SWITCH_FLAG;
-			config.switch_entry = envp;
-			continue;
-		} else if (!strncmp(e, "EAGAIN_SHIELD=", SHIELD))
+		else if (!strncmp(e, "EAGAIN_SHIELD=", SHIELD))
 			config.shield = parse_shield(e + SHIELD);
 		else if (!strncmp(e, "EAGAIN_MAX_SIZE=", MAX_SIZE))
 			config.max_size = parse_size(e + MAX_SIZE, config.max_size);

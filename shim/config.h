@@ -24,7 +24,6 @@ struct config {
 	bool follow;
 	bool sandboxed;                 /* CONFIG_SANDBOX was there */
 	char library[CONFIG_PATH];      /* our own path as LD_PRELOAD named it, or "" */
-	char **switch_entry;            /* EAGAIN_SWITCH in the environment we started with: for flag.c */
 	char kept[2 * CONFIG_PATH + 512];       /* "EAGAIN_...=value" strings for children, one after the other */
 	size_t kept_size;
 };

@@ -25,7 +25,12 @@ enum {
 typedef fd_hint leaf[LEAF_SIZE];        /* each read and written as one word, by the __atomic builtins */
 
 HOT_DATA fd_hint fds_first[FDS_LEAF];
-static leaf *root[ROOT_SIZE] = {&fds_first};
+static leaf *root[ROOT_SIZE];   /* from the second on; an address in here would not be right before the loader has relocated it */
+
+static leaf *leaf_of(int number)
+{
+	return number ? __atomic_load_n(&root[number], __ATOMIC_ACQUIRE) : &fds_first;
+}
 
 /* The place of fd's hint; NULL where there can be none, or, without `make`, is none yet.  */
 static fd_hint *place(int fd, bool make)
@@ -35,7 +40,7 @@ static fd_hint *place(int fd, bool make)
 
 	if (fd < 0 || fd >= LEAF_SIZE * ROOT_SIZE)
 		return NULL;
-	l = __atomic_load_n(&root[fd / LEAF_SIZE], __ATOMIC_ACQUIRE);
+	l = leaf_of(fd / LEAF_SIZE);
 	if (likely(l != NULL))
 		return &(*l)[fd % LEAF_SIZE];
 	if (!make)
@@ -72,6 +77,11 @@ bool fds_has_send_timeout(int fd)
 	return socket_has_timeout(fd, SO_SNDTIMEO);
 }
 
+bool fds_has_timeout(int fd)
+{
+	return socket_has_timeout(fd, SO_RCVTIMEO) || fds_has_send_timeout(fd);
+}
+
 static bool connects_at_write(int fd)
 {
 	int on = 0;
@@ -104,7 +114,7 @@ static fd_hint look_at_socket(int fd)
 		kind = KIND_socket;
 	if (domain == AF_UNIX)
 		kind |= HINT_LOCAL;
-	if (socket_has_timeout(fd, SO_RCVTIMEO) || socket_has_timeout(fd, SO_SNDTIMEO))
+	if (fds_has_timeout(fd))
 		kind |= HINT_TIMEOUT;
 	return kind;
 }
@@ -192,7 +202,7 @@ fd_hint fds_hint(int fd)
 			return hint;
 		hint |= expected & HINT_POLLED;
 		if (config.switching == SWITCH_FLAG)
-			hint |= expected & (HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED);
+			hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
 		/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
 		__atomic_compare_exchange_n(p, &expected, hint, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	}
@@ -229,7 +239,7 @@ void fds_mark(int fd, uint32_t set, uint32_t clear)
 void fds_relook(int fd)
 {
 	if (fds_peek(fd))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_INHERITED | HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED));
 }
 
 static void relook(int fd, fd_hint hint, void *arg)
@@ -254,7 +264,7 @@ void fds_copy(int from, int to)
 void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg)
 {
 	for (int r = 0; r < ROOT_SIZE; r++) {
-		leaf *l = __atomic_load_n(&root[r], __ATOMIC_ACQUIRE);
+		leaf *l = leaf_of(r);
 
 		for (int i = 0; l && i < LEAF_SIZE; i++) {
 			fd_hint hint = __atomic_load_n(&(*l)[i], __ATOMIC_RELAXED);

@@ -16,8 +16,7 @@ enum hint_bit {
 	HINT_NONBLOCK = 1u << 8,        /* the program itself wants non-blocking I/O here: the plain call is the attempt */
 	HINT_NO_NOWAIT = 1u << 9,       /* the kernel refused RWF_NOWAIT here */
 	HINT_TIMEOUT = 1u << 10,        /* SO_RCVTIMEO or SO_SNDTIMEO is set */
-	HINT_SWITCHED = 1u << 11,       /* --switch=flag: O_NONBLOCK on this description is our doing */
-	HINT_INHERITED = 1u << 12,      /* --switch=flag: was open when this image started */
+	HINT_SWITCHED = 1u << 11,       /* --switch=flag: O_NONBLOCK on this description is an eagain's doing */
 	HINT_LOCAL = 1u << 13,          /* an AF_UNIX socket */
 	HINT_POLLED = 1u << 14,         /* the program polls it; for --shield=all (shield.h) */
 	HINT_NAMED_SHIFT = 16,          /* the upper half: for which lap of the recording the fd has been named */
@@ -58,8 +57,9 @@ void fds_relook_all(void);
 /* Calls visit(fd, hint, arg) for each fd that has a hint.  */
 void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg);
 
-/* Asks the kernel whether SO_SNDTIMEO is set.  */
+/* Asks the kernel whether SO_SNDTIMEO is set; whether it or SO_RCVTIMEO is.  */
 bool fds_has_send_timeout(int fd);
+bool fds_has_timeout(int fd);
 
 /* Records the fd's name if the recording does not have it yet.  */
 void fds_name(int fd, fd_hint hint);

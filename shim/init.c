@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "calls/calls.h"
+#include "clock.h"
 #include "config.h"
 #include "flag.h"
 #include "libc.h"
@@ -19,6 +20,8 @@
 HOT_DATA bool shim_on;
 HOT_DATA bool shim_passes;
 HOT_DATA bool shim_sandboxed;
+
+void *const volatile shim_self = (void *)(uintptr_t)&shim_self;
 
 void shim_need_libc(void)
 {
@@ -45,6 +48,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	(void)argc;
 	(void)argv;
 	shim_need_libc();
+	clock_start();
 	config_read(envp);
 	shim_sandboxed = config.sandboxed;
 	if (shim_sandboxed)
@@ -56,8 +60,6 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		if (record_on)
 			record_stdio();
 		shield_start();
-		if (config.switching == SWITCH_FLAG)
-			flag_start(config.switch_entry);
 		if (record_on || config.switching == SWITCH_FLAG)
 			on_exit(at_exit, NULL);
 		shim_on = true;

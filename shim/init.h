@@ -14,6 +14,15 @@ extern bool shim_passes;
 /* The program has entered, or is about to enter, seccomp: from now on only plain calls, and no file is opened.  */
 extern bool shim_sandboxed;
 
+/* False while the loader has not yet come to this object: an IFUNC resolver of a library after it in the loader's list runs
+ * before.  Then nothing outside of this object can be reached, errno included.  */
+static inline bool shim_is_relocated(void)
+{
+	extern void *const volatile shim_self;
+
+	return shim_self == (const void *)&shim_self;
+}
+
 /* Looks up libc's functions if that has not been done: for the wrappers that need them even before start-up.  */
 void shim_need_libc(void);
 

@@ -23,6 +23,7 @@
 		char *const *, char *const *))                                                                        \
 	LIBC(int, fexecve, (int, char *const *, char *const *))                                                       \
 	LIBC(void, _exit, (int))                                                                                      \
+	LIBC(FILE *, popen, (const char *, const char *))                                                             \
 	LIBC(int, pclose, (FILE *))                                                                                   \
 	LIBC(int, vdprintf, (int, const char *, va_list))                                                             \
 	LIBC(int, __vdprintf_chk, (int, int, const char *, va_list))                                                  \
@@ -35,6 +36,8 @@
 	LIBC(int, setuid, (uid_t))                                                                                    \
 	LIBC(int, setreuid, (uid_t, uid_t))                                                                           \
 	LIBC(int, setresuid, (uid_t, uid_t, uid_t))                                                                   \
+	LIBC(int, seteuid, (uid_t))                                                                                   \
+	LIBC(int, chroot, (const char *))                                                                             \
 	LIBC(void, closefrom, (int))                                                                                  \
 	LIBC(int, daemon, (int, int))                                                                                 \
 	LIBC(int, sigaction, (int, const struct sigaction *, struct sigaction *))                                     \

@@ -117,6 +117,10 @@ void livelog_event(const struct trace_record *e)
 		l.has_result = true;
 		l.result = e->number;
 	}
+	if (e->kind == TRACE_EXEC && (e->number || e->op)) {
+		l.has_result = true;
+		l.result = e->number ? e->number : e->op;
+	}
 	if (e->kind == TRACE_CALL) {
 		/* Without a trace the clock counts nanoseconds. */
 		l.has_duration = clock_source == CLOCK_NANOSECONDS;

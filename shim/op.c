@@ -36,7 +36,7 @@ static long run_plain(struct op *op)
 {
 	long result;
 
-	if (op->fd >= 0)
+	if (op->hint & HINT_SWITCHED)
 		flag_off(op->fd);
 	op->only = op->way == TRACE_WAY_NONE;
 	if (record_on && op->way == TRACE_WAY_GUARD && mux_would_block(op)) {
@@ -183,24 +183,36 @@ static long run_known(struct op *op)
 	if (record_on) {
 		if (HINT_KIND(op->hint) != KIND_unknown)
 			fds_name(op->fd, op->hint);
-		op->enter = clock_ticks();
+		if (likely(!op->enter))
+			op->enter = clock_ticks();
 	}
 	if (unlikely(config.switching == SWITCH_FLAG) && op->fd >= 0)
 		op->hint = flag_look(op->fd, op->hint);
 	if (unlikely(op->hint & HINT_NONBLOCK) && shield_serves(op))
 		return run_shielded(op);
 	op->way = (uint8_t)attempt_way(op);
-	if (op->way == TRACE_WAY_NONE || op->way == TRACE_WAY_GUARD) {
-		result = run_plain(op);
-	} else {
-		if (op->way == TRACE_WAY_FLAG && config.switching == SWITCH_FLAG)
-			flag_on(op->fd);
-		result = run(op);
+	if (op->way == TRACE_WAY_FLAG && config.switching == SWITCH_FLAG && !(op->hint & HINT_SWITCHED)) {
+		if (flag_on(op->fd))
+			op->hint |= HINT_SWITCHED;
+		else
+			op->way = TRACE_WAY_GUARD;
 	}
+	if (op->way == TRACE_WAY_NONE || op->way == TRACE_WAY_GUARD)
+		result = run_plain(op);
+	else
+		result = run(op);
 	/* Somebody else has set it meanwhile. */
 	if (unlikely(result == -EAGAIN) && shield_serves(op))
 		return run_shielded(op);
 	return result;
+}
+
+/* Whether nobody asked for an EAGAIN: the description is shared, and an eagain in another process has set O_NONBLOCK while the
+ * plain call waited.  */
+static bool is_from_elsewhere(const struct op *op)
+{
+	return config.switching == SWITCH_FLAG && attempt_waits(op) && !(flag_look(op->fd, op->hint) & HINT_NONBLOCK) &&
+	       !fds_has_timeout(op->fd);
 }
 
 /* A call has opened this fd, whatever its number meant before.  */
@@ -251,6 +263,10 @@ long op_run(struct op *op)
 		result = run_sandboxed(op);
 	} else {
 		result = run_known(op);
+		while (unlikely(result == -EAGAIN) && is_from_elsewhere(op)) {
+			op->asked = false;
+			result = run_known(op);
+		}
 	}
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);

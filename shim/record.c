@@ -148,27 +148,49 @@ void record_fd(int fd, enum fd_kind kind)
 	__atomic_store_n(&r->kind, TRACE_NAME, __ATOMIC_RELEASE);
 }
 
+/* It shares our memory, and so our file.  */
+static bool in_vfork_child(void)
+{
+	return to_trace && *tracefile_alive && !tracefile_is_own();
+}
+
+static void record_usage(uint64_t t)
+{
+	struct trace_record e = {.kind = TRACE_USAGE, .t = t};
+
+	if (!libc_single_threaded()) {
+		e.fd = (int32_t)sys(SYS_gettid);
+		e.number = (int64_t)clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+		put(&e);
+	}
+	e.fd = -1;
+	e.number = (int64_t)clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+	put(&e);
+}
+
+void record_exec(pid_t child, long error)
+{
+	struct trace_record e = {.kind = TRACE_EXEC, .fd = -1, .t = clock_ticks(), .number = error};
+
+	if (in_vfork_child())
+		child = (pid_t)sys(SYS_getpid);
+	if (!child && !error && !shim_sandboxed)
+		record_usage(e.t);
+	e.op = (uint32_t)child;
+	put(&e);
+}
+
 void record_fd_event(enum trace_kind kind, int fd, int64_t number)
 {
 	struct trace_record e = {.kind = (uint8_t)kind, .fd = fd, .t = clock_ticks(), .number = number};
 
-	/* A vfork child shares our memory, but what it does to its fds, its exec and its exit are not ours. */
-	if (kind != TRACE_FORK && to_trace && *tracefile_alive && !tracefile_is_own())
+	/* What a vfork child does to its fds, and its exit, are not ours. */
+	if (kind != TRACE_FORK && in_vfork_child())
 		return;
-	if ((kind == TRACE_EXIT || kind == TRACE_EXEC) && !shim_sandboxed) {
-		struct trace_record usage = {.kind = TRACE_USAGE, .t = e.t};
-
-		if (!libc_single_threaded()) {
-			usage.fd = (int32_t)sys(SYS_gettid);
-			usage.number = (int64_t)clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
-			put(&usage);
-		}
-		usage.fd = -1;
-		usage.number = (int64_t)clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
-		put(&usage);
-	}
-	if (kind == TRACE_EXIT && !shim_sandboxed)
+	if (kind == TRACE_EXIT && !shim_sandboxed) {
+		record_usage(e.t);
 		e.duration = clock_ns();
+	}
 	put(&e);
 	if (kind == TRACE_EXIT && to_trace)
 		tracefile_end();

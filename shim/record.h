@@ -38,6 +38,9 @@ void record_fd(int fd, enum fd_kind kind);
 /* fd was closed; duplicated to `number`; the process made a child, is about to exec, exits.  */
 void record_fd_event(enum trace_kind kind, int fd, int64_t number);
 
+/* This process, or its child, which has no file of its own yet, is about to be another program; or it was not to be: -errno.  */
+void record_exec(pid_t child, long error);
+
 /* At start-up: names stdin, stdout and stderr, so that who holds the end of a pipe is known even if it never uses it.  */
 void record_stdio(void);
 

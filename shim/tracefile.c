@@ -167,7 +167,6 @@ static void give_budget_back(uint64_t size)
 
 static void fill_preamble(struct trace_preamble *p, const char *magic, enum clock_source source)
 {
-	memcpy(p->magic, magic, sizeof p->magic);
 	p->version = TRACE_VERSION;
 	p->byte_order = TRACE_BYTE_ORDER;
 	p->record_size = sizeof(struct trace_record);
@@ -175,6 +174,9 @@ static void fill_preamble(struct trace_preamble *p, const char *magic, enum cloc
 	p->clock = source == CLOCK_NANOSECONDS ? TRACE_CLOCK_MONOTONIC : TRACE_CLOCK_TSC;
 	p->start_ns = clock_ns();
 	p->start_ticks = source == CLOCK_TSC ? arch_ticks() : source == CLOCK_SCALED ? clock_ticks() : p->start_ns;
+	/* Last: whoever is killed before leaves a file that says so. */
+	__asm__ volatile("" ::: "memory");
+	memcpy(p->magic, magic, sizeof p->magic);
 }
 
 /* Makes the control file under another name and links it into place: whoever comes first wins, and nobody sees half a file.  */
@@ -195,7 +197,7 @@ static void create_control(int dir)
 	c = reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE ? map((int)fd, 0, TRACE_HEADER_SIZE, 0) : NULL;
 	if (c) {
 		fill_preamble(&c->preamble, TRACE_CONTROL_MAGIC, clock_tsc_is_trusted() ? CLOCK_TSC : CLOCK_NANOSECONDS);
-		clock_gettime(CLOCK_REALTIME, &now);
+		sys(SYS_clock_gettime, CLOCK_REALTIME, &now);
 		c->start_realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 		c->budget = config.max_size;
 		c->used = TRACE_HEADER_SIZE;

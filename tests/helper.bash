@@ -2,16 +2,17 @@
 
 bats_require_minimum_version 1.5.0
 export LC_ALL=C
-TOP=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+TOP=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 EAGAIN=$TOP/build/eagain
 LIBRARY=$TOP/build/libeagain.so
 PROGRAMS=$TOP/build/tests
 MODES='run.auto run.flag record.auto record.flag'
 unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_SHIELD EAGAIN_MAX_SIZE EAGAIN_FOLLOW EAGAIN_COLOR NO_COLOR LD_PRELOAD
-SESSION=$BATS_TEST_DIRNAME/session.bash
+SESSION=$TOP/tests/session.bash
 export EAGAIN LIBRARY PROGRAMS SESSION
 
-# under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.
+# under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.  "parent": eagain stays as
+# the parent; "inside": CMD itself runs natively, and starts what $E stands before.
 under() {
 	set_prefix "$1"
 	shift
@@ -23,6 +24,11 @@ set_prefix() {
 	native) prefix=() ;;
 	run.*) prefix=("$EAGAIN" run --switch="${1#*.}" --) ;;
 	record.*) prefix=("$EAGAIN" record --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/trace.$1" --) ;;
+	parent.*) prefix=("$EAGAIN" --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/report.$1" --) ;;
+	inside.*)
+		set_prefix "${1#*.}"
+		prefix=(env "E=${prefix[*]}")
+		;;
 	esac
 }
 
@@ -47,17 +53,28 @@ observe() {
 # A trace that was recorded can be read and reported, whatever the program did.
 sane_trace() {
 	[ -d "$1" ] || return 0
-	"$EAGAIN" report "$1" >/dev/null
-	"$EAGAIN" log "$1" >/dev/null
+	"$EAGAIN" report "$1" >/dev/null && "$EAGAIN" log "$1" >/dev/null
 }
 
-# same CMD...: CMD does natively what it does under eagain, in each mode ($MODES).
+# same CMD...: CMD does natively what it does under eagain, in each mode ($MODES).  What came of it is kept in the file "outcomes".
 same() {
-	local mode
+	local mode outcome failed=0
 	observe native "$@"
+	echo "native $(<"$BATS_TEST_TMPDIR/native/status")" >>"$BATS_TEST_TMPDIR/outcomes"
 	for mode in $MODES; do
-		observe "$mode" "$@"
-		diff -r "$BATS_TEST_TMPDIR/native" "$BATS_TEST_TMPDIR/$mode"
+		outcome=same
+		{ observe "$mode" "$@" && diff -r "$BATS_TEST_TMPDIR/native" "$BATS_TEST_TMPDIR/$mode"; } || outcome=differs
+		echo "${mode#inside.} $outcome" >>"$BATS_TEST_TMPDIR/outcomes"
+		[ $outcome = same ] || failed=1
+	done
+	return $failed
+}
+
+# need_program NAME...: skips the test where one of them is not installed.
+need_program() {
+	local program
+	for program; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
 	done
 }
 

@@ -15,19 +15,30 @@ cells() {
 			rm -rf "$at/trace.$mode"
 			under "$mode" "$PROGRAMS/matrix" run "/$family/$kind/" >>"$at/$mode" 2>/dev/null
 		done
-		if [ "${mode#*.}" = flag ]; then
-			diff <(without_flag_exceptions <"$at/native") <(without_flag_exceptions <"$at/$mode")
-		else
-			diff "$at/native" "$at/$mode"
-		fi
+		diff <(without_exceptions "$mode" <"$at/native") <(without_exceptions "$mode" <"$at/$mode") || differ_by_chance "$mode"
 	done
 	run -1 grep -n 'could not be set up\|peer=DIFFERS' "$at/native"
 	note "$(wc -l <"$at/native") cells ($family: $*), each natively and in 4 modes"
 }
 
 # With --switch=flag, O_NONBLOCK is set while a call waits: that another process sets it, too, cannot be seen.
-without_flag_exceptions() {
-	grep -v '/nonblock-later/'
+without_exceptions() {
+	if [ "${1#*.}" = flag ]; then grep -v '/nonblock-later/'; else cat; fi
+}
+
+# differ_by_chance MODE: on a loaded machine the kernel itself does not always do the same (how much of a large write TCP takes
+# before a signal, say): a few cells may differ once, if they then do not, five times in a row.
+differ_by_chance() {
+	local cell cells at=$BATS_TEST_TMPDIR
+	mapfile -t cells < <(diff <(without_exceptions "$1" <"$at/native") <(without_exceptions "$1" <"$at/$1") | sed -n 's/^[<>] \([^:]*\):.*/\1/p' | sort -u)
+	[ ${#cells[@]} -le 3 ] || return 1
+	for cell in "${cells[@]}"; do
+		for _ in 1 2 3 4 5; do
+			rm -rf "$at/trace.$1"
+			diff <("$PROGRAMS/matrix" run "/$cell" 2>/dev/null) <(under "$1" "$PROGRAMS/matrix" run "/$cell" 2>/dev/null) || return 1
+		done
+		note "differed once in $1, then five times not: $cell"
+	done
 }
 
 @test "every family and kind that the matrix knows is run here" {

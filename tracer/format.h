@@ -139,7 +139,8 @@ struct trace_record {
 	X(CLOSE, "close")             /* the program closed fd */                                                     \
 	X(DUP, "dup")                 /* fd was duplicated to `number` */                                             \
 	X(FORK, "fork")               /* a child `number` was made by this process */                                  \
-	X(EXEC, "exec")               /* this image is about to be replaced (it may fail: then records go on) */        \
+	X(EXEC, "exec")               /* this image is about to be replaced, or (`op`) that of a child by vfork or posix_spawn; \
+				       * with a `number`, -errno: it was not */ \
 	X(EXIT, "exit")               /* the program exits with status `number` */                                      \
 	X(USAGE, "usage")             /* `number`: nanoseconds of CPU time: of the process, before its EXIT; fd = tid: of a thread */ \
 	X(REAP, "reap")               /* a child `number` had ended, and was waited for */

@@ -216,6 +216,10 @@ static void print_event(const struct trace *t, const struct collect *c, const st
 		l.has_result = true;
 		l.result = e->as == TRACE_WOULD_BLOCK ? -EAGAIN : r->number;
 	}
+	if (r->kind == TRACE_EXEC && (r->number || r->op)) {
+		l.has_result = true;
+		l.result = r->number ? r->number : r->op;
+	}
 	size = line_format(buffer, sizeof buffer, &l);
 	print_line(buffer, size, l.event, to);
 }

@@ -92,6 +92,8 @@ struct build {
 	uint64_t first, last;           /* ticks */
 	struct child *children;
 	size_t child_count, child_room;
+	uint32_t *execs;                /* pids of children that became programs without a file of theirs before */
+	size_t exec_count, exec_room;
 };
 
 static uint32_t *fd_index(struct build *b, int fd)
@@ -386,6 +388,21 @@ static void note_child(struct build *b, const struct trace_record *r)
 	b->children[b->child_count++] = (struct child){(uint32_t)r->number, r->t, ended, ended ? (int)r->duration : 0};
 }
 
+static void note_exec(struct build *b, const struct trace_record *r)
+{
+	if (!r->op)
+		return;
+	if (r->number) {
+		b->exec_count -= b->exec_count && b->execs[b->exec_count - 1] == r->op;
+		return;
+	}
+	if (b->exec_count == b->exec_room) {
+		b->exec_room = b->exec_room ? b->exec_room * 2 : 64;
+		b->execs = must_have(realloc(b->execs, b->exec_room * sizeof *b->execs));
+	}
+	b->execs[b->exec_count++] = r->op;
+}
+
 /* What was told outside of the trace, whose clock is only as good as its fit.  */
 static struct child outer_end(const struct build *b)
 {
@@ -450,7 +467,7 @@ static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *a
 			op->left = r->t;
 	}
 	b->process->events++;
-	b->process->vanished = r->kind == TRACE_EXEC;
+	b->process->vanished = r->kind == TRACE_EXEC && !r->op && !r->number;
 	if (!b->first || r->t < b->first)
 		b->first = r->t;
 	if (end > b->last)
@@ -464,6 +481,7 @@ static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *a
 	case TRACE_CALL: see_call(b, r); break;
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN: see_operation(b, r); break;
 	case TRACE_FORK: case TRACE_REAP: note_child(b, r); break;
+	case TRACE_EXEC: note_exec(b, r); break;
 	case TRACE_USAGE: see_usage(b, r); break;
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
@@ -588,6 +606,18 @@ static void find_images(struct model *m)
 	free(order);
 }
 
+/* Children that became programs of which there is no image.  */
+static void find_vanished(struct model *m, const struct build *b)
+{
+	for (size_t i = 0; i < b->exec_count; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < m->process_count && !found; k++)
+			found = m->processes[k].pid == b->execs[i] && !m->processes[k].forked;
+		m->vanished += !found;
+	}
+}
+
 struct model *model_build(const struct trace *t, model_wait_visitor *visit, void *arg)
 {
 	struct model *m = must_have(calloc(1, sizeof *m));
@@ -610,7 +640,9 @@ struct model *model_build(const struct trace *t, model_wait_visitor *visit, void
 	}
 	date_forks(m, &b);
 	find_images(m);
+	find_vanished(m, &b);
 	free(b.children);
+	free(b.execs);
 	free(b.fd_index);
 	return m;
 }

@@ -96,6 +96,9 @@ static void close_file(struct trace_file *f)
 	free(f->chunks);
 }
 
+/* Why there is nothing in a file yet.  */
+static const char unbegun[] = "its process was killed as it began";
+
 /* Maps a file that is large enough to be one of a process; NULL or why not.  */
 static const char *map_file(int fd, struct stat *st, void **p)
 {
@@ -103,6 +106,8 @@ static const char *map_file(int fd, struct stat *st, void **p)
 		return strerror(errno);
 	if (!S_ISREG(st->st_mode))
 		return "not a file";
+	if (st->st_size == 0)
+		return unbegun;
 	if (st->st_size < (off_t)TRACE_HEADER_SIZE)
 		return "cut short";
 	*p = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -129,7 +134,8 @@ static const char *open_file(struct trace_file *f, int dir, const char *name)
 	snprintf(f->name, sizeof f->name, "%s", name);
 	find_chunks(f, fd);
 	close(fd);
-	why = check_preamble(&f->header->preamble, TRACE_PROCESS_MAGIC);
+	/* The magic is written last. */
+	why = f->header->preamble.magic[0] ? check_preamble(&f->header->preamble, TRACE_PROCESS_MAGIC) : unbegun;
 	if (why)
 		close_file(f);
 	return why;

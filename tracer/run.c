@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "shim/flag.h"
 
 /* The library: next to this command (as built), or in ../lib/eagain (as installed).  */
 static void find_library(char path[PATH_MAX])
@@ -46,9 +47,11 @@ static void set_preload(void)
 
 	find_library(path);
 	both = must_have(malloc(strlen(path) + (theirs ? strlen(theirs) : 0) + 2));
-	strcpy(both, path);
+	/* The last one, behind what other shims serve: they look for the next function, and find ours. */
+	*both = 0;
 	if (theirs && *theirs)
-		strcat(strcat(both, ":"), theirs);
+		strcat(strcpy(both, theirs), ":");
+	strcat(both, path);
 	setenv("LD_PRELOAD", both, 1);
 	free(both);
 }
@@ -164,49 +167,52 @@ static bool is_stopped(pid_t pid)
 	return !state || state[1] != ' ' || state[2] == 'T';
 }
 
+/* Continued with the group, the program may have stopped again already: then waitpid tells, and that stop is one of its own.  */
 static int wait_for(pid_t pid)
 {
-	int status;
+	int status, options = WUNTRACED;
 
 	for (;;) {
-		pid_t got = waitpid(pid, &status, WUNTRACED);
+		pid_t got = waitpid(pid, &status, options);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			die(STATUS_FAILED, "wait: %s", strerror(errno));
-		if (!WIFSTOPPED(status))
+		if (got && !WIFSTOPPED(status))
 			return status;
-		stop_too(WSTOPSIG(status));
-		if (is_stopped(pid))
+		if (got)
+			stop_too(WSTOPSIG(status));
+		else
 			kill(pid, SIGCONT);
+		options = got && is_stopped(pid) ? WUNTRACED | WNOHANG : WUNTRACED;
 	}
 }
 
-/* O_NONBLOCK of fds 0-2, which --switch=flag may leave on if the program is killed.  */
-static void restore_flags(const int flags[3])
+/* O_NONBLOCK of fds 0-2, which --switch=flag leaves on if the program is killed.  */
+static void restore_flags(void)
 {
 	for (int fd = 0; fd < 3; fd++) {
 		int now = fcntl(fd, F_GETFL);
 
-		if (flags[fd] >= 0 && now >= 0 && (now & O_NONBLOCK) && !(flags[fd] & O_NONBLOCK))
-			fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
+		if (now < 0 || (now & O_ASYNC) || fcntl(fd, F_GETSIG) != FLAG_MARK)
+			continue;
+		fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
+		fcntl(fd, F_SETSIG, 0);
 	}
 }
 
 int run_program(char **argv, bool stay, pid_t *program)
 {
 	const char *switching = getenv("EAGAIN_SWITCH");
-	bool flag = switching && !strncmp(switching, "flag", 4);
+	bool flag = switching && !strcmp(switching, "flag");
 	struct dispositions old;
-	int flags[3], status;
+	int status;
 	pid_t pid;
 
 	set_preload();
 	if (!stay && !flag)
 		become(argv);
-	for (int fd = 0; fd < 3; fd++)
-		flags[fd] = fcntl(fd, F_GETFL);
 	watch_signals(&old);
 	pid = fork();
 	if (pid < 0)
@@ -224,7 +230,7 @@ int run_program(char **argv, bool stay, pid_t *program)
 		*program = pid;
 	unwatch_signals(&old, stay);
 	if (flag && WIFSIGNALED(status))
-		restore_flags(flags);
+		restore_flags();
 	return stay ? status : run_mirror(status);
 }
 

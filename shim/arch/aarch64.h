@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define ARCH_HAS_TSC 0
+#define ARCH_VDSO_CLOCK "__kernel_clock_gettime"
 
 /* A raw system call: returns the kernel's own value, -errno on failure; errno is not touched.  */
 static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)

@@ -7,6 +7,7 @@
 #include <x86intrin.h>
 
 #define ARCH_HAS_TSC 1
+#define ARCH_VDSO_CLOCK "__vdso_clock_gettime"
 
 /* A raw system call: returns the kernel's own value, -errno on failure; errno is not touched.  */
 static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)

@@ -16,7 +16,8 @@
 static inline long as_libc(long result)
 {
 	if (unlikely((unsigned long)result > -4096ul)) {
-		errno = (int)-result;
+		if (shim_is_relocated())
+			errno = (int)-result;
 		return -1;
 	}
 	return result;
@@ -36,6 +37,10 @@ static inline long serve(enum call_id call, long nr, long a, long b, long c, lon
 
 	return as_libc(op_run(&op));
 }
+
+/* process.c: an environ for what is called next, whose children are followed; and back again.  */
+char **environ_lend(void);
+void environ_return(char **own);
 
 /* poll.c: a poll or select has returned; what was ready is recorded.  */
 void poll_note(const struct op *op, long result);

@@ -33,7 +33,7 @@ void descriptor_closing(int fd)
 EXPORT int close(int fd)
 {
 	/* close(2) is a cancellation point, in a process with threads. */
-	if (!libc_single_threaded())
+	if (likely(shim_on) && !libc_single_threaded())
 		pthread_testcancel();
 	descriptor_closing(fd);
 	return (int)as_libc(sys(SYS_close, fd));
@@ -129,12 +129,13 @@ static int do_fcntl(int fd, int command, long argument)
 	case F_GETFL:
 		result = sys(SYS_fcntl, fd, command);
 		if (result >= 0 && config.switching == SWITCH_FLAG && (result & O_NONBLOCK) &&
-		    (flag_look(fd, fds_peek(fd)) & HINT_SWITCHED))
+		    !(flag_look(fd, fds_peek(fd)) & HINT_NONBLOCK))
 			result &= ~O_NONBLOCK;
 		if (result >= 0 && (result & O_NONBLOCK))
 			shield_known(fd);
 		return (int)as_libc(result);
 	case F_SETFL:
+		flag_off(fd);
 		result = sys(SYS_fcntl, fd, command, argument);
 		if (result == 0)
 			set_by_program(fd, argument & O_NONBLOCK);
@@ -144,7 +145,13 @@ static int do_fcntl(int fd, int command, long argument)
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 		return duplicated(fd, (int)as_libc(sys(SYS_fcntl, fd, command, argument)));
+	case F_GETSIG:
+	case F_SETSIG:
+		flag_off(fd);
+		return (int)as_libc(sys(SYS_fcntl, fd, command, argument));
 	default:
+		if (!shim_is_relocated())
+			return (int)as_libc(sys(SYS_fcntl, fd, command, argument));
 		shim_need_libc();
 		return libc.fcntl(fd, command, argument);
 	}
@@ -172,6 +179,8 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	argument = va_arg(arguments, long);
 	va_end(arguments);
+	if (request == FIONBIO || request == FIOASYNC)
+		flag_off(fd);
 	result = (int)as_libc(sys(SYS_ioctl, fd, request, argument));
 	if (request == FIONBIO && result == 0)
 		set_by_program(fd, *(const int *)argument);

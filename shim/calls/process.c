@@ -4,6 +4,8 @@
  * for the call; the program's own copy stays as it was.  vfork(2) needs no wrapper: nothing here is spoilt by a child that
  * shares our memory.  */
 #include <alloca.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -25,7 +27,7 @@
 static const char preload[] = "LD_PRELOAD=";
 
 enum {
-	ENTRIES_MAX = 9,                /* LD_PRELOAD, EAGAIN_SWITCH, CONFIG_SANDBOX and what config.kept may hold */
+	ENTRIES_MAX = 9,                /* LD_PRELOAD, CONFIG_SANDBOX and what config.kept may hold */
 	LONGEST_ENVIRONMENT = 1 << 16,  /* one with more entries is passed on as it is */
 };
 
@@ -77,23 +79,56 @@ static bool names_library(const char *value)
 	return at && (at == value || strchr(": ", at[-1])) && (!at[n] || strchr(": ", at[n]));
 }
 
-/* What `env` lacks, as entries that outlive the call; returns how many.  LD_PRELOAD comes first if it is among them.  */
-static unsigned missing(char *const *env, const char *entries[ENTRIES_MAX], bool *need_preload)
+/* Whether a child's loader will find the library (chroot, other rights): where not, it would say so on the child's stderr.  */
+static bool is_reachable(void)
+{
+	long result;
+
+	/* ld.so(8) knows places of its own, and $LIB. */
+	if (shim_sandboxed || !strchr(config.library, '/') || strchr(config.library, '$'))
+		return true;
+	result = sys(SYS_faccessat2, AT_FDCWD, config.library, R_OK, AT_EACCESS);
+	return result != -ENOENT && result != -ENOTDIR && result != -EACCES;
+}
+
+/* LD_PRELOAD with our library after theirs, as the command does it (tracer/run.c).  */
+static const char *with_library(char *to, const char *theirs)
+{
+	strcpy(to, preload);
+	if (theirs && *theirs)
+		strcat(strcat(to, theirs), ":");
+	return strcat(to, config.library);
+}
+
+static const char *without_library(char *to, const char *theirs)
+{
+	char *end = stpcpy(to, preload);
+
+	while (*theirs) {
+		size_t n = strcspn(theirs, ": ");
+
+		if (n != strlen(config.library) || memcmp(theirs, config.library, n) != 0) {
+			if (end[-1] != '=')
+				*end++ = ':';
+			end = mempcpy(end, theirs, n);
+		}
+		theirs += n;
+		theirs += strspn(theirs, ": ");
+	}
+	*end = 0;
+	return to;
+}
+
+/* What else `env` lacks, as entries that outlive the call; returns how many.  */
+static unsigned missing(char *const *env, const char *entries[ENTRIES_MAX])
 {
 	unsigned n = 0;
-	const char *setting;
 
-	*need_preload = !names_library(find(env, preload));
 	if (shim_sandboxed)
 		entries[n++] = CONFIG_SANDBOX;
 	for (size_t at = 0; at < config.kept_size && n < ENTRIES_MAX - 2; at += strlen(config.kept + at) + 1)
 		if (!find(env, config.kept + at))
 			entries[n++] = config.kept + at;
-	if (config.switching == SWITCH_FLAG) {
-		setting = flag_setting();
-		if (!find(env, setting) || strcmp(find(env, setting), strchr(setting, '=') + 1) != 0)
-			entries[n++] = setting;
-	}
 	return n;
 }
 
@@ -127,21 +162,17 @@ static size_t count(char *const *list)
 #define CHILD_ENVIRONMENT(env)                                                                                        \
 	do {                                                                                                          \
 		const char *entries_[ENTRIES_MAX];                                                                    \
-		bool need_preload_;                                                                                   \
+		const char *theirs_;                                                                                  \
 		unsigned n_;                                                                                          \
                                                                                                                       \
 		if (!shim_on || !config.library[0] || (!shim_sandboxed && !is_sound(env)))                             \
 			break;                                                                                        \
-		n_ = missing(env, entries_, &need_preload_);                                                          \
-		if (need_preload_) {                                                                                  \
-			const char *theirs_ = find(env, preload);                                                     \
-			char *both_ = alloca(sizeof preload + CONFIG_PATH + (theirs_ ? strlen(theirs_) : 0) + 1);     \
+		theirs_ = find(env, preload);                                                                         \
+		n_ = missing(env, entries_);                                                                          \
+		if (names_library(theirs_) != is_reachable()) {                                                       \
+			char *list_ = alloca(sizeof preload + CONFIG_PATH + (theirs_ ? strlen(theirs_) : 0) + 1);     \
                                                                                                                       \
-			strcpy(both_, preload);                                                                       \
-			strcat(both_, config.library);                                                                \
-			if (theirs_ && *theirs_)                                                                      \
-				strcat(strcat(both_, ":"), theirs_);                                                  \
-			entries_[n_++] = both_;                                                                       \
+			entries_[n_++] = names_library(theirs_) ? without_library(list_, theirs_) : with_library(list_, theirs_); \
 		}                                                                                                     \
 		if (n_) {                                                                                             \
 			char **merged_ = alloca((count(env) + ENTRIES_MAX + 1) * sizeof *merged_);                    \
@@ -151,20 +182,62 @@ static size_t count(char *const *list)
 		}                                                                                                     \
 	} while (0)
 
+/* system(3) and popen(3) hand on environ itself.  Where it lacks something, and no other thread can look, one that has it all is
+ * lent for the call: a static one, for a handler may leave the call by siglongjmp.  */
+static char *lent[512];
+
+char **environ_lend(void)
+{
+	static char text[sizeof preload + 2 * CONFIG_PATH];
+	char **own = environ;
+	char *const *env = own;
+	size_t n;
+
+	if (!libc_single_threaded() || own == lent)
+		return own;
+	CHILD_ENVIRONMENT(env);
+	n = count(env);
+	if (env == own || n >= sizeof lent / sizeof *lent)
+		return own;
+	memcpy(lent, env, (n + 1) * sizeof *lent);
+	for (char **entry = lent; *entry; entry++) {
+		if (strncmp(*entry, preload, sizeof preload - 1) != 0)
+			continue;
+		if (strlen(*entry) >= sizeof text)
+			return own;
+		*entry = strcpy(text, *entry);
+	}
+	environ = lent;
+	return own;
+}
+
+void environ_return(char **own)
+{
+	if (environ == lent)
+		environ = own;
+}
+
 static void before_exec(void)
 {
 	if (!shim_on)
 		return;
 	if (record_on)
-		record_fd_event(TRACE_EXEC, -1, 0);
+		record_exec(0, 0);
 	flag_off_everywhere();
+}
+
+static int exec_failed(int result)
+{
+	if (record_on)
+		record_exec(0, -errno);
+	return result;
 }
 
 EXPORT int execve(const char *path, char *const argv[], char *const env[])
 {
 	before_exec();
 	CHILD_ENVIRONMENT(env);
-	return (int)as_libc(sys(SYS_execve, path, argv, env));
+	return exec_failed((int)as_libc(sys(SYS_execve, path, argv, env)));
 }
 
 EXPORT int execv(const char *path, char *const argv[])
@@ -177,7 +250,7 @@ EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
 	shim_need_libc();
 	before_exec();
 	CHILD_ENVIRONMENT(env);
-	return libc.execvpe(file, argv, env);
+	return exec_failed(libc.execvpe(file, argv, env));
 }
 
 EXPORT int execvp(const char *file, char *const argv[])
@@ -191,7 +264,7 @@ EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 	before_exec();
 	if (env)        /* which fexecve refuses to be without */
 		CHILD_ENVIRONMENT(env);
-	return libc.fexecve(fd, argv, env);
+	return exec_failed(libc.fexecve(fd, argv, env));
 }
 
 /* The arguments of execl and its like, up to and with the NULL, as an array on the caller's stack.  */
@@ -243,6 +316,14 @@ EXPORT int execle(const char *path, const char *first, ...)
 	return execve(path, argv, env);
 }
 
+static void note_spawned(pid_t child)
+{
+	if (!record_on)
+		return;
+	record_fd_event(TRACE_FORK, -1, child);
+	record_exec(child, 0);
+}
+
 EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path, const posix_spawn_file_actions_t *restrict actions,
 		       const posix_spawnattr_t *restrict attributes, char *const argv[restrict], char *const env[restrict])
 {
@@ -256,8 +337,8 @@ EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path, const pos
 	result = libc.posix_spawn(&child, path, actions, attributes, argv, merged);
 	if (result == 0 && pid)
 		*pid = child;
-	if (result == 0 && record_on)
-		record_fd_event(TRACE_FORK, -1, child);
+	if (result == 0)
+		note_spawned(child);
 	return result;
 }
 
@@ -274,8 +355,8 @@ EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file, const po
 	result = libc.posix_spawnp(&child, file, actions, attributes, argv, merged);
 	if (result == 0 && pid)
 		*pid = child;
-	if (result == 0 && record_on)
-		record_fd_event(TRACE_FORK, -1, child);
+	if (result == 0)
+		note_spawned(child);
 	return result;
 }
 
@@ -334,7 +415,7 @@ EXPORT int daemon(int nochdir, int noclose)
 	return result;
 }
 
-/* A server gives up root, and can then no longer open the trace.  */
+/* A server gives up root, or the file system, and can then no longer open the trace.  */
 #define GIVES_UP_RIGHTS(name, parameters, arguments)                                                                  \
 	EXPORT int name parameters                                                                                    \
 	{                                                                                                             \
@@ -347,6 +428,8 @@ EXPORT int daemon(int nochdir, int noclose)
 GIVES_UP_RIGHTS(setuid, (uid_t uid), (uid))
 GIVES_UP_RIGHTS(setreuid, (uid_t real, uid_t effective), (real, effective))
 GIVES_UP_RIGHTS(setresuid, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved))
+GIVES_UP_RIGHTS(seteuid, (uid_t effective), (effective))
+GIVES_UP_RIGHTS(chroot, (const char *path), (path))
 
 /* Programs also ask in this way whether the kernel has seccomp at all; then nothing changes.  Strict mode forbids even the
  * clock, so nothing is recorded in it; and no filter need allow what O_NONBLOCK asks for.  */

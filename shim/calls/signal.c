@@ -76,11 +76,14 @@ void signal_adopt(int signal)
 /* libc's system() puts the program's own handlers for SIGINT and SIGQUIT back, with a restorer of libc's.  */
 EXPORT int system(const char *command)
 {
+	char **own;
 	int status;
 
 	shim_need_libc();
 	flag_off_everywhere();
+	own = environ_lend();
 	status = libc.system(command);
+	environ_return(own);
 	signal_adopt(SIGINT);
 	signal_adopt(SIGQUIT);
 	return status;

@@ -58,6 +58,19 @@ int stdio_close(FILE *stream)
 	return libc_file_close(stream);
 }
 
+EXPORT FILE *popen(const char *command, const char *type)
+{
+	char **own;
+	FILE *stream;
+
+	shim_need_libc();
+	flag_off_everywhere();
+	own = environ_lend();
+	stream = libc.popen(command, type);
+	environ_return(own);
+	return stream;
+}
+
 /* popen's streams are closed by a slot of their own; freopen puts the new file over the old number inside libc.  */
 EXPORT int pclose(FILE *stream)
 {

@@ -1,6 +1,8 @@
 /* flag.c - O_NONBLOCK, as the program sees it.  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,7 +122,217 @@ static void use_stdin_and_end(char **argv)
 	}
 }
 
+static void read_and_exit(int fd)
+{
+	char c;
+
+	_exit(read(fd, &c, 1) == 1 ? 0 : errno);
+}
+
+static void tell_end(const char *what, pid_t pid)
+{
+	int status;
+
+	need(waitpid(pid, &status, 0) == pid && WIFEXITED(status), "waitpid");
+	tell("%s: %s", what, WEXITSTATUS(status) ? strerrorname_np(WEXITSTATUS(status)) : "1");
+}
+
+/* Of two processes that read one description the second finds O_NONBLOCK there, which no program has set.  */
+static void two_readers(const char *what, const int fds[2])
+{
+	pid_t first, second;
+	int start[2];
+	char c;
+
+	make_pipe(start);
+	second = fork();
+	if (second == 0) {
+		need(read(start[0], &c, 1) == 1, "start");
+		read_and_exit(fds[0]);
+	}
+	first = fork();
+	if (first == 0)
+		read_and_exit(fds[0]);
+	need(wait_asleep(first) && wait_asleep(second) && write(start[1], "x", 1) == 1, "readers");
+	wait_asleep(second);
+	need(write(fds[1], "xx", 2) == 2, "write");
+	tell("%s:", what);
+	tell_end("first", first);
+	tell_end("second", second);
+}
+
+static void shared_by_fork(char **argv)
+{
+	int fds[2];
+
+	(void)argv;
+	make_pipe(fds);
+	two_readers("a pipe", fds);
+	make_sockets(SOCK_STREAM, fds);
+	two_readers("sockets", fds);
+}
+
+static void *wait_for_ever(void *unused)
+{
+	pause();
+	return unused;
+}
+
+/* Reads until the end, perhaps as one of two threads.  */
+static void read_all_and_exit(int fd, bool threads)
+{
+	pthread_t thread;
+	char c;
+	long n;
+
+	if (threads)
+		need(pthread_create(&thread, NULL, wait_for_ever, NULL) == 0, "thread");
+	do
+		n = read(fd, &c, 1);
+	while (n > 0);
+	_exit(n < 0);
+}
+
+/* Those with threads wait in the plain call; one without sets O_NONBLOCK meanwhile, and takes the byte that has woken them up.  */
+static void many_processes(char **argv)
+{
+	enum { PROCESSES = 6, BYTES = 3000 };
+	pid_t pid[PROCESSES];
+	int fds[2], status, left, bad = 0;
+
+	(void)argv;
+	make_pipe(fds);
+	for (int i = 0; i < PROCESSES; i++) {
+		pid[i] = fork();
+		if (pid[i])
+			continue;
+		close(fds[1]);
+		read_all_and_exit(fds[0], i % 2);
+	}
+	for (int i = 0; i < BYTES; i++) {
+		need(write(fds[1], "x", 1) == 1, "write");
+		while (ioctl(fds[0], FIONREAD, &left) == 0 && left)
+			sched_yield();
+	}
+	close(fds[1]);
+	for (int i = 0; i < PROCESSES; i++)
+		bad += waitpid(pid[i], &status, 0) != pid[i] || status != 0;
+	tell("bad: %d", bad);
+}
+
+static void set_in_a_child(int fd, int flags)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fcntl(fd, F_SETFL, flags));
+	tell_end("F_SETFL", pid);
+	show("afterwards", fd);
+}
+
+/* O_NONBLOCK is the program's from the moment on in which one of its processes sets it.  */
+static void set_by_a_child(char **argv)
+{
+	int fds[2];
+	char c;
+
+	(void)argv;
+	make_pipe(fds);
+	use(fds);
+	set_in_a_child(fds[0], O_NONBLOCK);
+	tell("read: %s", result_text(read(fds[0], &c, 1)));
+	set_in_a_child(fds[0], 0);
+	use(fds);
+}
+
+static union {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int))];
+} control;
+
+static void send_fd(int to, int fd)
+{
+	struct iovec v = {"x", 1};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+
+	control.header = (struct cmsghdr){CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+	need(sendmsg(to, &m, 0) == 1, "sendmsg");
+}
+
+static int receive_fd(int from)
+{
+	char c;
+	struct iovec v = {&c, 1};
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+	int fd;
+
+	need(recvmsg(from, &m, 0) == 1, "recvmsg");
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
+	return fd;
+}
+
+/* An fd that was used before another process gets it; and one on which the program has set O_NONBLOCK.  */
+static void passed_on(char **argv)
+{
+	int sockets[2], fds[2];
+	pid_t pid;
+
+	(void)argv;
+	make_sockets(SOCK_STREAM, sockets);
+	for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+		pid = fork();
+		if (pid == 0)
+			read_and_exit(receive_fd(sockets[0]));
+		make_pipe(fds);
+		use(fds);
+		if (nonblocking)
+			fcntl(fds[0], F_SETFL, O_NONBLOCK);
+		send_fd(sockets[1], fds[0]);
+		wait_asleep(pid);
+		if (!nonblocking)
+			need(write(fds[1], "x", 1) == 1, "write");
+		tell_end(nonblocking ? "with O_NONBLOCK" : "without", pid);
+		show("afterwards", fds[0]);
+	}
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal)
+{
+	(void)signal;
+	signals++;
+}
+
+/* O_ASYNC and its signal, on an fd that is in use.  */
+static void asynchronous(char **argv)
+{
+	int fds[2];
+	char c;
+
+	(void)argv;
+	handle(SIGIO, count_signal, SA_RESTART);
+	handle(SIGUSR1, count_signal, SA_RESTART);
+	make_sockets(SOCK_STREAM, fds);
+	use(fds);
+	tell("signal: %d", fcntl(fds[0], F_GETSIG));
+	for (int chosen = 0; chosen < 2; chosen++) {
+		tell("F_SETSIG: %s", result_text(fcntl(fds[0], F_SETSIG, chosen ? SIGUSR1 : 0)));
+		use(fds);
+		need(fcntl(fds[0], F_SETOWN, getpid()) == 0 && fcntl(fds[0], F_SETFL, O_ASYNC) == 0, "O_ASYNC");
+		signals = 0;
+		use(fds);
+		tell("signals: %d, flags: %x, signal: %d", !!signals, (unsigned)fcntl(fds[0], F_GETFL), fcntl(fds[0], F_GETSIG));
+		fcntl(fds[0], F_SETFL, O_ASYNC | O_NONBLOCK);
+		tell("read: %s", result_text(read(fds[0], &c, 1)));
+		fcntl(fds[0], F_SETFL, 0);
+	}
+}
+
 const struct trap flag_traps[] = {
 	{"own-view", own_view}, {"kernel-view", kernel_view}, {"stdin-flag", stdin_flag}, {"use-stdin-and-end", use_stdin_and_end},
+	{"shared-by-fork", shared_by_fork}, {"many-processes", many_processes}, {"set-by-a-child", set_by_a_child},
+	{"passed-on", passed_on}, {"asynchronous", asynchronous},
 	{NULL, NULL},
 };

@@ -235,8 +235,26 @@ static void stop_and_continue(char **argv)
 	tell("%s", status_text(status));
 }
 
+/* As a shell's bg would: the whole group is continued, and the program stops again at once, as often as it likes.  */
+static void stop_again(char **argv)
+{
+	int status = 0, stops = 0;
+	pid_t job = fork();
+
+	if (job == 0) {
+		setpgid(0, 0);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	while (waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status)) {
+		stops++;
+		kill(-job, SIGCONT);
+	}
+	tell("stopped %d times, then %s", stops, status_text(status));
+}
+
 const struct trap terminal_traps[] = {
 	{"background-read", background_read}, {"background-read-ignored", background_read_ignored},
 	{"background-write", background_write}, {"vmin-vtime", vmin_vtime}, {"writes-in-one-piece", writes_in_one_piece},
-	{"hangup", hangup}, {"stop-and-continue", stop_and_continue}, {NULL, NULL},
+	{"hangup", hangup}, {"stop-and-continue", stop_and_continue}, {"stop-again", stop_again}, {NULL, NULL},
 };
