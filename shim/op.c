@@ -242,7 +242,7 @@ static void note_opened(struct op *op, long result)
 /* Before start-up libc may not be there yet.  A child that is not followed may have threads, which can be canceled.  */
 static long run_off(struct op *op)
 {
-	if (!libc.fork)
+	if (!shim_is_relocated() || !libc.fork)
 		return sys6(op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3], op->arg[4], op->arg[5]);
 	op->only = true;
 	return mux_plain(op);
