@@ -62,7 +62,7 @@ $(BUILD)/tests/%: tests/programs/%.c
 	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $<
 
 .SECONDEXPANSION:
-$(BUILD)/tests/%: $$(wildcard tests/programs/%/*.c tests/programs/%/*.h)
+$(BUILD)/tests/%: $$(wildcard tests/programs/%/*.c tests/programs/%/*.h tests/programs/%/*.def)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $(filter %.c,$^)
 

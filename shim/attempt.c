@@ -125,7 +125,7 @@ static unsigned connect_way(const struct op *op)
 	if (op->hint & (HINT_LOCAL | HINT_TIMEOUT))
 		return TRACE_WAY_NONE;
 	/* Another thread would see the flag. */
-	if (config.switching == SWITCH_AUTO && !libc_single_threaded())
+	if (!libc_single_threaded())
 		return TRACE_WAY_NONE;
 	return record_on || config.switching == SWITCH_FLAG ? TRACE_WAY_FLAG : TRACE_WAY_NONE;
 }
@@ -149,13 +149,12 @@ unsigned attempt_way(const struct op *op)
 		return TRACE_WAY_GUARD;
 	if (op_flags(op) & ~PROVEN_FLAGS)
 		return op_flags(op) & NEVER_WAITING_FLAGS ? TRACE_WAY_NONE : TRACE_WAY_GUARD;
-	if (way == TRACE_WAY_NOWAIT && config.switching == SWITCH_AUTO && (op->hint & HINT_NO_NOWAIT))
-		return TRACE_WAY_GUARD;
 	if (may_be_split(op) && !rest_can_wait(op))
 		return TRACE_WAY_GUARD;
-	if (config.switching == SWITCH_FLAG)
+	/* Among threads one would set the flag while another waits in the plain call. */
+	if (config.switching == SWITCH_FLAG && libc_single_threaded())
 		return flag_serves(op) && !(op->hint & HINT_TIMEOUT) ? TRACE_WAY_FLAG : TRACE_WAY_GUARD;
-	return way;
+	return way == TRACE_WAY_NOWAIT && (op->hint & HINT_NO_NOWAIT) ? TRACE_WAY_GUARD : way;
 }
 
 unsigned attempt_rest(const struct op *op, struct iovec rest[ATTEMPT_REST], size_t *size)

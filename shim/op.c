@@ -265,12 +265,21 @@ static void note_opened(struct op *op, long result)
 	opened(op->fd);
 }
 
+/* Before start-up libc may not be there yet.  A child that is not followed may have threads, which can be canceled.  */
+static long run_off(struct op *op)
+{
+	if (!shim_is_relocated() || !libc.fork)
+		return sys6(op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3], op->arg[4], op->arg[5]);
+	op->only = true;
+	return mux_plain(op);
+}
+
 long op_run(struct op *op)
 {
 	long result;
 
 	if (unlikely(!shim_on))
-		return sys6(op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3], op->arg[4], op->arg[5]);
+		return run_off(op);
 	if (!libc_single_threaded() && !op->not_cancellable)
 		pthread_testcancel();
 	op->seen = signal_counts;

@@ -25,7 +25,12 @@ struct window {
 	long arg[6];
 	const uint32_t *counter;
 	uint32_t seen;
+	uint32_t fate;          /* enum window_fate */
 };
+
+/* When ppoll has ended with EINTR: what a native read or write would have done, which is up to the first handler that it was
+ * interrupted by.  WINDOW_OPEN: that was not one of ours.  */
+enum window_fate { WINDOW_OPEN, WINDOW_RESTARTS, WINDOW_ENDS };
 
 /* No result of the kernel's: a handler had run before it was entered, or re-entered.  The assembly knows the number.  */
 #define WINDOW_NOT_ENTERED (-4097L)

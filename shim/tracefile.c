@@ -24,7 +24,7 @@
 enum {
 	CHUNK_MAX = 16 * TRACE_CHUNK_UNIT,      /* chunks double from one unit to this: 1 MiB */
 	RETRY_AFTER = 4096,                     /* lost events after which room is asked for once more */
-	SPARE_CHUNKS = 16,
+	SPARE_CHUNKS = 1024,
 };
 
 #define STARTING UINT32_MAX             /* in *tracefile_alive: no generation */
@@ -55,6 +55,7 @@ static struct spare {
 	struct trace_chunk *chunk;      /* NULL: free; 1: being filled or emptied */
 	uint64_t next, end;
 } spare[SPARE_CHUNKS];
+static unsigned spare_end;              /* behind the last that was ever used */
 
 static bool is_error(long result)
 {
@@ -333,8 +334,8 @@ static bool start_process(void)
 	if (dir >= 0)
 		sys(SYS_close, dir);
 	file.forked = true;
-	for (int i = 0; i < SPARE_CHUNKS; i++)
-		spare[i].chunk = NULL;
+	while (spare_end)
+		spare[--spare_end].chunk = NULL;
 	__atomic_store_n(tracefile_alive, ++file.generation, __ATOMIC_RELEASE);
 	return file.started;
 }
@@ -471,7 +472,7 @@ static bool come_round(struct tracefile_thread *t)
 /* A chunk that an ended thread left.  */
 static bool take_spare(struct tracefile_thread *t)
 {
-	for (int i = 0; i < SPARE_CHUNKS; i++) {
+	for (unsigned i = 0; i < __atomic_load_n(&spare_end, __ATOMIC_RELAXED); i++) {
 		struct trace_chunk *c = __atomic_load_n(&spare[i].chunk, __ATOMIC_RELAXED);
 
 		/* `next` and `end` belong to whoever has set `chunk` to the mark 1.  */
@@ -493,12 +494,15 @@ static void give_spare(struct tracefile_thread *t)
 {
 	if (t->generation != *tracefile_alive || !t->chunk || t->end < t->next + 64 * sizeof(struct trace_record))
 		return;
-	for (int i = 0; i < SPARE_CHUNKS; i++) {
+	for (unsigned i = 0; i < SPARE_CHUNKS; i++) {
 		struct trace_chunk *none = NULL;
+		unsigned end = __atomic_load_n(&spare_end, __ATOMIC_RELAXED);
 
 		if (!__atomic_compare_exchange_n(&spare[i].chunk, &none, (struct trace_chunk *)1, false, __ATOMIC_ACQUIRE,
 						 __ATOMIC_RELAXED))
 			continue;
+		while (end <= i && !__atomic_compare_exchange_n(&spare_end, &end, i + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			;
 		t->chunk->link = (uintptr_t)t->chunk;
 		spare[i].next = t->next;
 		spare[i].end = t->end;

@@ -30,6 +30,12 @@ bytes_of() {
 	[ "$(sed -n 's/.* tid=\([0-9]*\) .*call=\(read\|write\) fd=[0-9]* name=pipe.*/\1/p' log | sort | uniq -c | awk '{print $1}' | sort | uniq -c | awk '{print $1, $2}')" = '200 200' ]
 }
 
+@test "2,000 threads, of which 100 at once: all calls of each, in the room of 100" {
+	"$EAGAIN" record --max-size=16M "$PROGRAMS/traps" threads-come-and-go
+	[ "$(recorded 'ev=call call=write fd=[3-9]')" = 8000 ]
+	run -1 grep 'Not everything' <("$EAGAIN" report)
+}
+
 @test "1,000 children: all calls of each" {
 	"$EAGAIN" record "$PROGRAMS/load" children 1000 3 >out
 	[ "$(recorded 'call=\(read\|write\) fd=[0-9]* name=pipe')" = 6000 ]

@@ -139,8 +139,32 @@ trap_same() {
 	trap_same fork-chain
 }
 
+@test "signals: in each call that waits: EINTR or not, stopped and continued, both kinds of handler together" {
+	trap_same signals-in-each-wait
+}
+
+@test "signals: one between a stop and the rest of a sleep" {
+	trap_same signal-before-a-restart
+}
+
 @test "signals: sigaction reads back what was set" {
 	trap_same sigaction-readback
+}
+
+@test "signals: signal, bsd_signal, ssignal, sysv_signal, sigset, sighold, sigignore, siginterrupt, SA_RESETHAND: read back, and in a wait" {
+	trap_same installers
+}
+
+@test "signals: what a handler is told by a timer, a child, an fd; SA_NODEFER, masks" {
+	trap_same handler-is-told
+}
+
+@test "signals: a handler reads, writes, closes, replaces, unblocks the fd that is waited on" {
+	trap_same handler-on-the-same-fd
+}
+
+@test "signals: 10,000 a second, and all bytes are there, in order" {
+	trap_same ten-kilohertz
 }
 
 @test "signals: siginfo and SA_RESETHAND" {
@@ -201,6 +225,37 @@ trap_same() {
 
 @test "terminal: a hangup" {
 	trap_same hangup
+}
+
+@test "threads: pthread_cancel at each call: the cancellation points, and no others" {
+	trap_same cancellation-points
+}
+
+@test "threads: pthread_cancel in a child that is not followed" {
+	cd "$BATS_TEST_TMPDIR"
+	"$PROGRAMS/traps" cancellation-points >native
+	"$EAGAIN" run --no-follow sh -c '"$PROGRAMS/traps" cancellation-points; true' >here
+	diff native here
+}
+
+@test "threads: some read from a socket while another writes to it" {
+	trap_same both-ways
+}
+
+@test "threads: thousands come and go, and do I/O in their destructors" {
+	trap_same threads-come-and-go
+}
+
+@test "threads: libraries with constructors and destructors that do I/O are loaded and unloaded" {
+	trap_same library-comes-and-goes "$PROGRAMS/early.so"
+}
+
+@test "threads: those that libc starts: SIGEV_THREAD, thrd_create" {
+	trap_same threads-of-libc
+}
+
+@test "threads: sigwait, sigwaitinfo, sigtimedwait, signalfd, sigsuspend, ppoll, pselect take a signal while another thread reads" {
+	trap_same signal-is-waited-for
 }
 
 @test "threads: the main thread exits first" {

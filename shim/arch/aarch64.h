@@ -47,6 +47,12 @@ static inline long arch_result(const ucontext_t *uc)
 	return (long)uc->uc_mcontext.regs[0];
 }
 
+/* The number of the system call that it is about to make.  */
+static inline long arch_syscall(const ucontext_t *uc)
+{
+	return (long)uc->uc_mcontext.regs[8];
+}
+
 static inline uintptr_t arch_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.pc;

@@ -46,6 +46,12 @@ static inline long arch_result(const ucontext_t *uc)
 	return (long)uc->uc_mcontext.gregs[REG_RAX];
 }
 
+/* The number of the system call that it is about to make.  */
+static inline long arch_syscall(const ucontext_t *uc)
+{
+	return (long)uc->uc_mcontext.gregs[REG_RAX];
+}
+
 static inline uintptr_t arch_pc(const ucontext_t *uc)
 {
 	return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];

@@ -33,7 +33,7 @@ void descriptor_closing(int fd)
 EXPORT int close(int fd)
 {
 	/* close(2) is a cancellation point, in a process with threads. */
-	if (likely(shim_on) && !libc_single_threaded())
+	if (shim_is_relocated() && !libc_single_threaded())
 		pthread_testcancel();
 	descriptor_closing(fd);
 	return (int)as_libc(sys(SYS_close, fd));

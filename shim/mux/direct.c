@@ -31,33 +31,38 @@ static bool is_refused(const struct op *op)
 	return sys(SYS_sendto, op->fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) == -EPIPE;
 }
 
-enum mux_outcome mux_direct(struct op *op, long *revents)
+static struct window open_window(const struct op *op, struct pollfd *p)
 {
-	struct pollfd p = {.fd = op->fd, .events = events(op)};
-	struct signal_counts before = signal_counts;
-	struct window w = {
+	return (struct window){
 		.nr = SYS_ppoll,
-		.arg = {(long)&p, 1, must_ask(op) ? (long)&a_while : op->moved ? (long)&for_ever : 0, 0, 8},
+		.arg = {(long)p, 1, must_ask(op) ? (long)&a_while : op->moved ? (long)&for_ever : 0, 0, 8},
 		.counter = op->moved ? &signal_counts.any : &signal_counts.interrupting,
 		.seen = op->moved ? op->seen.any : op->seen.interrupting,
 	};
+}
+
+enum mux_outcome mux_direct(struct op *op, long *revents)
+{
+	struct pollfd p = {.fd = op->fd, .events = events(op)};
+	struct window w;
 	long result;
 
 	for (;;) {
+		w = open_window(op, &p);
 		result = mux_cancellable(op, &w);
 		if (result == 0 && !is_refused(op))
 			continue;
 		if (result != -EINTR && result != WINDOW_NOT_ENTERED)
 			break;
-		if (*w.counter != w.seen || op->moved)
+		if (op->moved || result == WINDOW_NOT_ENTERED || w.fate == WINDOW_ENDS)
 			return MUX_INTERRUPTED;
-		/* A handler ran that is not ours to know (libc's, or one set by a raw system call): the plain call is right. */
-		if (before.any == signal_counts.any && !op->shielded)
+		if (w.fate == WINDOW_RESTARTS)
+			op->seen.interrupting = signal_counts.interrupting;
+		/* The call would begin anew, perhaps on what the handler has made of the fd; or a handler ran that is not ours to know
+		 * (libc's, or one set by a raw system call): the plain call is right. */
+		if (!op->shielded)
 			return MUX_DONE;
-		before = signal_counts;
 	}
-	if (!op->moved)
-		op->seen.interrupting = w.seen;         /* signal_returned() may have moved it */
 	if (result < 0 || (op->shielded && !shield_holds(op)))
 		return MUX_DONE;
 	*revents = p.revents;

@@ -4,6 +4,7 @@
  * each n, until the call sleeps in the kernel.  What must hold: a handler without SA_RESTART ends the call from some n on, and
  * from there at every n; before that n it came before the call, as it does natively until the kernel is entered.  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,10 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "traps.h"
@@ -142,6 +146,50 @@ static void signal_at_each_instruction(char **argv)
 	fprintf(stderr, "%lu tries\n", tries);
 }
 
+#ifdef __x86_64__
+/* Stopped in a sleep or a poll, which the kernel goes on with by restart_syscall(2): a signal comes before that is entered.  What the
+ * kernel does on its way back from the stop is done here to the registers.  */
+static void signal_before_a_restart(char **argv)
+{
+	static const char *const names[] = {"nanosleep", "poll"};
+
+	(void)argv;
+	for (int i = 0; i < 2; i++) {
+		struct timespec long_time = {.tv_sec = 1000};
+		struct user_regs_struct regs;
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			handle(SIGUSR1, no_handler, 0);
+			tell("%s: %s", names[i], result_text(i ? poll(NULL, 0, 1000000) : nanosleep(&long_time, NULL)));
+			_exit(0);
+		}
+		wait_asleep(pid);
+		need(ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0 && ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0, "ptrace");
+		waitpid(pid, &status, 0);
+		ptrace(PTRACE_GETREGS, pid, NULL, &regs);
+		regs.orig_rax = ~0ull;
+		regs.rax = SYS_restart_syscall;
+		regs.rip -= 2;
+		ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+		kill(pid, SIGUSR1);
+		ptrace(PTRACE_CONT, pid, NULL, NULL);
+		waitpid(pid, &status, 0);
+		ptrace(PTRACE_DETACH, pid, NULL, (void *)(long)WSTOPSIG(status));
+		if (wait_asleep(pid))
+			tell("%s waits on", names[i]);
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	}
+}
+#else
+static void signal_before_a_restart(char **argv)
+{
+	(void)argv;
+}
+#endif
+
 const struct trap step_traps[] = {
-	{"signal-at-each-instruction", signal_at_each_instruction}, {NULL, NULL},
+	{"signal-at-each-instruction", signal_at_each_instruction}, {"signal-before-a-restart", signal_before_a_restart}, {NULL, NULL},
 };

@@ -340,8 +340,61 @@ static void fork_among_threads(char **argv)
 	tell("the others: %ld %ld", r[0].result, r[3].result);
 }
 
+enum { ROUNDS = 30000 };
+
+static void *echo(void *arg)
+{
+	struct reader *r = arg;
+	char c;
+
+	r->tid = (pid_t)syscall(SYS_gettid);
+	while (read(r->fd, &c, 1) == 1)
+		if (write(r->fd, &c, 1) != 1)
+			break;
+	return NULL;
+}
+
+static void *read_all(void *arg)
+{
+	struct reader *r = arg;
+	char c;
+
+	r->tid = (pid_t)syscall(SYS_gettid);
+	errno = 0;
+	for (long n = 1; n > 0; r->result += n > 0)
+		n = read(r->fd, &c, 1);
+	r->error = errno;
+	return NULL;
+}
+
+/* Threads wait to read from a socket while another writes to it: no one's way to wait is the others' affair.  */
+static void both_ways(char **argv)
+{
+	enum { READERS = 3 };
+	struct reader far, near[READERS];
+	int fds[2], written = 0, read_back = 0;
+
+	(void)argv;
+	make_sockets(SOCK_STREAM, fds);
+	start(&far, fds[1], echo);
+	for (int i = 0; i < READERS; i++)
+		start(&near[i], fds[0], read_all);
+	for (int i = 0; i < ROUNDS; i++)
+		written += write(fds[0], "x", 1) == 1;
+	shutdown(fds[0], SHUT_WR);
+	pthread_join(far.thread, NULL);
+	close(fds[1]);
+	for (int i = 0; i < READERS; i++) {
+		pthread_join(near[i].thread, NULL);
+		read_back += (int)near[i].result;
+		tell("the last read: %d", near[i].error);
+	}
+	tell("written: %d, came back: %d", written, read_back);
+}
+
 const struct trap thread_traps[] = {
 	{"stolen-bytes", stolen_bytes}, {"closed-while-waiting", closed_while_waiting}, {"cancellation", cancellation},
 	{"canceled-with-data", canceled_with_data}, {"main-thread-exits", main_thread_exits}, {"signal-to-one", signal_to_one},
-	{"two-large-writes", two_large_writes}, {"fork-among-threads", fork_among_threads}, {NULL, NULL},
+	{"two-large-writes", two_large_writes}, {"fork-among-threads", fork_among_threads}, {"both-ways", both_ways},
+	{NULL, NULL},
 };
