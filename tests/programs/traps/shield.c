@@ -226,6 +226,7 @@ static void other_fd(char **argv)
 }
 
 const struct trap shield_traps[] = {
-	{"shield-unaware", unaware}, {"shield-refused", refused}, {"shield-signals", signals}, {"shield-threads", threads}, {"shield-aware", aware},
+	{"shield-unaware", unaware}, {"shield-refused", refused}, {"shield-signals", signals}, {"shield-threads", threads},
+	{"shield-aware", aware},
 	{"shield-own", own}, {"shield-other-fd", other_fd}, {NULL, NULL},
 };

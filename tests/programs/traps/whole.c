@@ -244,7 +244,7 @@ static long wait_in(int call)
 	}
 }
 
-/* What shuts down which end, so that the call returns; -1: it would not.  */
+/* Whether a call returns because this end is shut down in this direction.  */
 static bool ends(bool tcp, int how, bool far, int call)
 {
 	if (call < 2)
@@ -272,8 +272,8 @@ static void shut_in_a_call(bool tcp, bool thread, int how, bool far, int call)
 	}
 	n = wait_in(call);
 	text = n > 0 ? "a part" : result_text(n);
-	tell("%s, %s shuts %s end, %d, in call %d: %s", tcp ? "tcp" : "unix", thread ? "a thread" : "a process", far ? "the far" : "the own",
-	     how, call, text);
+	tell("%s, %s shuts %s end, %d, in call %d: %s", tcp ? "tcp" : "unix", thread ? "a thread" : "a process",
+	     far ? "the far" : "the own", how, call, text);
 	n = call < 2 ? read(fds[0], block, 10) : write(fds[0], block, 1);
 	tell("next: %s", result_text(n));
 	if (thread)
