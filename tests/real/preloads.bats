@@ -294,6 +294,16 @@ C
 	grep -qx 'program: 6' "$BATS_TEST_TMPDIR/native/stdout"
 }
 
+@test "bubblewrap: a sandbox with all files, and one that has not eagain's" {
+	need_program bwrap
+	all=(bwrap --dev-bind / / --unshare-pid --proc /proc --die-with-parent)
+	few=(bwrap --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin --proc /proc --dev /dev)
+	"${few[@]}" true || skip 'no namespaces here'
+	same "${all[@]}" sh -c '(sleep 0.05; echo $$) | cat; exit 4'
+	same "${few[@]}" --unshare-all sh -c '(sleep 0.05; echo $$) | cat; exit 4'
+	in_either_order "${all[@]}" -- sh -c 'kill -KILL $$'
+}
+
 # bats test_tags=all
 @test "chromium: a page and what its script fetches, in its sandbox" {
 	need_program chromium python3 setpriv
