@@ -205,7 +205,9 @@ SESSION
 	export ASAN_OPTIONS=verify_asan_link_order=0
 	for sanitizer in address thread undefined; do
 		program -fsanitize=$sanitizer
-		same "$BATS_TEST_TMPDIR/program"
+		preload=
+		[ $sanitizer != thread ] || preload=$(gcc -print-file-name=libtsan.so)
+		in_either_order env LD_PRELOAD="$preload" -- "$BATS_TEST_TMPDIR/program"
 	done
 	program -fsanitize=address
 	# What it says has addresses and process ids in it.
@@ -222,6 +224,22 @@ SESSION
 	# Preloaded by hand it is first, for eagain is last.
 	run -3 env LD_PRELOAD="$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 "$EAGAIN" run "$BATS_TEST_TMPDIR/program"
 	[ "$output" = $'6\n8' ]
+}
+
+@test "ThreadSanitizer as a library must be first, which is said before" {
+	need_package gcc
+	program -fsanitize=thread
+	run -0 "$EAGAIN" check "$BATS_TEST_TMPDIR/program"
+	[[ $output == *'set LD_PRELOAD=libtsan.so'* ]]
+}
+
+@test "clang's sanitizers, which are in the program, and start after eagain" {
+	need_program clang
+	for sanitizer in address thread memory; do
+		CC=clang program -fsanitize=$sanitizer
+		same "$BATS_TEST_TMPDIR/program"
+		[ "$(<"$BATS_TEST_TMPDIR/native/status")" = 3 ]
+	done
 }
 
 @test "strace, in either order" {
