@@ -48,6 +48,9 @@ $(BUILD)/shim.o/%.o: %
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SHIM_CFLAGS) -c -o $@ $<
 
+# No function is made of another.
+$(BUILD)/shim.o/shim/string.c.o: SHIM_CFLAGS += -fno-builtin
+
 $(BUILD)/tracer.o/%.o: %
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TRACER_CFLAGS) -c -o $@ $<

@@ -61,7 +61,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 			record_stdio();
 		shield_start();
 		if (record_on || config.switching == SWITCH_FLAG)
-			on_exit(at_exit, NULL);
+			libc.on_exit(at_exit, NULL);
 		shim_on = true;
 		shim_passes = !record_on && config.switching == SWITCH_AUTO;
 	}

@@ -69,7 +69,7 @@ bool libc_serve_stdio(stdio_read_fn *read_fn, stdio_write_fn *write_fn, stdio_cl
 	*(void **)&libc_file_write = dlsym(RTLD_NEXT, "_IO_file_write");
 	*(void **)&libc_file_close = dlsym(RTLD_NEXT, "_IO_file_close");
 	r.inside = (const void *)(uintptr_t)libc_file_read;
-	if (!libc_file_read || !libc_file_write || !libc_file_close || !dl_iterate_phdr(find_relro, &r))
+	if (!libc_file_read || !libc_file_write || !libc_file_close || !libc.dl_iterate_phdr(find_relro, &r))
 		return false;
 	first = r.start & ~(page - 1);
 	last = r.end & ~(page - 1);     /* the loader protects whole pages only */

@@ -4,6 +4,7 @@
 #ifndef EAGAIN_LIBC_H
 #define EAGAIN_LIBC_H
 
+#include <link.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -49,7 +50,9 @@
 	LIBC(sighandler_t, sigset, (int, sighandler_t))                                                               \
 	LIBC(int, siginterrupt, (int, int))                                                                           \
 	LIBC(int, system, (const char *))                                                                             \
-	LIBC(void, quick_exit, (int))
+	LIBC(void, quick_exit, (int))                                                                          \
+	LIBC(int, on_exit, (void (*)(int, void *), void *))                                                    \
+	LIBC(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *))
 
 struct libc {
 #define LIBC(type, name, parameters) type(*name) parameters;

@@ -78,8 +78,8 @@ static bool dynamic_entry(int fd, const Elf64_Phdr *dynamic, uint64_t i, Elf64_D
 	       entry->d_tag != DT_NULL;
 }
 
-/* Whether a library that it needs is the runtime of AddressSanitizer, gcc's or clang's.  */
-static bool needs_asan(int fd, const Elf64_Ehdr *header)
+/* Whether a library that it needs is the runtime of a sanitizer ("asan"), gcc's or clang's.  */
+static bool needs_sanitizer(const char *which, int fd, const Elf64_Ehdr *header)
 {
 	Elf64_Phdr dynamic, p = {0};
 	Elf64_Dyn entry;
@@ -94,7 +94,7 @@ static bool needs_asan(int fd, const Elf64_Ehdr *header)
 		char name[24] = "";
 
 		if (entry.d_tag == DT_NEEDED && pread(fd, name, sizeof name - 1, (off_t)(strings + entry.d_un.d_val)) > 0 &&
-		    (!strncmp(name, "libasan.so", 10) || !strncmp(name, "libclang_rt.asan", 16)))
+		    !strncmp(name, "lib", 3) && !strncmp(name + (!strncmp(name, "libclang_rt.", 12) ? 12 : 3), which, strlen(which)))
 			return true;
 	}
 	return false;
@@ -133,8 +133,11 @@ static void check_elf(const char *name, int fd, const Elf64_Ehdr *header, ssize_
 		die(STATUS_NOT_EXECUTABLE, "%s: statically linked: nothing can be preloaded into it; use a dynamically linked build",
 		    name);
 	check_loader(name, fd, &p);
-	if (needs_asan(fd, header) && !(options && strstr(options, "verify_asan_link_order=0")) && !(preload && strstr(preload, "asan")))
+	if (needs_sanitizer("asan", fd, header) && !(options && strstr(options, "verify_asan_link_order=0")) &&
+	    !(preload && strstr(preload, "asan")))
 		say("%s: AddressSanitizer insists on being preloaded first: set ASAN_OPTIONS=verify_asan_link_order=0", name);
+	if (needs_sanitizer("tsan", fd, header) && !(preload && strstr(preload, "tsan")))
+		say("%s: ThreadSanitizer must see its I/O before libeagain.so: set LD_PRELOAD=libtsan.so, as gcc -print-file-name names it", name);
 }
 
 /* What runs a file that is no ELF file and starts so: the interpreter that it names, or the shell, to which execvp(3) gives what

@@ -205,7 +205,9 @@ SESSION
 	export ASAN_OPTIONS=verify_asan_link_order=0
 	for sanitizer in address thread undefined; do
 		program -fsanitize=$sanitizer
-		same "$BATS_TEST_TMPDIR/program"
+		preload=
+		[ $sanitizer != thread ] || preload=$(gcc -print-file-name=libtsan.so)
+		in_either_order env LD_PRELOAD="$preload" -- "$BATS_TEST_TMPDIR/program"
 	done
 	program -fsanitize=address
 	# What it says has addresses and process ids in it.
@@ -222,6 +224,22 @@ SESSION
 	# Preloaded by hand it is first, for eagain is last.
 	run -3 env LD_PRELOAD="$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 "$EAGAIN" run "$BATS_TEST_TMPDIR/program"
 	[ "$output" = $'6\n8' ]
+}
+
+@test "ThreadSanitizer as a library must be first, which is said before" {
+	need_package gcc
+	program -fsanitize=thread
+	run -0 "$EAGAIN" check "$BATS_TEST_TMPDIR/program"
+	[[ $output == *'set LD_PRELOAD=libtsan.so'* ]]
+}
+
+@test "clang's sanitizers, which are in the program, and start after eagain" {
+	need_program clang
+	for sanitizer in address thread memory; do
+		CC=clang program -fsanitize=$sanitizer
+		same "$BATS_TEST_TMPDIR/program"
+		[ "$(<"$BATS_TEST_TMPDIR/native/status")" = 3 ]
+	done
 }
 
 @test "strace, in either order" {
@@ -292,6 +310,16 @@ C
 	gcc -g -O0 -o "$BATS_TEST_TMPDIR/waits" "$BATS_TEST_TMPDIR/waits.c"
 	same bash "$BATS_TEST_TMPDIR/session" "$BATS_TEST_TMPDIR/waits"
 	grep -qx 'program: 6' "$BATS_TEST_TMPDIR/native/stdout"
+}
+
+@test "bubblewrap: a sandbox with all files, and one that has not eagain's" {
+	need_program bwrap
+	all=(bwrap --dev-bind / / --unshare-pid --proc /proc --die-with-parent)
+	few=(bwrap --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --symlink usr/bin /bin --proc /proc --dev /dev)
+	"${few[@]}" true || skip 'no namespaces here'
+	same "${all[@]}" sh -c '(sleep 0.05; echo $$) | cat; exit 4'
+	same "${few[@]}" --unshare-all sh -c '(sleep 0.05; echo $$) | cat; exit 4'
+	in_either_order "${all[@]}" -- sh -c 'kill -KILL $$'
 }
 
 # bats test_tags=all
