@@ -117,7 +117,7 @@ SESSION
 }
 
 # bats test_tags=all
-@test "redis-server: append-only file and snapshots in the background, pubsub, blocking commands, a replica, restarts and kill -9" {
+@test "redis-server: append-only file, snapshots, pubsub, blocking commands, a replica, restarts, kill -9" {
 	need_program redis-server redis-cli redis-benchmark
 	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
 . "$SESSION"
@@ -223,7 +223,8 @@ SESSION
 	need_package postgresql
 	if [ "$(id -u)" = 0 ]; then
 		# The server refuses to be root, and who may not write the trace is not recorded.
-		printf '#!/bin/sh\nexec setpriv --reuid=postgres --regid=postgres --clear-groups "$@"\n' >"$BATS_TEST_TMPDIR/postgres"
+		printf '#!/bin/sh\nexec setpriv --reuid=postgres --regid=postgres --clear-groups "$@"\n' \
+			>"$BATS_TEST_TMPDIR/postgres"
 		printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$BATS_TEST_TMPDIR/postgres" "$EAGAIN" >"$BATS_TEST_TMPDIR/eagain"
 		chmod a+rx "$BATS_TEST_TMPDIR"/{postgres,eagain} "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR"
 		chown postgres "$BATS_TEST_TMPDIR"
@@ -262,7 +263,8 @@ sql -c 'select no_such_column' ; echo "psql: $?"
 "$bin/pgbench" -q -i -s 1 2>&1 | tail -n 1 | sed 's/ in .*//'
 "$bin/pgbench" -n -t 100 -c 8 -j 2 2>/dev/null | grep 'actually processed\|failed'
 "$bin/pgbench" -n -S -C -t 10 -c 4 -j 2 2>/dev/null | grep 'actually processed\|failed'
-sql -c 'select sum(abalance) = (select sum(delta) from pgbench_history), (select count(*) from pgbench_history) from pgbench_accounts'
+sql -c 'select sum(abalance) =
+	(select sum(delta) from pgbench_history), (select count(*) from pgbench_history) from pgbench_accounts'
 # Each dump has a key of its own.
 "$bin/pg_dump" -t t | grep -v restrict | cksum
 "$bin/pg_dump" -Fc -f dump
@@ -332,14 +334,15 @@ ctl stop -m immediate
 wait "${servers[0]}"
 echo "postgres: $?"
 servers=()
-grep -ho 'terminated by signal [0-9]*\|reinitializing\|received .*\|canceling .*\|automatic recovery.*\|shutting down' log log2 | sort | uniq -c
+grep -ho 'terminated by signal [0-9]*\|reinitializing\|received .*\|canceling .*\|automatic recovery.*\|shutting down' log log2 |
+	sort | uniq -c
 SESSION
 	same bash "$BATS_TEST_TMPDIR/session"
 	grep -qx 'postgres: 0' "$BATS_TEST_TMPDIR/native/stdout"
 }
 
 # bats test_tags=all
-@test "MariaDB, with its client, mariadb-slap and sysbench: threads, locks, dump, a query killed, shutdown, kill -9 and recovery" {
+@test "MariaDB, with its client, mariadb-slap and sysbench: locks, dump, a query killed, shutdown, kill -9 and recovery" {
 	need_program mariadbd mariadb sysbench
 	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
 . "$SESSION"
@@ -352,7 +355,7 @@ mariadb-install-db --no-defaults --user="$user" --datadir="$dir/data" --auth-roo
 	--cross-bootstrap >said 2>&1 || cat said
 start() {
 	mariadbd --no-defaults --user="$user" --datadir="$dir/data" --socket="$dir/s" --pid-file="$dir/pid" --skip-networking \
-		--innodb-buffer-pool-size=16M --innodb-flush-log-at-trx-commit=0 --thread-handling="$1" "${@:2}" >>"$dir/log" 2>&1 &
+		--innodb-buffer-pool-size=16M --innodb-flush-log-at-trx-commit=0 --thread-handling="$1" >>"$dir/log" 2>&1 &
 	servers=($!)
 	until_done $! mariadb-admin -S "$dir/s" -u root ping
 }
@@ -370,9 +373,12 @@ mariadb-dump --no-defaults -S "$dir/s" -u root --skip-dump-date d | grep -v '^--
 seq 30000 | sed 's/$/\tloaded/' >rows
 sql d --local-infile -e "create table u like t; load data local infile 'rows' into table u; select count(*) from u"
 mariadb-slap --no-defaults -S "$dir/s" -u root --silent -a -c 8 -i 2 --number-of-queries=400 --detach=10; echo "mariadb-slap: $?"
-sysbench --db-driver=mysql --mysql-socket="$dir/s" --mysql-user=root --mysql-db=d --tables=2 --table-size=2000 oltp_read_write prepare | grep -c Creating
-sysbench --db-driver=mysql --mysql-socket="$dir/s" --mysql-user=root --mysql-db=d --tables=2 --table-size=2000 --threads=4 --events=400 --time=0 \
-	--mysql-ignore-errors=all oltp_read_write run | grep 'total number of events\|reconnects' | sed 's/(.*//'
+bench() {
+	sysbench --db-driver=mysql --mysql-socket="$dir/s" --mysql-user=root --mysql-db=d --mysql-ignore-errors=all --tables=2 \
+		--table-size=2000 --threads=4 --events=400 --time=0 oltp_read_write "$1"
+}
+bench prepare | grep -c Creating
+bench run | grep 'total number of events\|reconnects' | sed 's/(.*//'
 
 # One waits for a lock that another holds; one is killed while it sleeps.
 mkfifo in

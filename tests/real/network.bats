@@ -408,3 +408,123 @@ done
 SESSION
 	same bash "$BATS_TEST_TMPDIR/session"
 }
+
+@test "stunnel: TLS before a plain server and client, threads and forks, reload, its end" {
+	need_program stunnel4 openssl perl socat
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+cd "$dir"
+openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -subj /CN=here -days 2 2>/dev/null
+socat TCP-LISTEN:0,bind=127.0.0.1,fork PIPE &
+servers=($!)
+echo=$(port_of $!)
+# There and back again: plain -> client -> TLS -> server -> plain.
+configure() {
+	cat >conf <<CONF
+foreground = yes
+pid =
+output = $dir/log
+debug = notice
+socket = l:TCP_NODELAY=1
+[server]
+accept = 127.0.0.1:$port
+connect = 127.0.0.1:$echo
+cert = $dir/certificate
+key = $dir/key
+[client]
+client = yes
+accept = $dir/s
+connect = 127.0.0.1:$port
+CAfile = $dir/certificate
+verifyChain = $1
+CONF
+}
+through() { socat -t30 - "UNIX-CONNECT:$dir/s"; }
+until [ "$(echo there | through 2>/dev/null)" ]; do
+	port=$(free_port)
+	configure yes
+	stunnel4 conf 2>/dev/null &
+	servers[1]=$!
+	until_done $! sh -c "echo there | socat -t30 - 'UNIX-CONNECT:$dir/s' | grep there"
+done
+seq 200000 | through | cksum
+(echo one; sleep 0.05; echo two) | through
+for i in 1 2 3 4 5 6 7 8; do
+	seq "$i" 20000 | through | cksum >"sum$i" &
+	clients[i]=$!
+done
+wait "${clients[@]}"
+cat sum?
+echo plain | socat -t30 - "TCP:127.0.0.1:$port" 2>/dev/null; echo "no TLS: $?"
+openssl s_client -connect "127.0.0.1:$port" -quiet -verify_quiet -no_ign_eof </dev/null 2>/dev/null; echo "s_client: $?"
+configure no
+kill -HUP "${servers[1]}"
+until [ "$(grep -c 'Configuration successful' log)" = 2 ]; do kill -0 "${servers[1]}" || break; done
+seq 200000 | through | cksum
+kill "${servers[1]}"
+wait "${servers[1]}"
+echo "stunnel: $?"
+kill "${servers[0]}"
+wait "${servers[0]}" 2>/dev/null
+servers=()
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
+	grep -qx 'stunnel: 0' "$BATS_TEST_TMPDIR/native/stdout"
+}
+
+@test "dnsmasq, asked by dig over UDP and TCP, one behind another, hosts read anew, its end" {
+	need_program dnsmasq dig perl
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+cd "$dir"
+for n in $(seq 200); do echo "127.0.1.$n host$n.here"; done >hosts
+chmod -R a+rX .
+ask() { dig @127.0.0.1 -p "$1" +short +time=20 +tries=1 "${@:2}"; }
+# serve N NAME OPTION...: dnsmasq on a free port, ${port[N]}, that knows NAME.
+serve() {
+	until ask "${port[$1]:-1}" "$2" | grep -q '^1'; do
+		port[$1]=$(free_port)
+		dnsmasq --keep-in-foreground --conf-file=/dev/null --user="$(id -un)" --pid-file= --no-resolv --no-hosts \
+			--listen-address=127.0.0.1 --bind-interfaces --port="${port[$1]}" --log-queries --log-facility="$dir/log$1" "${@:3}" 2>/dev/null &
+		servers[$1]=$!
+		until_done $! eval "ask ${port[$1]} $2 | grep '^1'"
+	done
+}
+serve 0 host1.here --addn-hosts="$dir/hosts" --address=/wild.here/10.1.2.3 --txt-record="long.here$(printf ',%0200d' $(seq 20))" \
+	--cname=other.here,host2.here
+ask "${port[0]}" host17.here
+ask "${port[0]}" -x 127.0.1.18
+ask "${port[0]}" other.here any.wild.here
+ask "${port[0]}" +tcp host19.here
+ask "${port[0]}" txt long.here | cksum
+ask "${port[0]}" +ignore +noedns txt long.here | wc -l
+ask "${port[0]}" +tcp +keepopen host20.here host21.here host22.here
+serve 1 host1.here --server="127.0.0.1#${port[0]}" --cache-size=50
+for n in $(seq 200); do echo "host$n.here"; done >names
+ask "${port[1]}" -f names | sort | cksum
+ask "${port[1]}" +tcp -f names | sort | cksum
+ask "${port[1]}" txt long.here | cksum
+for i in 1 2 3 4; do
+	ask "${port[0]}" +tcp -f names >"got$i" &
+	clients[i]=$!
+done
+wait "${clients[@]}"
+sort got? | uniq -c | awk '{ print $1 }' | sort | uniq -c
+ask "${port[1]}" none.here; echo "none: $?"
+echo '127.0.2.1 fresh.here' >>hosts
+kill -HUP "${servers[0]}"
+until ask "${port[0]}" fresh.here | grep 127; do kill -0 "${servers[0]}" || break; done
+kill -USR1 "${servers[1]}"
+until grep -q 'cache size 50' log1; do kill -0 "${servers[1]}" || break; done
+for n in 1 0; do
+	kill "${servers[n]}"
+	wait "${servers[n]}"
+	echo "dnsmasq: $?"
+done
+servers=()
+ask "${port[0]}" +time=1 host1.here >/dev/null; echo "gone: $?"
+grep -h 'exiting\|read /' log0 log1 | sed 's/.*: //; s,/tmp/tmp.[A-Za-z0-9]*,DIR,' | sort | uniq -c
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
+	grep -qx 'dnsmasq: 0' "$BATS_TEST_TMPDIR/native/stdout"
+}

@@ -317,7 +317,8 @@ echo "lighttpd: $?"
 servers=()
 ls "$dir"
 # It also compares two clocks, whose seconds need not begin together.
-grep -v 'clock jumped' "$dir/error.log" | sed 's/.*(\([a-z.-]*\).[0-9]*) //; s/127.0.0.1:[0-9]*/PORT/; s/[0-9][0-9]*/N/g; s,/tmp/tmp.[A-Za-z0-9N]*,DIR,g' | sort -u
+grep -v 'clock jumped' "$dir/error.log" |
+	sed 's/.*(\([a-z.-]*\).[0-9]*) //; s/127.0.0.1:[0-9]*/PORT/; s/[0-9][0-9]*/N/g; s,/tmp/tmp.[A-Za-z0-9N]*,DIR,g' | sort -u
 SESSION
 	same bash "$BATS_TEST_TMPDIR/session" "$1"
 	grep -qx 'lighttpd: 0' "$BATS_TEST_TMPDIR/native/stdout"
@@ -421,7 +422,8 @@ get --no-progress-meter --parallel --parallel-max 8 "http://x/small?[1-40]" | gr
 ab -q -k -n 400 -c 8 "http://127.0.0.1:$port/small" | grep 'Complete\|Failed\|Non-2xx'
 ab -q -n 100 -c 8 "http://127.0.0.1:$port/large" | grep 'Complete\|Failed\|Non-2xx\|HTML transferred'
 ask() {
-	perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new($ARGV[0]) or die; print $s "$ARGV[1]\n"; print while <$s>' "$dir/admin" "$1"
+	perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new($ARGV[0]) or die; print $s "$ARGV[1]\n"; print while <$s>' \
+		"$dir/admin" "$1"
 }
 ask 'show stat' | awk -F, '/^nginx,(one|two)|^http,FRONT/ { print $1, $2, $18 }'
 ask 'disable server nginx/two'
@@ -479,4 +481,128 @@ SESSION
 # bats test_tags=all
 @test "haproxy, select, with nginx, curl and ab: http, tcp, gzip, its own commands, reload, stop, a worker killed" {
 	haproxy_with noepoll nopoll
+}
+
+# bats test_tags=all
+@test "squid before nginx, with curl and ab: disk cache, helpers, tunnels, reconfigure, rotate, shutdown, a worker killed" {
+	need_program squid nginx curl ab perl
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+cd "$dir"
+mkdir www temp cache
+seq 300000 >www/large
+for n in 1 2 3 4 5 6 7 8; do seq "$n" 20000 >"www/file$n"; done
+echo small >www/small
+cat >rewrite <<'HELPER'
+#!/bin/sh
+while read -r id url rest; do
+	case $url in
+	*/moved) echo "$id OK rewrite-url=${url%/moved}/small" ;;
+	*) echo "$id ERR" ;;
+	esac
+done
+HELPER
+chmod +x rewrite
+chmod -R a+rX .
+# As root, it becomes another.
+[ "$(id -u)" != 0 ] || chown -R proxy cache .
+get() { curl -sS --noproxy '' --proxy "http://127.0.0.1:$port" "$@"; }
+until curl -sS --noproxy '*' "$at/small" >/dev/null 2>&1; do
+	at=http://127.0.0.1:$(free_port)
+	cat >nginx.conf <<CONF
+daemon off;
+pid nginx.pid;
+events { worker_connections 64; }
+http {
+	access_log off;
+	client_body_temp_path temp/body; proxy_temp_path temp/proxy; fastcgi_temp_path temp/fastcgi;
+	uwsgi_temp_path temp/uwsgi; scgi_temp_path temp/scgi;
+	server {
+		listen ${at#http://};
+		root www;
+		expires 1h;
+		client_max_body_size 20m;
+		location /take { client_body_buffer_size 8k; proxy_pass $at/taken; }
+		location /taken { return 201 "taken\n"; }
+	}
+}
+CONF
+	nginx -p "$dir/" -e error.log -c nginx.conf &
+	servers=($!)
+	until_done $! curl -sS --noproxy '*' "$at/small"
+done
+configure() {
+	cat >conf <<CONF
+http_port 127.0.0.1:$port
+pid_filename $dir/pid
+cache_log $dir/cache.log
+access_log daemon:$dir/access.log squid
+netdb_filename none
+logfile_rotate 2
+coredump_dir $dir
+cache_dir aufs $dir/cache 50 4 4
+maximum_object_size 20 MB
+cache_mem 1 MB
+cache_effective_user proxy
+visible_hostname here
+shutdown_lifetime 1 seconds
+url_rewrite_program $dir/rewrite
+url_rewrite_children 3 startup=1 concurrency=4
+acl there dst 127.0.0.1
+acl closed urlpath_regex ^/closed$1
+http_access deny closed
+http_access allow there
+pinger_enable off
+max_filedescriptors 512
+CONF
+}
+until get "$at/small" >/dev/null 2>&1; do
+	port=$(free_port)
+	configure ''
+	squid -f conf -z --foreground 2>/dev/null
+	squid -f conf --foreground 2>/dev/null &
+	servers[1]=$!
+	until_done $! get "$at/small"
+done
+get -w '%{num_connects}\n' "$at/small" "$at/small"
+get "$at/large" | cmp - www/large && echo same
+get "$at/large" | cmp - www/large && echo "same, from the cache"
+get "$at/moved"
+get -p "$at/large" | cmp - www/large && echo "same, through a tunnel"
+get -T www/large "$at/take"
+get -o /dev/null -w '%{http_code}\n' "$at/closed"
+get -o /dev/null -w '%{http_code}\n' "$at/none"
+get -r 10-19 "$at/large"; echo
+get --limit-rate 10M "$at/large" | cksum
+for turn in 1 2; do
+	get --no-progress-meter --parallel --parallel-max 8 "$at/file[1-8]" -o 'got#1'
+	cat got? | cksum
+done
+ab -q -k -n 400 -c 8 -X "127.0.0.1:$port" "$at/small" | grep 'Complete\|Failed\|Non-2xx'
+ab -q -n 50 -c 8 -X "127.0.0.1:$port" "$at/large" | grep 'Complete\|Failed\|Non-2xx\|HTML transferred'
+
+configure X
+squid -f conf -k reconfigure
+until [ "$(get -o /dev/null -w '%{http_code}' "$at/closed" 2>/dev/null)" = 404 ]; do kill -0 "${servers[1]}" || break; done
+get "$at/moved"
+squid -f conf -k rotate
+until [ -e access.log.0 ]; do kill -0 "${servers[1]}" || break; done
+get "$at/small"
+# The worker's parent starts another.
+kill -9 $(pgrep -P "${servers[1]}") 2>/dev/null
+until get "$at/small" 2>/dev/null; do kill -0 "${servers[1]}" || break; done
+get "$at/large" | cmp - www/large && echo same
+squid -f conf -k shutdown
+wait "${servers[1]}"
+echo "squid: $?"
+kill "${servers[0]}"
+wait "${servers[0]}"
+echo "nginx: $?"
+servers=()
+cat access.log access.log.? | awk '{ print $4, $6 }' | sed 's/_HIT\|_MISS\|_UNMODIFIED\|_MEM//g' | sort -u
+grep -o 'FATAL.*\|assertion.*\|ERROR:.*\|WARNING:.*' cache.log cache.log.? |
+	grep -v 'no_suid\|Closing\|HTTP requires' | sed 's/[0-9][0-9]*/N/g' | sort -u
+SESSION
+	same bash "$BATS_TEST_TMPDIR/session"
+	grep -qx 'squid: 0' "$BATS_TEST_TMPDIR/native/stdout"
 }
