@@ -402,7 +402,7 @@ takes() {
 		if (!fork) { 1 while system "grep", "-q", "ev=EWOULDBLOCK call=accept", "live"; IO::Socket::UNIX->new(Peer => "s"); exit }
 		$l->accept; wait'
 	"$EAGAIN" report --json >report.json
-	grep '"name":"socket:' report.json | grep '"would_block":1,' | grep -q '"bytes_read":0,'
+	grep '"name":"unix:s' report.json | grep '"would_block":1,' | grep -q '"bytes_read":0,'
 }
 
 @test "the report: a read that poll said would not block is no wait" {

@@ -24,6 +24,7 @@ END'
 
 @test "coreutils" {
 	need_package coreutils
+	# shellcheck disable=SC2034 # read by observe
 	INPUT=$TOP/Makefile
 	same sh -c 'cat | tee a b | sort -u | uniq -c | tail -n 5; wc a b; cmp a b; md5sum a; split -l 20 a part.; cat part.* | cmp - a'
 	same sh -c 'dd bs=7 count=100 status=none; dd if=/dev/zero bs=1M count=8 2>/dev/null | dd bs=64k iflag=fullblock 2>/dev/null | cksum'

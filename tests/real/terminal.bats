@@ -39,9 +39,9 @@ TCL
 
 # both_ways CMD...: as same, around the whole of it, and around what it starts by $E; also with eagain as the parent.
 both_ways() {
-	local mode modes="$MODES parent.auto parent.flag"
-	for mode in $modes; do modes+=" inside.$mode"; done
-	MODES=$modes same "$@"
+	local mode all="$MODES parent.auto parent.flag"
+	for mode in $all; do all+=" inside.$mode"; done
+	MODES=$all same "$@"
 }
 
 dialogue() {
