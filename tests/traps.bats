@@ -324,6 +324,14 @@ trap_same() {
 	done
 }
 
+@test "flag: what the program itself leaves on its stdin stays" {
+	for end in exit kill; do
+		output=$(yes | sh -c '"$EAGAIN" run --switch=flag "$PROGRAMS/traps" leave-nonblocking "$1" >/dev/null 2>&1
+			exec "$PROGRAMS/traps" stdin-flag' sh $end)
+		[ "$output" = "stdin: 1" ] || { echo "$end: $output"; false; }
+	done
+}
+
 @test "flag: nested users of one description restore the right value" {
 	inner="$EAGAIN run --switch=flag $PROGRAMS/traps use-stdin-and-end exit"
 	[ "$(yes | "$EAGAIN" run --switch=flag sh -c "$inner; $inner; $PROGRAMS/traps stdin-flag")" = "stdin: 0" ]

@@ -166,6 +166,16 @@ static void used_by_splice(char **argv)
 	}
 }
 
+/* Uses stdin, sets O_NONBLOCK there, and ends.  */
+static void leave_nonblocking(char **argv)
+{
+	char c;
+
+	need(argv[0] && read(0, &c, 1) == 1 && fcntl(0, F_SETFL, O_NONBLOCK) == 0, "stdin");
+	if (argv[0][0] == 'k')
+		raise(SIGKILL);
+}
+
 static void read_and_exit(int fd)
 {
 	char c;
@@ -376,7 +386,7 @@ static void asynchronous(char **argv)
 
 const struct trap flag_traps[] = {
 	{"own-view", own_view}, {"kernel-view", kernel_view}, {"stdin-flag", stdin_flag}, {"use-stdin-and-end", use_stdin_and_end},
-	{"used-by-splice", used_by_splice},
+	{"used-by-splice", used_by_splice}, {"leave-nonblocking", leave_nonblocking},
 	{"shared-by-fork", shared_by_fork}, {"many-processes", many_processes}, {"set-by-a-child", set_by_a_child},
 	{"passed-on", passed_on}, {"asynchronous", asynchronous},
 	{NULL, NULL},
