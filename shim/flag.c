@@ -1,7 +1,7 @@
 /* flag.c - sets, hides and restores O_NONBLOCK.  The rules are in flag.h.  */
 #include "flag.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <linux/kcmp.h>
 #include <sys/stat.h>
 
@@ -19,13 +19,12 @@ bool flag_same_description(int a, int b)
 	return sys(SYS_fstat, a, &sa) == 0 && sys(SYS_fstat, b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
-/* Of an O_NONBLOCK that was there a moment ago.  With O_ASYNC the signal is the program's.  */
-static uint32_t find_owner(int fd, long flags)
+/* A file may have been opened with both.  */
+bool flag_is_ours(int fd, long flags)
 {
-	if (!(flags & O_ASYNC) && sys(SYS_fcntl, fd, F_GETSIG) == FLAG_MARK)
-		return HINT_SWITCHED;
-	/* Perhaps it has just been cleared, and the mark with it. */
-	return sys(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK ? HINT_NONBLOCK : 0;
+	enum { FILES = 1u << KIND_file | 1u << KIND_directory | 1u << KIND_block | 1u << KIND_device };
+
+	return flags >= 0 && (flags & O_NONBLOCK) && (flags & FLAG_MARK) && !(FILES >> HINT_KIND(fds_hint(fd)) & 1);
 }
 
 fd_hint flag_look(int fd, fd_hint hint)
@@ -35,7 +34,7 @@ fd_hint flag_look(int fd, fd_hint hint)
 	uint32_t owner = 0;
 
 	if (flags >= 0 && (flags & O_NONBLOCK))
-		owner = find_owner(fd, flags);
+		owner = flag_is_ours(fd, flags) ? HINT_SWITCHED : HINT_NONBLOCK;
 	if (owner != (hint & owners))
 		fds_mark(fd, owner, owners);
 	return (hint & ~owners) | owner;
@@ -43,6 +42,11 @@ fd_hint flag_look(int fd, fd_hint hint)
 
 void flag_is_programs(int fd, bool on)
 {
+	long flags = on && config.switching == SWITCH_FLAG ? sys(SYS_fcntl, fd, F_GETFL) : -EBADF;
+
+	/* FIONBIO leaves the mark. */
+	if (flag_is_ours(fd, flags))
+		sys(SYS_fcntl, fd, F_SETFL, flags & ~FLAG_MARK);
 	fds_mark(fd, on ? HINT_NONBLOCK : 0, HINT_NONBLOCK | HINT_SWITCHED);
 }
 
@@ -50,23 +54,22 @@ bool flag_on(int fd)
 {
 	long flags = sys(SYS_fcntl, fd, F_GETFL);
 
-	if (flags < 0 || (flags & O_ASYNC))
-		return false;
-	if (flags & O_NONBLOCK)
-		return find_owner(fd, flags) == HINT_SWITCHED;
-	/* A signal of the program's own; or the mark of somebody who is just setting or clearing the two, or was killed in between. */
-	if (sys(SYS_fcntl, fd, F_GETSIG) != 0 || sys(SYS_fcntl, fd, F_SETSIG, FLAG_MARK) < 0)
-		return false;
+	if (flags < 0 || (flags & O_NONBLOCK))
+		return flag_is_ours(fd, flags);
 	fds_mark(fd, HINT_SWITCHED, 0);
-	return sys(SYS_fcntl, fd, F_SETFL, flags | O_NONBLOCK) == 0;
+	return sys(SYS_fcntl, fd, F_SETFL, flags | O_NONBLOCK | FLAG_MARK) == 0;
 }
 
 void flag_off(int fd)
 {
-	if (config.switching != SWITCH_FLAG || shim_sandboxed || !(flag_look(fd, fds_peek(fd)) & HINT_SWITCHED))
+	long flags;
+
+	if (config.switching != SWITCH_FLAG || shim_sandboxed)
 		return;
-	sys(SYS_fcntl, fd, F_SETFL, sys(SYS_fcntl, fd, F_GETFL) & ~O_NONBLOCK);
-	sys(SYS_fcntl, fd, F_SETSIG, 0);
+	flags = sys(SYS_fcntl, fd, F_GETFL);
+	if (!flag_is_ours(fd, flags))
+		return;
+	sys(SYS_fcntl, fd, F_SETFL, flags & ~(O_NONBLOCK | FLAG_MARK));
 	fds_mark(fd, 0, HINT_SWITCHED);
 }
 

@@ -8,14 +8,17 @@
 #ifndef EAGAIN_FLAG_H
 #define EAGAIN_FLAG_H
 
-#include <signal.h>
+#include <fcntl.h>
 
 #include "fds.h"
 #include "shim.h"
 
-/* The mark: the signal that O_ASYNC would send (F_SETSIG).  Nobody looks at it as long as O_ASYNC is off, and SIGIO is what would be
- * sent without it.  It goes wherever the description goes, through fork, exec and SCM_RIGHTS.  */
-enum { FLAG_MARK = SIGIO };
+/* The mark: means nothing to what is switched (pipes, FIFOs, sockets), goes wherever the description goes (fork, exec, SCM_RIGHTS), and
+ * is set and cleared in one call with O_NONBLOCK.  Only the owner of the pipe or socket may (fcntl(2)).  */
+enum { FLAG_MARK = O_NOATIME };
+
+/* Whether O_NONBLOCK among fd's flags (F_GETFL) is an eagain's.  */
+bool flag_is_ours(int fd, long flags);
 
 /* The hint of fd with HINT_NONBLOCK and HINT_SWITCHED as the kernel says.  */
 fd_hint flag_look(int fd, fd_hint hint);
@@ -26,11 +29,10 @@ void flag_is_programs(int fd, bool on);
 /* Whether two fds of this process are one description (kcmp(2); refused in some sandboxes: then the same inode is taken for it).  */
 bool flag_same_description(int a, int b);
 
-/* Sets O_NONBLOCK on fd, with the mark.  False where the mark's place is taken.  */
+/* Sets O_NONBLOCK on fd, with the mark.  False where that is refused, or it is the program's.  */
 bool flag_on(int fd);
 
-/* Clears O_NONBLOCK on fd if it is an eagain's: for a plain call, before fd is closed, and before the program says what it wants.
- * Nothing in auto mode.  */
+/* Clears O_NONBLOCK on fd if it is an eagain's: for a plain call, and before fd is closed.  Nothing in auto mode.  */
 void flag_off(int fd);
 
 /* Clears it wherever this process has set it: before exec, spawn and exit.  */

@@ -195,10 +195,8 @@ static void restore_flags(void)
 	for (int fd = 0; fd < 3; fd++) {
 		int now = fcntl(fd, F_GETFL);
 
-		if (now < 0 || (now & O_ASYNC) || fcntl(fd, F_GETSIG) != FLAG_MARK)
-			continue;
-		fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
-		fcntl(fd, F_SETSIG, 0);
+		if (now >= 0 && (now & O_NONBLOCK) && (now & FLAG_MARK))
+			fcntl(fd, F_SETFL, now & ~(O_NONBLOCK | FLAG_MARK));
 	}
 }
 

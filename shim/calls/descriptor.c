@@ -128,14 +128,12 @@ static int do_fcntl(int fd, int command, long argument)
 	switch (command) {
 	case F_GETFL:
 		result = sys(SYS_fcntl, fd, command);
-		if (result >= 0 && config.switching == SWITCH_FLAG && (result & O_NONBLOCK) &&
-		    !(flag_look(fd, fds_peek(fd)) & HINT_NONBLOCK))
-			result &= ~O_NONBLOCK;
+		if (config.switching == SWITCH_FLAG && flag_is_ours(fd, result))
+			result &= ~(O_NONBLOCK | FLAG_MARK);
 		if (result >= 0 && (result & O_NONBLOCK))
 			shield_known(fd);
 		return (int)as_libc(result);
 	case F_SETFL:
-		flag_off(fd);
 		result = sys(SYS_fcntl, fd, command, argument);
 		if (result == 0)
 			set_by_program(fd, argument & O_NONBLOCK);
@@ -145,10 +143,6 @@ static int do_fcntl(int fd, int command, long argument)
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 		return duplicated(fd, (int)as_libc(sys(SYS_fcntl, fd, command, argument)));
-	case F_GETSIG:
-	case F_SETSIG:
-		flag_off(fd);
-		return (int)as_libc(sys(SYS_fcntl, fd, command, argument));
 	default:
 		if (!shim_is_relocated())
 			return (int)as_libc(sys(SYS_fcntl, fd, command, argument));
@@ -179,7 +173,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	argument = va_arg(arguments, long);
 	va_end(arguments);
-	if (request == FIONBIO || request == FIOASYNC)
+	if (request == FIONBIO)
 		flag_off(fd);
 	result = (int)as_libc(sys(SYS_ioctl, fd, request, argument));
 	if (request == FIONBIO && result == 0)
