@@ -1,5 +1,6 @@
-/* image.c - looks at an executable before it is started.  As tracer/program.c does, but for one answer, and in the program: without
- * allocation, also in a vfork child, and without opening anything but a regular file, which might wait or wake somebody.  */
+/* image.c - looks at an executable before it is started.  As tracer/program.c does, but for one answer, and in the program:
+ * without allocation, also in a vfork child, and without opening anything but a regular file,
+ * which might wait or wake somebody.  */
 #include "image.h"
 
 #include <alloca.h>

@@ -4,8 +4,8 @@
 
 #include "shim.h"
 
-/* False where it is for another processor, class or libc, whose loader would complain of us, or refuse to start it.  True for static
- * programs, which have no loader, and for what cannot be read or known.  */
+/* False where it is for another processor, class or libc, whose loader would complain of us, or refuse to start it.  True for
+ * static programs, which have no loader, and for what cannot be read or known.  */
 bool image_loads_us(const char *path);
 
 /* The same for the file that execvp(3) would find.  */

@@ -168,8 +168,9 @@ static size_t count(char *const *list)
 	return n;
 }
 
-/* Declares `env` as the environment that a child of this call shall have, which runs what image_loads_us or image_found_loads_us
- * (`looks`) finds at `path`: where its loader cannot load us, we are left out.  A macro, for the space must be on the caller's stack:
+/* Declares `env` as the environment that a child of this call shall have, which runs what `looks`
+ * (image_loads_us or image_found_loads_us) finds at `path`: where its loader cannot load us, we are left out.  A macro, for the
+ * space must be on the caller's stack:
  * a vfork child may not allocate.  */
 #define CHILD_ENVIRONMENT(env, looks, path)                                                                            \
 	do {                                                                                                          \
