@@ -162,6 +162,31 @@ installed() {
 	"$EAGAIN" log | grep -q 'ev=exec .* ret=-1 errno=ENOENT'
 }
 
+@test "field 12: another class, another libc: by exec, spawn, system and script, the loader has nothing to complain of" {
+	need_program musl-gcc
+	mkdir bin
+	musl-gcc -o bin/foreign -x c - <<<'int puts(const char *); int main(void) { puts("musl"); return 3; }'
+	printf '#! %s\n' "$PWD/bin/foreign" >bin/script
+	printf '#!%s\n' "$PWD/bin/script" >bin/scripts
+	chmod 755 bin/script*
+	# The 32-bit libc alone will do: gcc-multilib cannot be installed next to cross compilers.
+	gcc -m32 -nostartfiles -nodefaultlibs -fno-builtin -fno-pic -no-pie -o bin/foreign32 -x c - -x none /lib32/libc.so.6 2>err <<-'END' ||
+		int puts(const char *);
+		void exit(int);
+		__attribute__((force_align_arg_pointer)) void _start(void) { puts("32"); exit(3); }
+	END
+		cp bin/foreign bin/foreign32
+	export PATH=/none:$PWD/bin:$PATH
+	for program in foreign foreign32 script scripts; do
+		same sh -c "$program; env $program; env $PWD/bin/$program; exec $program"
+		[ "$(cat native/status)" = 3 ]
+		command -v perl >/dev/null || continue
+		same perl -e "system '$program'; system '$program; true'; print \`$program\`; exec '$program'"
+	done
+	"$EAGAIN" record sh -c 'foreign; foreign32; script; true'
+	"$EAGAIN" report | grep -q '^3 programs were started that could not be recorded'
+}
+
 @test "field 13: a newer libc, fortify: the oldest symbols that do, and no checking variant" {
 	newest=$(objdump -T "$LIBRARY" | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -V | tail -n 1)
 	[ "$(printf '%s\n2.34\n' "$newest" | sort -V | tail -n 1)" = 2.34 ]

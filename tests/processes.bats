@@ -75,6 +75,10 @@ make_root() {
 		EAGAIN=$PWD/closed/eagain observe run.auto perl -e '$( = $) = $< = $> = 65534; exec @ARGV' sh -c "$session"
 		diff -r native run.auto
 	done
+	# It has capabilities until it execs.
+	observe native setpriv --reuid=65534 --clear-groups sh -c 'echo one | cat'
+	EAGAIN=$PWD/closed/eagain observe run.auto setpriv --reuid=65534 --clear-groups sh -c 'echo one | cat'
+	diff -r native run.auto
 }
 
 @test "after seteuid and chroot there is room for the trace" {

@@ -18,10 +18,12 @@
 #include "calls.h"
 #include "shim/config.h"
 #include "shim/flag.h"
+#include "shim/image.h"
 #include "shim/init.h"
 #include "shim/libc.h"
 #include "shim/record.h"
 #include "shim/shield.h"
+#include "shim/text.h"
 #include "shim/tracefile.h"
 
 static const char preload[] = "LD_PRELOAD=";
@@ -43,6 +45,14 @@ static bool is_mapped(const void *p, uintptr_t *known)
 		return false;
 	*known = page;
 	return true;
+}
+
+/* A path is looked at where its first page is there; the kernel refuses what is not (EFAULT).  */
+static bool is_sound_text(const char *path)
+{
+	uintptr_t known = 1;
+
+	return path && is_mapped(path, &known);
 }
 
 /* Whether it can be walked through, and is of a length that fits a stack.  */
@@ -79,7 +89,9 @@ static bool is_reachable(void)
 	/* ld.so(8) knows places of its own, and $LIB. */
 	if (shim_sandboxed || !strchr(config.library, '/') || strchr(config.library, '$'))
 		return true;
-	result = sys(SYS_faccessat2, AT_FDCWD, config.library, R_OK, AT_EACCESS);
+	/* With the real ids, and without the capabilities that an exec by another than root drops; with other effective ids the
+	 * loader ignores LD_PRELOAD. */
+	result = sys(SYS_faccessat, AT_FDCWD, config.library, R_OK);
 	return result != -ENOENT && result != -ENOTDIR && result != -EACCES;
 }
 
@@ -156,9 +168,11 @@ static size_t count(char *const *list)
 	return n;
 }
 
-/* Declares `env` as the environment that a child of this call shall have.  A macro, for the space must be on the caller's stack:
+/* Declares `env` as the environment that a child of this call shall have, which runs what `looks`
+ * (image_loads_us or image_found_loads_us) finds at `path`: where its loader cannot load us, we are left out.  A macro, for the
+ * space must be on the caller's stack:
  * a vfork child may not allocate.  */
-#define CHILD_ENVIRONMENT(env)                                                                                        \
+#define CHILD_ENVIRONMENT(env, looks, path)                                                                            \
 	do {                                                                                                          \
 		const char *entries_[ENTRIES_MAX];                                                                    \
 		const char *theirs_;                                                                                  \
@@ -169,7 +183,7 @@ static size_t count(char *const *list)
 			break;                                                                                        \
 		theirs_ = find(env, preload);                                                                         \
 		n_ = missing(env, entries_);                                                                          \
-		reachable_ = is_reachable();                                                                          \
+		reachable_ = is_reachable() && (shim_sandboxed || !is_sound_text(path) || looks(path));               \
 		if (!is_right(theirs_, reachable_)) {                                                                 \
 			char *entry_ = alloca(sizeof preload + CONFIG_PATH + (theirs_ ? strlen(theirs_) : 0) + 1);    \
                                                                                                                       \
@@ -196,7 +210,7 @@ char **environ_lend(void)
 
 	if (!libc_single_threaded() || own == lent)
 		return own;
-	CHILD_ENVIRONMENT(env);
+	CHILD_ENVIRONMENT(env, image_loads_us, "/bin/sh");
 	n = count(env);
 	if (env == own || n >= sizeof lent / sizeof *lent)
 		return own;
@@ -237,7 +251,7 @@ static int exec_failed(int result)
 EXPORT int execve(const char *path, char *const argv[], char *const env[])
 {
 	before_exec();
-	CHILD_ENVIRONMENT(env);
+	CHILD_ENVIRONMENT(env, image_loads_us, path);
 	return exec_failed((int)as_libc(sys(SYS_execve, path, argv, env)));
 }
 
@@ -250,7 +264,7 @@ EXPORT int execvpe(const char *file, char *const argv[], char *const env[])
 {
 	shim_need_libc();
 	before_exec();
-	CHILD_ENVIRONMENT(env);
+	CHILD_ENVIRONMENT(env, image_found_loads_us, file);
 	return exec_failed(libc.execvpe(file, argv, env));
 }
 
@@ -261,10 +275,16 @@ EXPORT int execvp(const char *file, char *const argv[])
 
 EXPORT int fexecve(int fd, char *const argv[], char *const env[])
 {
+	char path[40];
+	struct text t = {path, path + sizeof path - 1};
+
+	text_string(&t, "/proc/self/fd/");
+	text_number(&t, (unsigned)fd, 10);
+	*t.at = 0;
 	shim_need_libc();
 	before_exec();
 	if (env)        /* which fexecve refuses to be without */
-		CHILD_ENVIRONMENT(env);
+		CHILD_ENVIRONMENT(env, image_loads_us, path);
 	return exec_failed(libc.fexecve(fd, argv, env));
 }
 
@@ -334,7 +354,7 @@ EXPORT int posix_spawn(pid_t *restrict pid, const char *restrict path, const pos
 
 	shim_need_libc();
 	flag_off_everywhere();
-	CHILD_ENVIRONMENT(merged);
+	CHILD_ENVIRONMENT(merged, image_loads_us, path);
 	result = libc.posix_spawn(&child, path, actions, attributes, argv, merged);
 	if (result == 0 && pid)
 		*pid = child;
@@ -352,7 +372,7 @@ EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file, const po
 
 	shim_need_libc();
 	flag_off_everywhere();
-	CHILD_ENVIRONMENT(merged);
+	CHILD_ENVIRONMENT(merged, image_found_loads_us, file);
 	result = libc.posix_spawnp(&child, file, actions, attributes, argv, merged);
 	if (result == 0 && pid)
 		*pid = child;
