@@ -128,9 +128,13 @@ LoadModule env_module $modules/mod_env.so
 LoadModule proxy_module $modules/mod_proxy.so
 LoadModule proxy_http_module $modules/mod_proxy_http.so
 <IfModule mpm_prefork_module>
+	# A child for each connection: where some have to wait, ab takes those that KeepAliveTimeout ends for failed requests.
+	StartServers 24
+	MaxSpareServers 24
 	LoadModule cgi_module $modules/mod_cgi.so
 </IfModule>
 <IfModule !mpm_prefork_module>
+	StartServers 2
 	LoadModule cgid_module $modules/mod_cgid.so
 	ScriptSock $dir/cgid
 	ThreadsPerChild 8
@@ -143,7 +147,6 @@ PidFile pid
 Listen 127.0.0.1:$port
 User www-data
 Group www-data
-StartServers 2
 ErrorLog error.log
 DocumentRoot $1
 EnableSendfile On
