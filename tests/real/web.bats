@@ -199,12 +199,9 @@ until [ "$(get "$at/small" 2>/dev/null)" = small ]; do kill -0 "${servers[0]}" |
 kill -9 $(pgrep -P "${servers[0]}")
 until get "$at/small" 2>/dev/null; do kill -0 "${servers[0]}" || break; done
 # A request that is under way when the server is told to go is served to its end.
-get --limit-rate 20M -o "$dir/got" "$at/large" &
-until [ -s "$dir/got" ]; do kill -0 $! || break; done
+begin "$at/large"
 apache2 -f "$dir/conf" -k graceful-stop
-wait $!
-echo "curl: $?"
-cmp "$dir/got" "$dir/www/large" && echo whole
+finish "$dir/www/large"
 wait "${servers[0]}"
 echo "apache2: $?"
 servers=()
@@ -297,12 +294,9 @@ until [ -e "$dir/access.log" ]; do kill -0 "${servers[0]}" || break; done
 configure "$dir/www" sendfile 0
 kill -USR1 "${servers[0]}"
 until get -f http://x/large >/dev/null 2>&1; do kill -0 "${servers[0]}" || break; done
-get --limit-rate 20M -o "$dir/got" http://x/large &
-until [ -s "$dir/got" ]; do kill -0 $! || break; done
+begin http://x/large
 kill -INT "${servers[0]}"
-wait $!
-echo "curl: $?"
-cmp "$dir/got" "$dir/www/large" && echo whole
+finish "$dir/www/large"
 wait "${servers[0]}"
 echo "lighttpd: $?"
 grep -c 'GET /small?' "$dir/access.1"
@@ -435,14 +429,11 @@ ask 'show servers state nginx' | awk '$4 == "two" { print $4, $6, $7 }'
 ask 'show info' | grep '^Name\|^Nbthread\|^Maxsock'
 
 # The old worker serves what it has begun, and the new one what comes.
-get --limit-rate 20M -o "$dir/got" http://x/large &
-until [ -s "$dir/got" ]; do kill -0 $! || break; done
+begin http://x/large
 configure second
 kill -USR2 "${servers[1]}"
 until [ "$(get http://x/own)" = second ]; do kill -0 "${servers[1]}" || break; done
-wait $!
-echo "curl: $?"
-cmp "$dir/got" "$dir/www/large" && echo whole
+finish "$dir/www/large"
 get http://x/small
 kill -USR1 "${servers[1]}"
 wait "${servers[1]}"
