@@ -366,10 +366,11 @@ CONF
 nginx -p "$dir/" -e error.log -c nginx.conf &
 servers=($!)
 until_done $! curl -sS --unix-socket "$dir/one" http://x/small
+# configure TEXT THREADS: what /own says, and how many threads serve it.
 configure() {
 	cat >"$dir/conf" <<CONF
 global
-	nbthread 2
+	nbthread $2
 	maxconn 100
 	stats socket $dir/admin mode 600 level admin expose-fd listeners
 $(printf '\t%s\n' $forbidden)
@@ -399,7 +400,7 @@ CONF
 forbidden=$*
 until get http://x/own >/dev/null 2>&1; do
 	port=$(free_port)
-	configure first
+	configure first 2
 	haproxy -W -f "$dir/conf" 2>/dev/null &
 	servers[1]=$!
 	until_done $! get http://x/own
@@ -430,7 +431,8 @@ ask 'show info' | grep '^Name\|^Nbthread\|^Maxsock'
 
 # The old worker serves what it has begun, and the new one what comes.
 begin http://x/large
-configure second
+# With select and two threads, one that is told to finish sometimes crashes, also natively.
+configure second 1
 kill -USR2 "${servers[1]}"
 until [ "$(get http://x/own)" = second ]; do kill -0 "${servers[1]}" || break; done
 finish "$dir/www/large"
