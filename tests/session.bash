@@ -39,3 +39,22 @@ port_of() {
 free_port() {
 	perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport'
 }
+
+# begin URL: the session's get, which is held up after the first line until finish.  A server that is told to go meanwhile still
+# has more to send than all buffers on the way hold: at the very end haproxy closes too early, also natively.
+begin() {
+	mkfifo "$dir/got"
+	get "$1" >"$dir/got" &
+	getting=$!
+	exec {got}<"$dir/got"
+	read -r begun <&"$got"
+}
+
+# finish FILE: reads the rest of it, which is FILE's.
+finish() {
+	{ echo "$begun"; cat <&"$got"; } | cmp - "$1" && echo whole
+	exec {got}<&-
+	wait "$getting"
+	echo "curl: $?"
+	rm "$dir/got"
+}
