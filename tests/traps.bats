@@ -290,6 +290,12 @@ trap_same() {
 	trap_same bad-environments
 }
 
+@test "process: a program that forbids itself the TSC" {
+	trap_same no-tsc
+	run -0 "$EAGAIN" run --log="$BATS_TEST_TMPDIR/log" "$PROGRAMS/traps" no-tsc
+	grep -q 'call=read' "$BATS_TEST_TMPDIR/log"
+}
+
 @test "flag: O_NONBLOCK is set on the fds in use, as the kernel sees them" {
 	run -0 "$EAGAIN" run --switch=flag "$PROGRAMS/traps" kernel-view
 	[ "$output" = "flags while in use: 1" ]
