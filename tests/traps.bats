@@ -91,6 +91,10 @@ trap_same() {
 	trap_same passed-on
 }
 
+@test "flag: a vfork child puts something else under a number of the program's" {
+	trap_same vfork-child-duplicates
+}
+
 @test "flag: O_ASYNC and F_SETSIG" {
 	trap_same asynchronous
 }

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "traps.h"
@@ -341,6 +342,35 @@ static void passed_on(char **argv)
 	}
 }
 
+/* Waits a moment for a byte on a terminal, where O_NONBLOCK would change the answer, before and after a vfork child has put a pipe
+ * under the same number.  */
+static void vfork_child_duplicates(char **argv)
+{
+	struct termios t;
+	int terminal[2], fds[2];
+	pid_t pid;
+	char c;
+
+	(void)argv;
+	make_terminal(terminal, true);
+	need(tcgetattr(terminal[1], &t) == 0, "tcgetattr");
+	t.c_cc[VMIN] = 0;
+	t.c_cc[VTIME] = 1;
+	need(tcsetattr(terminal[1], TCSANOW, &t) == 0, "tcsetattr");
+	make_pipe(fds);
+	use(fds);
+	tell("read: %s", result_text(read(terminal[1], &c, 1)));
+	pid = vfork();
+	if (pid == 0) {
+		dup2(fds[0], terminal[1]);
+		execlp("true", "true", (char *)NULL);
+		_exit(127);
+	}
+	tell_end("child", pid);
+	alarm(20);
+	tell("read: %s", result_text(read(terminal[1], &c, 1)));
+}
+
 static volatile sig_atomic_t signals;
 
 static void count_signal(int signal)
@@ -378,6 +408,6 @@ const struct trap flag_traps[] = {
 	{"own-view", own_view}, {"kernel-view", kernel_view}, {"stdin-flag", stdin_flag}, {"use-stdin-and-end", use_stdin_and_end},
 	{"used-by-splice", used_by_splice},
 	{"shared-by-fork", shared_by_fork}, {"many-processes", many_processes}, {"set-by-a-child", set_by_a_child},
-	{"passed-on", passed_on}, {"asynchronous", asynchronous},
+	{"passed-on", passed_on}, {"vfork-child-duplicates", vfork_child_duplicates}, {"asynchronous", asynchronous},
 	{NULL, NULL},
 };
