@@ -13,9 +13,10 @@
 #include "fds.h"
 #include "shim.h"
 
-/* The mark: the signal that O_ASYNC would send (F_SETSIG).  Nobody looks at it as long as O_ASYNC is off, and SIGIO is what would be
- * sent without it.  It goes wherever the description goes, through fork, exec and SCM_RIGHTS.  */
-enum { FLAG_MARK = SIGIO };
+/* The mark: the signal that O_ASYNC would send (F_SETSIG).  Nobody looks at it as long as O_ASYNC is off, and this one is ignored
+ * unless somebody waits for it; programs choose SIGIO or a realtime signal.  It goes wherever the description goes, through fork, exec
+ * and SCM_RIGHTS.  */
+enum { FLAG_MARK = SIGURG };
 
 /* The hint of fd with HINT_NONBLOCK and HINT_SWITCHED as the kernel says.  */
 fd_hint flag_look(int fd, fd_hint hint);

@@ -402,6 +402,11 @@ static void asynchronous(char **argv)
 		tell("read: %s", result_text(read(fds[0], &c, 1)));
 		fcntl(fds[0], F_SETFL, 0);
 	}
+	/* The signal stays chosen when O_ASYNC is off. */
+	fcntl(fds[0], F_SETSIG, SIGIO);
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	tell("read: %s, flags: %x", result_text(read(fds[0], &c, 1)), (unsigned)fcntl(fds[0], F_GETFL));
+	tell("signal: %d", fcntl(fds[0], F_GETSIG));
 }
 
 const struct trap flag_traps[] = {
