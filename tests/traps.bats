@@ -334,6 +334,20 @@ trap_same() {
 	done
 }
 
+@test "flag: O_NONBLOCK is restored where libc moves stdin, or waits for the child that was killed" {
+	killed="exec $PROGRAMS/traps use-stdin-and-end kill"
+	look='EAGAIN_SWITCH=flag LD_PRELOAD=$LIBRARY "$@" >&2; exec "$PROGRAMS/traps" stdin-flag'
+	[ "$(yes | sh -c "$look" sh "$PROGRAMS/traps" use-stdin-and-leave)" = "stdin: 0" ]
+	[ "$(yes | sh -c "$look" sh "$PROGRAMS/traps" use-stdin-in-a-child system "$killed")" = "stdin: 0" ]
+	[ "$(yes | sh -c "$look" sh "$PROGRAMS/traps" use-stdin-in-a-child popen "$killed")" = "stdin: 0" ]
+}
+
+@test "flag: O_NONBLOCK that a killed child has left is restored though nobody waited for it" {
+	output=$(yes | sh -c '"$@" && exec "$PROGRAMS/traps" stdin-flag' sh \
+		"$EAGAIN" run --switch=flag "$PROGRAMS/traps" abandon "$PROGRAMS/traps" use-stdin-and-end kill)
+	[ "$output" = "stdin: 0" ] || { echo "$output"; false; }
+}
+
 @test "flag: nested users of one description restore the right value" {
 	inner="$EAGAIN run --switch=flag $PROGRAMS/traps use-stdin-and-end exit"
 	[ "$(yes | "$EAGAIN" run --switch=flag sh -c "$inner; $inner; $PROGRAMS/traps stdin-flag")" = "stdin: 0" ]

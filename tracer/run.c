@@ -189,7 +189,7 @@ static int wait_for(pid_t pid)
 	}
 }
 
-/* O_NONBLOCK of fds 0-2, which --switch=flag leaves on if the program is killed.  */
+/* O_NONBLOCK of fds 0-2, which --switch=flag leaves on where the program, or a child that nobody waited for, is killed.  */
 static void restore_flags(void)
 {
 	for (int fd = 0; fd < 3; fd++) {
@@ -228,9 +228,9 @@ int run_program(char **argv, bool stay, pid_t *program)
 	child = 0;
 	if (stay)
 		*program = pid;
-	unwatch_signals(&old, stay);
-	if (flag && WIFSIGNALED(status))
+	if (flag)
 		restore_flags();
+	unwatch_signals(&old, stay);
 	return stay ? status : run_mirror(status);
 }
 

@@ -84,6 +84,7 @@ EXPORT int system(const char *command)
 	own = environ_lend();
 	status = libc.system(command);
 	environ_return(own);
+	wait_ended(status);
 	signal_adopt(SIGINT);
 	signal_adopt(SIGQUIT);
 	return status;

@@ -138,6 +138,43 @@ static void use_stdin_and_end(char **argv)
 	}
 }
 
+/* Becomes a daemon: libc moves stdin inside.  */
+static void use_stdin_and_leave(char **argv)
+{
+	char c;
+
+	(void)argv;
+	need(read(0, &c, 1) == 1 && daemon(0, 0) == 0, "stdin");
+}
+
+/* A child becomes the program that argv names, and ends; its status is not asked for.  */
+static void abandon(char **argv)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	need(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 && info.si_code == CLD_KILLED, "waitid");
+}
+
+/* libc itself waits for the child, which becomes the named program, and is killed.  */
+static void use_stdin_in_a_child(char **argv)
+{
+	FILE *f;
+
+	need(argv[0] && argv[1], "arguments");
+	if (!strcmp(argv[0], "system")) {
+		tell("%d", system(argv[1]));
+		return;
+	}
+	f = popen(argv[1], "r");
+	need(f != NULL, "popen");
+	tell("%d", pclose(f));
+}
+
 /* The other fd of splice and tee has been used before.  */
 static void used_by_splice(char **argv)
 {
@@ -342,8 +379,8 @@ static void passed_on(char **argv)
 	}
 }
 
-/* Waits a moment for a byte on a terminal, where O_NONBLOCK would change the answer, before and after a vfork child has put a pipe
- * under the same number.  */
+/* Waits a moment for a byte on a terminal, where O_NONBLOCK would change the answer, before and after a vfork child has put a
+ * pipe under the same number.  */
 static void vfork_child_duplicates(char **argv)
 {
 	struct termios t;
@@ -411,6 +448,7 @@ static void asynchronous(char **argv)
 
 const struct trap flag_traps[] = {
 	{"own-view", own_view}, {"kernel-view", kernel_view}, {"stdin-flag", stdin_flag}, {"use-stdin-and-end", use_stdin_and_end},
+	{"abandon", abandon}, {"use-stdin-and-leave", use_stdin_and_leave}, {"use-stdin-in-a-child", use_stdin_in_a_child},
 	{"used-by-splice", used_by_splice},
 	{"shared-by-fork", shared_by_fork}, {"many-processes", many_processes}, {"set-by-a-child", set_by_a_child},
 	{"passed-on", passed_on}, {"vfork-child-duplicates", vfork_child_duplicates}, {"asynchronous", asynchronous},
