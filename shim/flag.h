@@ -14,8 +14,8 @@
 #include "shim.h"
 
 /* The mark: the signal that O_ASYNC would send (F_SETSIG).  Nobody looks at it as long as O_ASYNC is off, and this one is ignored
- * unless somebody waits for it; programs choose SIGIO or a realtime signal.  It goes wherever the description goes, through fork, exec
- * and SCM_RIGHTS.  */
+ * unless it has a handler; programs choose SIGIO or a realtime signal.  It goes wherever the description goes, through fork,
+ * exec and SCM_RIGHTS.  */
 enum { FLAG_MARK = SIGURG };
 
 /* The hint of fd with HINT_NONBLOCK and HINT_SWITCHED as the kernel says.  */

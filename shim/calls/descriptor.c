@@ -183,7 +183,6 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	return result;
 }
 
-
 EXPORT int __close(int) __attribute__((alias("close")));
 EXPORT int __dup2(int, int) __attribute__((alias("dup2"), nothrow, leaf));
 EXPORT int __fcntl(int, int, ...) __attribute__((alias("fcntl")));

@@ -98,7 +98,7 @@ EXPORT int system(const char *command)
 		shim_need_libc();                                                                                     \
 		old = libc.name(signal_, handler);                                                                    \
 		if (old != SIG_ERR)                                                                                   \
-			signal_adopt(signal_);                                                                               \
+			signal_adopt(signal_);                                                                        \
 		return old;                                                                                           \
 	}
 
