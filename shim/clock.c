@@ -10,7 +10,7 @@
 enum clock_source clock_source;
 
 /* The kernel's own function (vdso(7)).  libc's name for it may be another shim's, which is not ready when we start, and tells
- * another time (libfaketime).  */
+ * another time (libfaketime).  NULL: the system call is asked.  */
 static int (*kernel_clock)(clockid_t, struct timespec *);
 
 /* The address of a function of the object that is mapped at `base`; 0 where it has none.  Its symbols end where their names
@@ -57,10 +57,10 @@ uint64_t clock_ns(void)
 {
 	struct timespec t = {0};
 
-	if (clock_source == CLOCK_SCALED || !kernel_clock)
-		sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
-	else
+	if (kernel_clock)
 		kernel_clock(CLOCK_MONOTONIC, &t);
+	else
+		sys(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
 	return as_ns(&t);
 }
 
@@ -102,9 +102,14 @@ bool clock_tsc_is_trusted(void)
 
 void clock_leave_tsc(uint64_t start_ticks, uint64_t start_ns)
 {
-	uint64_t ticks = arch_ticks(), ns = clock_ns();
+	uint64_t ticks, ns;
 
-	if (clock_source != CLOCK_TSC || ns <= start_ns || ticks <= start_ticks)
+	kernel_clock = NULL;
+	if (clock_source != CLOCK_TSC)
+		return;
+	ticks = arch_ticks();
+	ns = clock_ns();
+	if (ns <= start_ns || ticks <= start_ticks)
 		return;
 	base_ticks = start_ticks;
 	base_ns = start_ns;

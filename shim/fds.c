@@ -254,13 +254,6 @@ void fds_relook_all(void)
 	fds_each(relook, NULL);
 }
 
-void fds_copy(int from, int to)
-{
-	fds_forget(to);
-	if (fds_peek(from))
-		fds_mark(to, fds_peek(from) & (0xffu | HINT_NONBLOCK | HINT_NO_NOWAIT | HINT_TIMEOUT | HINT_SWITCHED | HINT_LOCAL), 0);
-}
-
 void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg)
 {
 	for (int r = 0; r < ROOT_SIZE; r++) {

@@ -47,9 +47,6 @@ void fds_forget(int fd);
 /* Sets or clears bits of an existing hint.  */
 void fds_mark(int fd, uint32_t set, uint32_t clear);
 
-/* Copies the bits that belong to the description (dup(2)).  */
-void fds_copy(int from, int to);
-
 /* What fd is must be asked again; whose O_NONBLOCK is, stays.  */
 void fds_relook(int fd);
 void fds_relook_all(void);

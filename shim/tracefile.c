@@ -104,8 +104,9 @@ void tracefile_pair(void)
 
 void tracefile_leave_tsc(void)
 {
-	if (file.control)
-		clock_leave_tsc(file.control->preamble.start_ticks, file.control->preamble.start_ns);
+	const struct trace_preamble *p = file.control ? &file.control->preamble : NULL;
+
+	clock_leave_tsc(p ? p->start_ticks : 0, p ? p->start_ns : 0);
 }
 
 bool tracefile_is_own(void)

@@ -317,6 +317,17 @@ takes() {
 	ends_with 9 $pid
 }
 
+@test "what lasts over an exec reaches the program also where eagain stays as the parent" {
+	need_program setpriv
+	setpriv --pdeathsig HUP setpriv --dump >native
+	grep -q 'death signal: HUP' native
+	for mode in parent.auto run.flag; do
+		run -142 under inside.$mode sh -c 'exec perl -e "alarm 1; exec @ARGV" $E sleep 10'
+		under inside.$mode sh -c 'setpriv --pdeathsig HUP $E setpriv --dump' >here
+		diff native here
+	done
+}
+
 @test "odd surroundings: SIGCHLD ignored, a report that nobody reads, a directory with a slash, a name too long" {
 	run -3 bash -c 'trap "" CHLD; exec "$EAGAIN" -o report sh -c "exit 3"'
 	mkdir tmp

@@ -91,6 +91,10 @@ trap_same() {
 	trap_same passed-on
 }
 
+@test "flag: a vfork child puts something else under a number of the program's" {
+	trap_same vfork-child-duplicates
+}
+
 @test "flag: O_ASYNC and F_SETSIG" {
 	trap_same asynchronous
 }
@@ -290,6 +294,12 @@ trap_same() {
 	trap_same bad-environments
 }
 
+@test "process: a program that forbids itself the TSC" {
+	trap_same no-tsc
+	run -0 "$EAGAIN" run --log="$BATS_TEST_TMPDIR/log" "$PROGRAMS/traps" no-tsc
+	grep -q 'call=read' "$BATS_TEST_TMPDIR/log"
+}
+
 @test "flag: O_NONBLOCK is set on the fds in use, as the kernel sees them" {
 	run -0 "$EAGAIN" run --switch=flag "$PROGRAMS/traps" kernel-view
 	[ "$output" = "flags while in use: 1" ]
@@ -330,6 +340,18 @@ trap_same() {
 			exec "$PROGRAMS/traps" stdin-flag' sh $end)
 		[ "$output" = "stdin: 1" ] || { echo "$end: $output"; false; }
 	done
+@test "flag: O_NONBLOCK is restored where libc moves stdin, or waits for the child that was killed" {
+	killed="exec $PROGRAMS/traps use-stdin-and-end kill"
+	look='EAGAIN_SWITCH=flag LD_PRELOAD=$LIBRARY "$@" >&2; exec "$PROGRAMS/traps" stdin-flag'
+	[ "$(yes | sh -c "$look" sh "$PROGRAMS/traps" use-stdin-and-leave)" = "stdin: 0" ]
+	[ "$(yes | sh -c "$look" sh "$PROGRAMS/traps" use-stdin-in-a-child system "$killed")" = "stdin: 0" ]
+	[ "$(yes | sh -c "$look" sh "$PROGRAMS/traps" use-stdin-in-a-child popen "$killed")" = "stdin: 0" ]
+}
+
+@test "flag: O_NONBLOCK that a killed child has left is restored though nobody waited for it" {
+	output=$(yes | sh -c '"$@" && exec "$PROGRAMS/traps" stdin-flag' sh \
+		"$EAGAIN" run --switch=flag "$PROGRAMS/traps" abandon "$PROGRAMS/traps" use-stdin-and-end kill)
+	[ "$output" = "stdin: 0" ] || { echo "$output"; false; }
 }
 
 @test "flag: nested users of one description restore the right value" {

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +56,32 @@ static void set_preload(void)
 	strcat(both, path);
 	setenv("LD_PRELOAD", both, 1);
 	free(both);
+}
+
+/* What lasts over an exec, but does not come along to a fork's child: the timers of alarm(2) and setitimer(2), and the signal for the
+ * death of the parent, which is ours to hand down.  */
+enum { TIMERS = 3 };
+
+struct heritage {
+	struct itimerval timers[TIMERS];
+	int death_signal;
+};
+
+static void take_heritage(struct heritage *h)
+{
+	static const struct itimerval none;
+
+	for (int which = 0; which < TIMERS; which++)
+		setitimer(which, &none, &h->timers[which]);
+	if (prctl(PR_GET_PDEATHSIG, &h->death_signal) < 0)
+		h->death_signal = 0;
+}
+
+static void hand_down(const struct heritage *h)
+{
+	for (int which = 0; which < TIMERS; which++)
+		setitimer(which, &h->timers[which], NULL);
+	prctl(PR_SET_PDEATHSIG, h->death_signal);
 }
 
 static void __attribute__((noreturn)) become(char **argv)
@@ -108,6 +136,7 @@ static void watch_signals(struct dispositions *old)
 	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
 	struct sigaction fallback = {.sa_handler = SIG_DFL};
 
+	*old = (struct dispositions){0};        /* the default for what cannot be asked for (valgrind keeps a signal for itself) */
 	sigfillset(&action.sa_mask);
 	sigemptyset(&old->passed_on);
 	for (int signal = 1; signal <= 64; signal++)
@@ -189,7 +218,7 @@ static int wait_for(pid_t pid)
 	}
 }
 
-/* O_NONBLOCK of fds 0-2, which --switch=flag leaves on if the program is killed.  */
+/* O_NONBLOCK of fds 0-2, which --switch=flag leaves on where the program, or a child that nobody waited for, is killed.  */
 static void restore_flags(void)
 {
 	for (int fd = 0; fd < 3; fd++) {
@@ -204,6 +233,7 @@ int run_program(char **argv, bool stay, pid_t *program)
 {
 	const char *switching = getenv("EAGAIN_SWITCH");
 	bool flag = switching && !strcmp(switching, "flag");
+	struct heritage heritage;
 	struct dispositions old;
 	int status;
 	pid_t pid;
@@ -211,12 +241,14 @@ int run_program(char **argv, bool stay, pid_t *program)
 	set_preload();
 	if (!stay && !flag)
 		become(argv);
+	take_heritage(&heritage);
 	watch_signals(&old);
 	pid = fork();
 	if (pid < 0)
 		die(STATUS_FAILED, "fork: %s", strerror(errno));
 	if (pid == 0) {
 		unwatch_signals(&old, false);
+		hand_down(&heritage);
 		become(argv);
 	}
 	child = pid;
@@ -226,9 +258,9 @@ int run_program(char **argv, bool stay, pid_t *program)
 	child = 0;
 	if (stay)
 		*program = pid;
-	unwatch_signals(&old, stay);
-	if (flag && WIFSIGNALED(status))
+	if (flag)
 		restore_flags();
+	unwatch_signals(&old, stay);
 	return stay ? status : run_mirror(status);
 }
 

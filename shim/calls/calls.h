@@ -55,6 +55,9 @@ void epoll_note(const struct op *op, long result);
 /* wait.c: a wait for children has returned; who ended how is recorded.  */
 void wait_note(const struct op *op, long result);
 
+/* wait.c: a child has ended, with this wait status.  */
+void wait_ended(int status);
+
 /* socket.c: accept made a socket; connect or bind gave one its name.  */
 void socket_accepted(long fd);
 void socket_named(int fd);

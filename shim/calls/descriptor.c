@@ -73,15 +73,11 @@ EXPORT void closefrom(int low)
 	libc.closefrom(low);
 }
 
-/* In flag mode the hint goes along, for the owner of O_NONBLOCK belongs to the description.  Else the new fd is looked at when it is
- * used: this may be a vfork child, whose fds are not those that the hints are about.  */
+/* The new fd is looked at when it is used: this may be a vfork child, whose fds are not those that the hints are about.  */
 static int duplicated(int from, int to)
 {
 	if (to >= 0) {
-		if (config.switching == SWITCH_FLAG)
-			fds_copy(from, to);
-		else
-			fds_forget(to);
+		fds_forget(to);
 		shield_replaced(to);
 		if (record_on && !shim_sandboxed) {
 			fds_name(from, fds_hint(from));
@@ -180,7 +176,6 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 		set_by_program(fd, *(const int *)argument);
 	return result;
 }
-
 
 EXPORT int __close(int) __attribute__((alias("close")));
 EXPORT int __dup2(int, int) __attribute__((alias("dup2"), nothrow, leaf));

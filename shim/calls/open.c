@@ -1,4 +1,6 @@
-/* open.c - the calls that open fds, by the system calls that libc makes (a sandbox may allow no others).  Whatever a new fd's number meant before is forgotten, and it is named in the recording.  */
+/* open.c - the calls that open fds, by the system calls that libc makes (a sandbox may allow no others).
+ *
+ * Whatever a new fd's number meant before is forgotten, and it is named in the recording.  */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -430,6 +430,7 @@ EXPORT int daemon(int nochdir, int noclose)
 	int result;
 
 	shim_need_libc();
+	flag_off_everywhere();
 	result = libc.daemon(nochdir, noclose);
 	for (int fd = 0; fd <= 2; fd++)
 		fds_relook(fd);

@@ -84,6 +84,7 @@ EXPORT int system(const char *command)
 	own = environ_lend();
 	status = libc.system(command);
 	environ_return(own);
+	wait_ended(status);
 	signal_adopt(SIGINT);
 	signal_adopt(SIGQUIT);
 	return status;
@@ -97,7 +98,7 @@ EXPORT int system(const char *command)
 		shim_need_libc();                                                                                     \
 		old = libc.name(signal_, handler);                                                                    \
 		if (old != SIG_ERR)                                                                                   \
-			signal_adopt(signal_);                                                                               \
+			signal_adopt(signal_);                                                                        \
 		return old;                                                                                           \
 	}
 

@@ -74,9 +74,13 @@ EXPORT FILE *popen(const char *command, const char *type)
 /* popen's streams are closed by a slot of their own; freopen puts the new file over the old number inside libc.  */
 EXPORT int pclose(FILE *stream)
 {
+	int status;
+
 	shim_need_libc();
 	descriptor_closing(fileno(stream));
-	return libc.pclose(stream);
+	status = libc.pclose(stream);
+	wait_ended(status);
+	return status;
 }
 
 static FILE *reopen(FILE *(*function)(const char *, const char *, FILE *), const char *path, const char *mode, FILE *stream)

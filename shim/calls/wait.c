@@ -65,6 +65,12 @@ static bool has_reaped(const struct op *op, long result, pid_t *pid, int *status
 	return info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
 }
 
+void wait_ended(int status)
+{
+	if (WIFSIGNALED(status))
+		flag_child_killed();
+}
+
 void wait_note(const struct op *op, long result)
 {
 	pid_t pid;
@@ -72,8 +78,7 @@ void wait_note(const struct op *op, long result)
 
 	if (!has_reaped(op, result, &pid, &status))
 		return;
-	if (WIFSIGNALED(status))
-		flag_child_killed();
+	wait_ended(status);
 	if (record_on)
 		record_reap(pid, status);
 }

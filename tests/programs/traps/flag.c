@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "traps.h"
@@ -135,6 +136,43 @@ static void use_stdin_and_end(char **argv)
 	case 'a': abort();
 	default: kill_from_outside(atoi(argv[0]));
 	}
+}
+
+/* Becomes a daemon: libc moves stdin inside.  */
+static void use_stdin_and_leave(char **argv)
+{
+	char c;
+
+	(void)argv;
+	need(read(0, &c, 1) == 1 && daemon(0, 0) == 0, "stdin");
+}
+
+/* A child becomes the program that argv names, and ends; its status is not asked for.  */
+static void abandon(char **argv)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	need(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 && info.si_code == CLD_KILLED, "waitid");
+}
+
+/* libc itself waits for the child, which becomes the named program, and is killed.  */
+static void use_stdin_in_a_child(char **argv)
+{
+	FILE *f;
+
+	need(argv[0] && argv[1], "arguments");
+	if (!strcmp(argv[0], "system")) {
+		tell("%d", system(argv[1]));
+		return;
+	}
+	f = popen(argv[1], "r");
+	need(f != NULL, "popen");
+	tell("%d", pclose(f));
 }
 
 /* The other fd of splice and tee has been used before.  */
@@ -362,6 +400,35 @@ static void passed_on(char **argv)
 	}
 }
 
+/* Waits a moment for a byte on a terminal, where O_NONBLOCK would change the answer, before and after a vfork child has put a
+ * pipe under the same number.  */
+static void vfork_child_duplicates(char **argv)
+{
+	struct termios t;
+	int terminal[2], fds[2];
+	pid_t pid;
+	char c;
+
+	(void)argv;
+	make_terminal(terminal, true);
+	need(tcgetattr(terminal[1], &t) == 0, "tcgetattr");
+	t.c_cc[VMIN] = 0;
+	t.c_cc[VTIME] = 1;
+	need(tcsetattr(terminal[1], TCSANOW, &t) == 0, "tcsetattr");
+	make_pipe(fds);
+	use(fds);
+	tell("read: %s", result_text(read(terminal[1], &c, 1)));
+	pid = vfork();
+	if (pid == 0) {
+		dup2(fds[0], terminal[1]);
+		execlp("true", "true", (char *)NULL);
+		_exit(127);
+	}
+	tell_end("child", pid);
+	alarm(20);
+	tell("read: %s", result_text(read(terminal[1], &c, 1)));
+}
+
 static volatile sig_atomic_t signals;
 
 static void count_signal(int signal)
@@ -393,12 +460,19 @@ static void asynchronous(char **argv)
 		tell("read: %s", result_text(read(fds[0], &c, 1)));
 		fcntl(fds[0], F_SETFL, 0);
 	}
+	/* The signal stays chosen when O_ASYNC is off. */
+	fcntl(fds[0], F_SETSIG, SIGIO);
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	tell("read: %s, flags: %x", result_text(read(fds[0], &c, 1)), (unsigned)fcntl(fds[0], F_GETFL));
+	tell("signal: %d", fcntl(fds[0], F_GETSIG));
 }
 
 const struct trap flag_traps[] = {
 	{"own-view", own_view}, {"kernel-view", kernel_view}, {"stdin-flag", stdin_flag}, {"use-stdin-and-end", use_stdin_and_end},
 	{"used-by-splice", used_by_splice}, {"leave-nonblocking", leave_nonblocking},
+	{"abandon", abandon}, {"use-stdin-and-leave", use_stdin_and_leave}, {"use-stdin-in-a-child", use_stdin_in_a_child},
+	{"used-by-splice", used_by_splice},
 	{"shared-by-fork", shared_by_fork}, {"many-processes", many_processes}, {"set-by-a-child", set_by_a_child},
-	{"passed-on", passed_on}, {"asynchronous", asynchronous},
+	{"passed-on", passed_on}, {"vfork-child-duplicates", vfork_child_duplicates}, {"asynchronous", asynchronous},
 	{NULL, NULL},
 };

@@ -335,7 +335,23 @@ static void sandboxes(char **argv)
 	in_child("refused", refused);
 }
 
+/* A program that forbids itself the TSC does not feel that somebody else reads the clock.  */
+static void no_tsc(char **argv)
+{
+	int fds[2];
+	char c;
+
+	(void)argv;
+	make_pipe(fds);
+	for (int i = 0; i < 2; i++) {
+		tell("PR_SET_TSC: %s", result_text(prctl(PR_SET_TSC, PR_TSC_SIGSEGV)));
+		need(write(fds[1], "x", 1) == 1 && read(fds[0], &c, 1) == 1, "a pipe");
+	}
+	_exit(0);
+}
+
 const struct trap process_traps[] = {
 	{"exec-forms", exec_forms}, {"spawn-forms", spawn_forms}, {"vfork-child", vfork_child}, {"exit-forms", exit_forms},
-	{"end", end}, {"fork-chain", fork_chain}, {"bad-environments", bad_environments}, {"sandboxes", sandboxes}, {NULL, NULL},
+	{"end", end}, {"fork-chain", fork_chain}, {"bad-environments", bad_environments}, {"sandboxes", sandboxes}, {"no-tsc", no_tsc},
+	{NULL, NULL},
 };
