@@ -340,6 +340,8 @@ trap_same() {
 			exec "$PROGRAMS/traps" stdin-flag' sh $end)
 		[ "$output" = "stdin: 1" ] || { echo "$end: $output"; false; }
 	done
+}
+
 @test "flag: O_NONBLOCK is restored where libc moves stdin, or waits for the child that was killed" {
 	killed="exec $PROGRAMS/traps use-stdin-and-end kill"
 	look='EAGAIN_SWITCH=flag LD_PRELOAD=$LIBRARY "$@" >&2; exec "$PROGRAMS/traps" stdin-flag'
