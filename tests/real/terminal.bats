@@ -278,3 +278,30 @@ cat text
 SESSION
 	both_ways bash "$BATS_TEST_TMPDIR/session"
 }
+
+# bats test_tags=all
+@test "screen: a session without a terminal, typed into and looked at" {
+	need_program screen
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+cd "$dir"
+export HOME=$dir SCREENDIR=$dir/screens TERM=screen
+mkdir -m 700 screens
+pane() { screen -S pane -X "$@"; }
+
+# What is on the screen, once TEXT is.
+shown() {
+	until pane hardcopy "$dir/seen" >/dev/null && grep -qs "$1" seen; do :; done
+	sed '/^$/d' seen
+}
+
+# shellcheck disable=SC2086 # several words
+$E screen -c /dev/null -dmS pane sh -c 'echo begun; read -r x; echo "got $x"; read -r y'
+shown begun
+pane stuff $'typed\n'
+shown 'got typed'
+pane stuff $'\n'
+while screen -ls >/dev/null; do :; done
+SESSION
+	both_ways bash "$BATS_TEST_TMPDIR/session"
+}
