@@ -199,11 +199,12 @@ export HOME=$dir TERM=screen LESSHISTFILE=- INPUTRC=/dev/null XDG_CONFIG_HOME=$d
 cd "$dir"
 pane() { tmux -S "$dir/tmux" -f /dev/null "$@"; }
 
-# What is on the screen, once TEXT is.
+# until_shown TEXT: waits until it is on the screen.
 until_shown() {
 	until pane capture-pane -p >"$dir/seen" && grep -qF "$1" "$dir/seen"; do :; done
 }
 
+# shown TEXT: all that is on the screen; TEXT is what is drawn last.
 shown() {
 	until_shown "$1"
 	sed '/^$/d; s/\(\[[0-9]*]\) [0-9]*$/\1 PID/' "$dir/seen"
@@ -235,21 +236,21 @@ until_shown :
 pane send-keys G
 shown END
 pane send-keys '?^5' Enter
-shown 59
+until_shown 59
 pane send-keys C-z
 until_shown @5
 pane send-keys fg Enter
-shown 59
+until_shown 59
 pane send-keys q
 until_shown @6
 pane send-keys clear Enter
 until_shown @7
 pane send-keys "\$E nano -I text" Enter
-shown Justify
+until_shown three
 pane send-keys typed C-x
-shown 'Y Yes'
+until_shown 'Y Yes'
 pane send-keys y
-shown Browse
+until_shown Browse
 pane send-keys Enter
 until_shown @8
 pane send-keys "\$E dialog --yesno Well? 5 20; echo dialog: \$?" Enter
@@ -265,9 +266,9 @@ until_shown '(gdb)'
 pane send-keys 'print 6 * 7' Enter
 until_shown '= 42'
 pane send-keys C-c
-shown Quit
+until_shown Quit
 pane send-keys quit Enter
-until_shown @11
+shown @11
 pane send-keys "\$E top -d 100 -p \$\$" Enter
 until_shown load
 pane send-keys q
@@ -275,6 +276,33 @@ until_shown @12
 pane send-keys 'exit 3' Enter
 until ! pane has-session 2>/dev/null; do :; done
 cat text
+SESSION
+	both_ways bash "$BATS_TEST_TMPDIR/session"
+}
+
+# bats test_tags=all
+@test "screen: a session without a terminal, typed into and looked at" {
+	need_program screen
+	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
+. "$SESSION"
+cd "$dir"
+export HOME=$dir SCREENDIR=$dir/screens TERM=screen
+mkdir -m 700 screens
+pane() { screen -S pane -X "$@"; }
+
+# What is on the screen, once TEXT is.
+shown() {
+	until pane hardcopy "$dir/seen" >/dev/null && grep -qs "$1" seen; do :; done
+	sed '/^$/d' seen
+}
+
+# shellcheck disable=SC2086 # several words
+$E screen -c /dev/null -dmS pane sh -c 'echo begun; read -r x; echo "got $x"; read -r y'
+shown begun
+pane stuff $'typed\n'
+shown 'got typed'
+pane stuff $'\n'
+while screen -ls >/dev/null; do :; done
 SESSION
 	both_ways bash "$BATS_TEST_TMPDIR/session"
 }
