@@ -471,7 +471,6 @@ const struct trap flag_traps[] = {
 	{"own-view", own_view}, {"kernel-view", kernel_view}, {"stdin-flag", stdin_flag}, {"use-stdin-and-end", use_stdin_and_end},
 	{"used-by-splice", used_by_splice}, {"leave-nonblocking", leave_nonblocking},
 	{"abandon", abandon}, {"use-stdin-and-leave", use_stdin_and_leave}, {"use-stdin-in-a-child", use_stdin_in_a_child},
-	{"used-by-splice", used_by_splice},
 	{"shared-by-fork", shared_by_fork}, {"many-processes", many_processes}, {"set-by-a-child", set_by_a_child},
 	{"passed-on", passed_on}, {"vfork-child-duplicates", vfork_child_duplicates}, {"asynchronous", asynchronous},
 	{NULL, NULL},
