@@ -113,3 +113,14 @@ char *strstr(const char *s, const char *what)
 			return NULL;
 	return (char *)(size_t)s;
 }
+
+char *strrchr(const char *s, int c)
+{
+	const char *last = NULL;
+
+	do {
+		if (*s == (char)c)
+			last = s;
+	} while (*s++);
+	return (char *)(size_t)last;
+}
