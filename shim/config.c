@@ -10,7 +10,7 @@
 #include "sys.h"
 #include "text.h"
 
-struct config config = {.max_size = (uint64_t)1 << 30, .active = true, .follow = true};
+struct config config = {.max_size = (uint64_t)1 << 30, .active = true, .follow = true, .keep = true};
 
 /* Bytes: a number, perhaps with K, M or G.  Returns `otherwise` for anything else.  */
 static uint64_t parse_size(const char *s, uint64_t otherwise)
@@ -176,6 +176,8 @@ void config_read(char **envp)
 			config.switching = SWITCH_FLAG;
 		else if (!strncmp(e, "EAGAIN_SHIELD=", SHIELD))
 			config.shield = parse_shield(e + SHIELD);
+		else if (!strcmp(e, "EAGAIN_KEEP=0"))
+			config.keep = false;
 		else if (!strncmp(e, "EAGAIN_MAX_SIZE=", MAX_SIZE))
 			config.max_size = parse_size(e + MAX_SIZE, config.max_size);
 		else if (!strncmp(e, "EAGAIN_FOLLOW=", FOLLOW))

@@ -19,6 +19,7 @@ struct config {
 	uint64_t log_start_ns;          /* where the log's time begins, CLOCK_MONOTONIC */
 	enum switching switching;
 	enum shield shield;
+	bool keep;
 	uint64_t max_size;              /* bytes */
 	bool active;                    /* false in a child of a program that runs with EAGAIN_FOLLOW=0 */
 	bool follow;

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "fdname.h"
 #include "init.h"
+#include "mux/keep.h"
 #include "record.h"
 #include "sys.h"
 
@@ -200,7 +201,7 @@ fd_hint fds_hint(int fd)
 		hint = look(fd);
 		if (HINT_KIND(hint) == KIND_unknown)
 			return hint;
-		hint |= expected & HINT_POLLED;
+		hint |= expected & (HINT_POLLED | HINT_KEPT);
 		if (config.switching == SWITCH_FLAG)
 			hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
 		/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
@@ -218,10 +219,13 @@ fd_hint fds_peek(int fd)
 
 void fds_forget(int fd)
 {
-	fd_hint *p = place(fd, false);
+	fd_hint *p = place(fd, false), hint = p ? __atomic_load_n(p, __ATOMIC_RELAXED) : 0;
 
-	if (p && __atomic_load_n(p, __ATOMIC_RELAXED))
-		__atomic_store_n(p, 0, __ATOMIC_RELAXED);
+	if (!hint)
+		return;
+	if (hint & HINT_KEPT)
+		keep_forget(fd);
+	__atomic_store_n(p, 0, __ATOMIC_RELAXED);
 }
 
 void fds_mark(int fd, uint32_t set, uint32_t clear)
@@ -239,7 +243,7 @@ void fds_mark(int fd, uint32_t set, uint32_t clear)
 void fds_relook(int fd)
 {
 	if (fds_peek(fd))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_KEPT));
 }
 
 static void relook(int fd, fd_hint hint, void *arg)

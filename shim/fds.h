@@ -19,6 +19,7 @@ enum hint_bit {
 	HINT_SWITCHED = 1u << 11,       /* --switch=flag: O_NONBLOCK on this description is an eagain's doing */
 	HINT_LOCAL = 1u << 13,          /* an AF_UNIX socket */
 	HINT_POLLED = 1u << 14,         /* the program polls it; for --shield=all (shield.h) */
+	HINT_KEPT = 1u << 15,           /* registered in an interest set, or the number of one (mux/keep.h) */
 	HINT_NAMED_SHIFT = 16,          /* the upper half: for which lap of the recording the fd has been named */
 };
 

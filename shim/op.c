@@ -11,6 +11,7 @@
 #include "flag.h"
 #include "init.h"
 #include "libc.h"
+#include "mux/keep.h"
 #include "mux/mux.h"
 #include "record.h"
 #include "shield.h"
@@ -201,6 +202,18 @@ static long run_shielded(struct op *op)
 	return run(op);
 }
 
+/* A poll or select of many fds.  */
+static long run_many(struct op *op)
+{
+	long result;
+
+	if (keep_serve(op, &result))
+		return result;
+	result = run_plain(op);
+	keep_learn(op, result);
+	return result;
+}
+
 static long run_known(struct op *op)
 {
 	long result;
@@ -216,6 +229,8 @@ static long run_known(struct op *op)
 		op->hint = flag_look(op->fd, op->hint);
 	if (unlikely(op->hint & HINT_NONBLOCK) && shield_serves(op))
 		return run_shielded(op);
+	if (unlikely(keep_may_serve(op)))
+		return run_many(op);
 	op->way = (uint8_t)attempt_way(op);
 	if (op->way == TRACE_WAY_FLAG && config.switching == SWITCH_FLAG && !(op->hint & HINT_SWITCHED)) {
 		if (flag_on(op->fd))
@@ -294,6 +309,9 @@ long op_run(struct op *op)
 			result = run_known(op);
 		}
 	}
+	/* A number that we use is the program's. */
+	if (unlikely(result == -EMFILE) && keep_give_back())
+		result = run_known(op);
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);
 	if (record_on) {

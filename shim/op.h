@@ -24,6 +24,7 @@ struct op {
 	bool only;              /* the plain call is the only one: the kernel alone decides what interrupts it */
 	bool not_cancellable;   /* not a cancellation point (pthreads(7)) */
 	bool shielded;          /* waits though O_NONBLOCK is on the fd: it is not the program's (shield.h) */
+	uint8_t why;            /* enum trace_why: a poll or select was not served from a kept set */
 	bool asked;             /* the program asked for non-blocking I/O: EAGAIN is its own */
 	fd_hint hint;
 	uint32_t number;        /* in the trace; 0 until it would block */

@@ -54,6 +54,7 @@ void record_call(const struct op *op, long result)
 		e.flags = TRACE_SHIELD;
 	else if (op->asked || (op->hint & HINT_NONBLOCK))
 		e.flags = result == -EAGAIN ? TRACE_NONBLOCK | TRACE_ASKED : TRACE_NONBLOCK;
+	e.flags |= (uint8_t)(op->why << TRACE_WHY_SHIFT);
 	e.duration = clock_ticks() - op->enter;
 	put(&e);
 }
@@ -97,9 +98,19 @@ void record_ready(const struct op *op, unsigned revents)
 
 void record_polled(enum call_id call, int fd, unsigned revents)
 {
-	struct trace_record e = {.kind = TRACE_READY, .call = (uint8_t)call, .fd = fd, .t = clock_ticks()};
+	struct trace_record e = {.kind = TRACE_READY, .call = (uint8_t)call, .fd = fd};
 
+	fds_name(fd, fds_hint(fd));
+	e.t = clock_ticks();
 	e.length = revents;
+	put(&e);
+}
+
+void record_keep(enum call_id call, enum trace_keep what, enum trace_why why, int64_t number)
+{
+	struct trace_record e = {.kind = TRACE_KEEP, .call = (uint8_t)call, .fd = -1, .t = clock_ticks(), .number = number, .op = what};
+
+	e.flags = (uint8_t)(why << TRACE_WHY_SHIFT);
 	put(&e);
 }
 

@@ -29,6 +29,11 @@ void record_ready(const struct op *op, unsigned revents);
 /* A poll or select has returned, and fd was ready in it.  */
 void record_polled(enum call_id call, int fd, unsigned revents);
 
+enum { RECORD_POLLED_MAX = 64 };        /* of one call, no more are told */
+
+/* A set of kept fds was begun, left, corrected.  */
+void record_keep(enum call_id call, enum trace_keep what, enum trace_why why, int64_t number);
+
 /* An operation that would have blocked is over.  */
 void record_return(const struct op *op, long result);
 

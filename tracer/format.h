@@ -143,7 +143,8 @@ struct trace_record {
 				       * with a `number`, -errno: it was not */ \
 	X(EXIT, "exit")               /* the program exits with status `number` */                                      \
 	X(USAGE, "usage")             /* `number`: nanoseconds of CPU time: of the process, before its EXIT; fd = tid: of a thread */ \
-	X(REAP, "reap")               /* a child `number` had ended, and was waited for */
+	X(REAP, "reap")               /* a child `number` had ended, and was waited for */                             \
+	X(KEEP, "keep")               /* of the set in which the fds of a poll or select are kept: `op` is enum trace_keep, `number` how many */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,
@@ -158,7 +159,8 @@ enum trace_kind {
 	X(DONTWAIT, "MSG_DONTWAIT")                                                                                   \
 	X(NOWAIT, "RWF_NOWAIT")                                                                                       \
 	X(GUARD, "guard")               /* poll(fd, 0) told whether it would block; then the plain call */              \
-	X(FLAG, "O_NONBLOCK")           /* --switch=flag */
+	X(FLAG, "O_NONBLOCK")           /* --switch=flag */                                                           \
+	X(KEPT, "kept")                 /* poll and select: from the interest set in which its fds are kept */
 
 enum trace_way {
 #define X(id, name) TRACE_WAY_##id,
@@ -173,6 +175,39 @@ enum trace_flag {
 	TRACE_PARTIAL = 4,              /* PARK, RETURN: some bytes had been moved before */
 	TRACE_NONBLOCK = 8,             /* CALL: could not wait: O_NONBLOCK by the program, or MSG_DONTWAIT */
 	TRACE_SHIELD = 16,              /* CALL, WOULD_BLOCK, PARK, READY, RETURN: O_NONBLOCK is on the fd, and it waits (--shield) */
+};
+
+#define TRACE_WHY_SHIFT 5               /* CALL of a poll or select: the upper bits of flags */
+
+/* X(ID, "words"): why a poll or select was left to the kernel.  */
+#define TRACE_WHYS(X)                                                                                                 \
+	X(NONE, "fewer than 64 fds")                                                                                  \
+	X(FEW, "fewer than 64 fds in its sets")                                                                       \
+	X(NEW, "seen too seldom")                                                                                     \
+	X(CHANGES, "other fds at each call")                                                                          \
+	X(READY, "most of them ready")                                                                                \
+	X(KINDS, "fds that cannot be kept")                                                                           \
+	X(BUSY, "in use, or changed by another thread")                                                               \
+	X(LIMIT, "off, or a limit")
+
+enum trace_why {
+#define X(id, words) TRACE_WHY_##id,
+	TRACE_WHYS(X)
+#undef X
+	TRACE_WHY_COUNT
+};
+
+/* X(ID, "log name"): what happened to a kept set.  */
+#define TRACE_KEEPS(X)                                                                                                \
+	X(BEGUN, "begun")               /* with this many fds */                                                      \
+	X(LEFT, "left")                                                                                               \
+	X(CORRECTED, "corrected")       /* so many fds were others than it knew */
+
+enum trace_keep {
+#define X(id, name) TRACE_KEEP_##id,
+	TRACE_KEEPS(X)
+#undef X
+	TRACE_KEEP_COUNT
 };
 
 #define TRACE_TEXT_BYTES 31             /* a TEXT slot is its kind and 31 bytes */

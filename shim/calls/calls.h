@@ -45,10 +45,6 @@ void environ_return(char **own);
 /* poll.c: a poll or select has returned; what was ready is recorded.  */
 void poll_note(const struct op *op, long result);
 
-/* The call is over, and fd was ready in it: recorded for this many of one call.  */
-enum { POLL_READY_MAX = 64 };
-void poll_ready(const struct op *op, int fd, unsigned revents);
-
 /* epoll.c: the same for an epoll_wait.  */
 void epoll_note(const struct op *op, long result);
 

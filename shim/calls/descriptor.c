@@ -13,6 +13,7 @@
 #include "shim/flag.h"
 #include "shim/init.h"
 #include "shim/libc.h"
+#include "shim/mux/keep.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 
@@ -87,9 +88,19 @@ static int duplicated(int from, int to)
 	return to;
 }
 
+/* A number that we use is the program's.  */
+static int duplicate(int fd, long nr, long b, long c)
+{
+	long result = sys(nr, fd, b, c);
+
+	if (result == -EMFILE && keep_give_back())
+		result = sys(nr, fd, b, c);
+	return duplicated(fd, (int)as_libc(result));
+}
+
 EXPORT int dup(int fd)
 {
-	return duplicated(fd, (int)as_libc(sys(SYS_dup, fd)));
+	return duplicate(fd, SYS_dup, 0, 0);
 }
 
 EXPORT int dup3(int from, int to, int flags)
@@ -138,7 +149,7 @@ static int do_fcntl(int fd, int command, long argument)
 		return (int)as_libc(result);
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		return duplicated(fd, (int)as_libc(sys(SYS_fcntl, fd, command, argument)));
+		return duplicate(fd, SYS_fcntl, command, argument);
 	default:
 		if (!shim_is_relocated())
 			return (int)as_libc(sys(SYS_fcntl, fd, command, argument));

@@ -77,11 +77,11 @@ void epoll_note(const struct op *op, long result)
 
 	if (!record_on || shim_sandboxed)
 		return;
-	for (long i = 0; i < result && i < POLL_READY_MAX; i++) {
+	for (long i = 0; i < result && i < RECORD_POLLED_MAX; i++) {
 		const struct watch *w = find(op->fd, events[i].data.u64);
 
 		if (w && w->fd != NOT_CLEAR)
-			poll_ready(op, w->fd, events[i].events);
+			record_polled(op->call, w->fd, events[i].events);
 	}
 }
 

@@ -12,12 +12,6 @@ enum {
 	SIGNAL_SET_SIZE = 8,    /* the kernel's sigset_t */
 };
 
-void poll_ready(const struct op *op, int fd, unsigned revents)
-{
-	fds_name(fd, fds_hint(fd));
-	record_polled(op->call, fd, revents);
-}
-
 static void note_array(const struct op *op)
 {
 	const struct pollfd *fds = (const struct pollfd *)op->arg[0];
@@ -26,8 +20,8 @@ static void note_array(const struct op *op)
 
 	for (unsigned i = 0; i < count; i++) {
 		shield_polled(fds[i].fd);
-		if (record_on && fds[i].revents && told++ < POLL_READY_MAX)
-			poll_ready(op, fds[i].fd, (unsigned short)fds[i].revents);
+		if (record_on && fds[i].revents && told++ < RECORD_POLLED_MAX)
+			record_polled(op->call, fds[i].fd, (unsigned short)fds[i].revents);
 	}
 }
 
@@ -53,14 +47,14 @@ static void note_set(const struct op *op, const unsigned long *set, unsigned rev
 			continue;
 		--*left;
 		shield_polled(fd);
-		if (record_on && told++ < POLL_READY_MAX)
-			poll_ready(op, fd, revents);
+		if (record_on && told++ < RECORD_POLLED_MAX)
+			record_polled(op->call, fd, revents);
 	}
 }
 
 void poll_note(const struct op *op, long result)
 {
-	if (result < 0 || !shim_on || shim_sandboxed)
+	if (result < 0 || !shim_on || shim_sandboxed || (op->way == TRACE_WAY_KEPT && (!record_on || op->class == OP_POLL)))
 		return;
 	if (op->class == OP_POLL) {
 		note_array(op);

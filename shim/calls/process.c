@@ -21,6 +21,7 @@
 #include "shim/image.h"
 #include "shim/init.h"
 #include "shim/libc.h"
+#include "shim/mux/keep.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 #include "shim/text.h"
@@ -391,8 +392,10 @@ EXPORT pid_t fork(void)
 		shim_on = false;
 		record_on = false;
 	}
-	if (pid == 0)
+	if (pid == 0) {
 		shield_forked();
+		keep_forked();
+	}
 	if (pid == 0 && record_on)
 		record_forked();
 	if (pid > 0 && record_on)

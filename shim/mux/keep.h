@@ -1,0 +1,43 @@
+/* keep.h - poll() and select() at the cost of what is ready: the program's array stays registered between its calls.
+ *
+ * The kernel walks the whole array at each call.  An array that comes again and again, with many fds of which few are ready, gets an
+ * interest set (interest.h); a call on it compares the array with what it was, tells the kernel what has changed, asks epoll which
+ * fds may be ready, and poll(2) about those: so whatever the program reads is the kernel's own answer.  What could be missed is an fd
+ * whose number has got a new meaning without our hearing of it (libc's insides, raw system calls): so INTEREST_SLICE entries are
+ * verified every KEEP_SLICE_NS, while the program polls and while it waits; what was missed is found after as many slices as it takes
+ * to go round once.
+ *
+ * Whatever is in doubt, and what would not gain, is the plain call: keep_serve() says why.  */
+#ifndef EAGAIN_KEEP_H
+#define EAGAIN_KEEP_H
+
+#include "shim/op.h"
+
+enum {
+	KEEP_MIN = 64,                  /* fds: fewer cost the kernel little */
+	KEEP_SLICE_NS = 10000000,
+};
+
+/* Whether it may be worth while to ask keep_serve().  */
+static inline bool keep_may_serve(const struct op *op)
+{
+	return (op->class == OP_POLL && (unsigned long)op->arg[1] >= KEEP_MIN) || (op->class == OP_SELECT && op->arg[0] >= KEEP_MIN);
+}
+
+/* Performs a poll or select on a kept set: true, with the kernel's result.  False: the plain call is to be made; op->why says why.
+ * A cancellation point.  */
+bool keep_serve(struct op *op, long *result);
+
+/* The plain call has been made, with this result: what can be learned from it for the next.  */
+void keep_learn(const struct op *op, long result);
+
+/* fd is about to be closed, or has become another.  For fds with HINT_KEPT.  Signal-safe, thread-safe; a vfork child does no harm.  */
+void keep_forget(int fd);
+
+/* Descriptors have run out: gives back what can be; false where there was nothing.  */
+bool keep_give_back(void);
+
+/* In the child of a fork: the sets are its parent's.  */
+void keep_forked(void);
+
+#endif

@@ -1,0 +1,305 @@
+/* request.c - reads what a poll or select asks, and writes its answer, as the kernel does (Linux, fs/select.c).  */
+#include "request.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "shim/clock.h"
+#include "shim/sys.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum {
+	BITS = 8 * sizeof(unsigned long),
+	BLOCK = 64,                     /* entries that are compared at once */
+	READS = POLLIN | POLLRDNORM | POLLRDBAND,
+	WRITES = POLLOUT | POLLWRNORM | POLLWRBAND,
+	PAGE_MIN = 4096,
+};
+
+static const short events_of[REQUEST_SETS] = {READS, WRITES, POLLPRI};
+
+/* A bad address is EFAULT for the kernel and SIGSEGV for us, so the kernel is asked (madvise(2), Linux 5.14).  A page that is larger
+ * than we think makes it refuse: then the call is the kernel's.  */
+static bool is_writable(const void *memory, size_t size)
+{
+	uintptr_t from = (uintptr_t)memory & ~(uintptr_t)(PAGE_MIN - 1);
+
+	return sys(SYS_madvise, from, (uintptr_t)memory + size - from, MADV_POPULATE_WRITE) == 0;
+}
+
+/* A time that the kernel would refuse, or of ages, is the kernel's to judge.  */
+static bool set_time(struct request *r, const struct timespec *t)
+{
+	uint64_t now = clock_ns();
+
+	if (t->tv_sec < 0 || t->tv_sec > INT32_MAX || t->tv_nsec < 0 || t->tv_nsec >= 1000000000)
+		return false;
+	r->at_once = t->tv_sec == 0 && t->tv_nsec == 0;
+	r->deadline_ns = now + (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
+	return true;
+}
+
+static bool read_timeout(struct request *r, const struct op *op)
+{
+	long argument = op->arg[op->class == OP_SELECT ? 4 : 2];
+	struct timespec t;
+
+	if (op->nr == SYS_poll) {
+		r->for_ever = (int)argument < 0;
+		t = (struct timespec){(int)argument / 1000, (int)argument % 1000 * 1000000L};
+		return r->for_ever || set_time(r, &t);
+	}
+	/* Behind syscall(2) these are the program's own pointers, good or not. */
+	if (op->not_cancellable && (argument || op->arg[op->class == OP_SELECT ? 5 : 3]))
+		return false;
+	r->timeout = (struct timespec *)argument;
+	r->for_ever = !argument;
+	return r->for_ever || set_time(r, r->timeout);
+}
+
+/* select's mask comes with its size (pselect6); poll.c has put both there.  */
+static const void *mask_of(const struct op *op)
+{
+	if (op->class == OP_SELECT)
+		return op->arg[5] ? *(const void *const *)op->arg[5] : NULL;
+	return op->nr == SYS_ppoll ? (const void *)op->arg[3] : NULL;
+}
+
+static unsigned words(const struct request *r)
+{
+	return (r->count + BITS - 1) / BITS;
+}
+
+static unsigned long word_of(const struct request *r, unsigned set, unsigned at)
+{
+	unsigned long word = r->set[set] && at < words(r) ? r->set[set][at] : 0;
+
+	return at == r->count / BITS ? word & ((1ul << r->count % BITS) - 1) : word;
+}
+
+static bool read_sets(struct request *r, const struct op *op)
+{
+	unsigned i;
+
+	if (op->arg[0] < 0 || op->arg[0] > REQUEST_WORDS * BITS)
+		return false;
+	r->count = (unsigned)op->arg[0];
+	for (i = 0; i < REQUEST_SETS; i++) {
+		r->set[i] = (unsigned long *)op->arg[1 + i];
+		if (r->set[i] && !is_writable(r->set[i], words(r) * sizeof(long)))
+			return false;
+	}
+	for (i = 0; i < words(r); i++)
+		r->asked += (unsigned)__builtin_popcountl(word_of(r, 0, i) | word_of(r, 1, i) | word_of(r, 2, i));
+	return true;
+}
+
+static bool read_array(struct request *r, const struct op *op)
+{
+	r->array = (struct pollfd *)op->arg[0];
+	r->count = r->asked = (unsigned)op->arg[1];
+	return (unsigned long)op->arg[1] == r->count && is_writable(r->array, r->count * sizeof *r->array);
+}
+
+bool request_read(struct request *r, const struct op *op)
+{
+	*r = (struct request){.mask = NULL};
+	if (!read_timeout(r, op))
+		return false;
+	r->mask = mask_of(op);
+	return op->class == OP_SELECT ? read_sets(r, op) : read_array(r, op);
+}
+
+/* Whether one of BLOCK entries differs; a kept one has no revents.  */
+static bool differs(const struct pollfd *a, const struct pollfd *b)
+{
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < BLOCK; i++) {
+		uint64_t x, y;
+
+		memcpy(&x, &a[i], sizeof x);
+		memcpy(&y, &b[i], sizeof y);
+		all |= x ^ y;
+	}
+	return all != 0;
+}
+
+static unsigned array_changes(struct pollfd *array, unsigned count, const struct interest *in, struct change *changes, unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned at = 0; at < count; at++) {
+		struct pollfd now, kept = {.fd = -1};
+
+		if (at % BLOCK == 0 && at + BLOCK <= count && at + BLOCK <= in->count && !differs(&array[at], &in->entries[at])) {
+			at += BLOCK - 1;
+			continue;
+		}
+		now = array[at];
+		if (now.revents)
+			array[at].revents = now.revents = 0;
+		if (at < in->count)
+			kept = in->entries[at];
+		if (now.fd == kept.fd && (now.events == kept.events || now.fd < 0))
+			continue;
+		if (n == max)
+			return max + 1;
+		changes[n++] = (struct change){at, now};
+	}
+	for (unsigned at = count; at < in->count; at++)
+		if (in->entries[at].fd >= 0) {
+			if (n == max)
+				return max + 1;
+			changes[n++] = (struct change){at, {.fd = -1}};
+		}
+	return n;
+}
+
+static struct pollfd bit_of(const struct request *r, int fd)
+{
+	struct pollfd p = {.fd = -1};
+
+	for (unsigned i = 0; i < REQUEST_SETS; i++)
+		if (word_of(r, i, (unsigned)fd / BITS) >> fd % BITS & 1) {
+			p.fd = fd;
+			p.events |= events_of[i];
+		}
+	return p;
+}
+
+static unsigned set_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes,
+			    unsigned max)
+{
+	unsigned n = 0;
+	bool all = in->has_forgotten;
+
+	for (unsigned w = 0; w < REQUEST_WORDS; w++) {
+		unsigned long bits = all ? ~0ul : 0;
+
+		for (unsigned i = 0; i < REQUEST_SETS; i++) {
+			bits |= word_of(r, i, w) ^ sets->word[i][w];
+			sets->word[i][w] = word_of(r, i, w);
+		}
+		for (; bits; bits &= bits - 1) {
+			int fd = (int)w * BITS + __builtin_ctzl(bits);
+			struct pollfd now = bit_of(r, fd), kept = {.fd = -1};
+
+			if ((unsigned)fd < in->count)
+				kept = in->entries[fd];
+			if (now.fd == kept.fd && now.events == kept.events)
+				continue;
+			if (n == max)
+				return max + 1;
+			changes[n++] = (struct change){(uint32_t)fd, now};
+		}
+	}
+	return n;
+}
+
+unsigned request_changes(struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes, unsigned max)
+{
+	return r->array ? array_changes(r->array, r->count, in, changes, max) : set_changes(r, in, sets, changes, max);
+}
+
+static const struct timespec none;
+
+static long ask_poll(const struct request *r, struct interest *in)
+{
+	struct pollfd *asked = in->asked + 1;
+	unsigned n = in->directs + in->found;
+	struct timespec at_once = none;
+	long result;
+
+	for (unsigned i = 0; i < n; i++)
+		asked[i] = in->entries[i < in->directs ? in->direct[i] : in->where[i - in->directs]];
+	result = sys(SYS_ppoll, asked, n, &at_once, NULL, 8);
+	for (unsigned i = 0; i < n && result > 0; i++)
+		if (asked[i].revents)
+			r->array[i < in->directs ? in->direct[i] : in->where[i - in->directs]].revents = asked[i].revents;
+	return result;
+}
+
+/* Only words in which the program has a bit are written: the kernel would leave the others as they are.  */
+static void answer_sets(const struct request *r, unsigned long answer[REQUEST_SETS][REQUEST_WORDS])
+{
+	for (unsigned i = 0; i < REQUEST_SETS; i++)
+		for (unsigned w = 0; r->set[i] && w < words(r); w++)
+			if (r->set[i][w])
+				r->set[i][w] = answer[i][w];
+}
+
+static long ask_select(const struct request *r, const struct interest *in)
+{
+	unsigned long answer[REQUEST_SETS][REQUEST_WORDS] = {{0}};
+	struct timespec at_once = none;
+	long result;
+
+	for (unsigned i = 0; i < in->directs + in->found; i++) {
+		unsigned fd = i < in->directs ? in->direct[i] : in->where[i - in->directs];
+
+		for (unsigned s = 0; s < REQUEST_SETS; s++)
+			answer[s][fd / BITS] |= word_of(r, s, fd / BITS) & 1ul << fd % BITS;
+	}
+	result = sys(SYS_pselect6, r->count, answer[0], answer[1], answer[2], &at_once, NULL);
+	if (result > 0)
+		answer_sets(r, answer);
+	return result;
+}
+
+long request_ask(const struct request *r, struct interest *in)
+{
+	return r->array ? ask_poll(r, in) : ask_select(r, in);
+}
+
+long request_ask_all(const struct request *r)
+{
+	unsigned long answer[REQUEST_SETS][REQUEST_WORDS] = {{0}};
+	struct timespec at_once = none;
+	long result;
+
+	if (r->array)
+		return sys(SYS_ppoll, r->array, r->count, &at_once, NULL, 8);
+	for (unsigned i = 0; i < REQUEST_SETS; i++)
+		for (unsigned w = 0; w < words(r); w++)
+			answer[i][w] = word_of(r, i, w);
+	result = sys(SYS_pselect6, r->count, answer[0], answer[1], answer[2], &at_once, NULL);
+	if (result > 0)
+		answer_sets(r, answer);
+	return result;
+}
+
+int request_fd(const struct request *r, unsigned at)
+{
+	return r->array ? r->array[at].fd : bit_of(r, (int)at).fd;
+}
+
+void request_nothing(const struct request *r)
+{
+	unsigned long answer[REQUEST_SETS][REQUEST_WORDS] = {{0}};
+
+	if (!r->array)
+		answer_sets(r, answer);
+}
+
+bool request_left(const struct request *r, struct timespec *left)
+{
+	uint64_t now = clock_ns(), ns;
+
+	if (r->at_once || r->deadline_ns <= now) {
+		*left = none;
+		return false;
+	}
+	ns = r->deadline_ns - now;
+	*left = (struct timespec){(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+	return true;
+}
+
+void request_note_left(const struct request *r)
+{
+	if (r->timeout && !r->at_once)
+		request_left(r, r->timeout);
+}

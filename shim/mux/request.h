@@ -1,0 +1,57 @@
+/* request.h - what a poll or select asks: an array, or three sets, and until when.  */
+#ifndef EAGAIN_REQUEST_H
+#define EAGAIN_REQUEST_H
+
+#include <time.h>
+
+#include "interest.h"
+#include "shim/op.h"
+
+enum {
+	REQUEST_SETS = 3,               /* in, out, urgent */
+	REQUEST_WORDS = 16,             /* of a set: FD_SETSIZE bits; what lies beyond is left to the kernel, which may read less */
+};
+
+/* The sets of a select as they were when the interest set last saw them.  */
+struct request_sets {
+	unsigned long word[REQUEST_SETS][REQUEST_WORDS];
+};
+
+struct request {
+	struct pollfd *array;           /* of poll and ppoll; NULL: a select */
+	unsigned long *set[REQUEST_SETS];
+	unsigned count;                 /* entries of the array, or bits of the sets */
+	unsigned asked;                 /* how many fds it asks for, about */
+	const void *mask;               /* the kernel's sigset_t, or NULL */
+	struct timespec *timeout;       /* where the kernel writes the time left, or NULL */
+	bool at_once, for_ever;
+	uint64_t deadline_ns;           /* on CLOCK_MONOTONIC */
+};
+
+/* Reads the call's arguments; false where they are not all as usual, and are for the kernel to judge.  The array and the sets have
+ * been found to be memory that can be written.  */
+bool request_read(struct request *r, const struct op *op);
+
+/* What the program asks otherwise than the set has it, into `changes`, of at most `max`; more: max + 1.  Clears the array's revents,
+ * as the kernel will.  */
+unsigned request_changes(struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes, unsigned max);
+
+/* Asks the kernel about the direct entries, and about those found, and fills in the program's array or sets: its answer.  */
+long request_ask(const struct request *r, struct interest *in);
+
+/* The same about all, without waiting: 0 where nothing is ready, and then nothing is filled in.  */
+long request_ask_all(const struct request *r);
+
+/* The fd of an entry, or the number of a bit that is set; -1 for others.  */
+int request_fd(const struct request *r, unsigned at);
+
+/* Nothing was ready in time.  */
+void request_nothing(const struct request *r);
+
+/* The time left until the deadline; false where there is none.  */
+bool request_left(const struct request *r, struct timespec *left);
+
+/* Writes it where the kernel does.  */
+void request_note_left(const struct request *r);
+
+#endif
