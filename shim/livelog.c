@@ -98,7 +98,8 @@ void livelog_event(const struct trace_record *e)
 		.pid = (uint32_t)sys(SYS_getpid), .tid = (uint32_t)sys(SYS_gettid),
 		.call = e->call ? call_names[e->call] : NULL, .fd = e->fd, .name = name,
 		.has_result = result, .result = result ? e->result : 0,
-		.way = e->call ? way_names[e->way] : NULL, .asked = e->flags & TRACE_ASKED, .shielded = e->flags & TRACE_SHIELD,
+		.is_keep = e->kind == TRACE_KEEP, .keep = e->op, .why = e->flags >> TRACE_WHY_SHIFT,
+		.way = e->call && e->kind != TRACE_KEEP ? way_names[e->way] : NULL, .asked = e->flags & TRACE_ASKED, .shielded = e->flags & TRACE_SHIELD,
 	};
 
 	if (shim_sandboxed || e->kind == TRACE_USAGE)
@@ -113,7 +114,8 @@ void livelog_event(const struct trace_record *e)
 	}
 	l.ended = e->kind == TRACE_REAP;
 	l.status = l.ended ? (int)e->duration : 0;
-	if (e->kind == TRACE_FORK || e->kind == TRACE_REAP || e->kind == TRACE_EXIT || e->kind == TRACE_DUP) {
+	if (e->kind == TRACE_FORK || e->kind == TRACE_REAP || e->kind == TRACE_EXIT || e->kind == TRACE_DUP ||
+	    e->kind == TRACE_KEEP) {
 		l.has_result = true;
 		l.result = e->number;
 	}

@@ -179,19 +179,19 @@ enum trace_flag {
 
 #define TRACE_WHY_SHIFT 5               /* CALL of a poll or select: the upper bits of flags */
 
-/* X(ID, "words"): why a poll or select was left to the kernel.  */
+/* X(ID, "log word", "words"): why a poll or select was left to the kernel.  */
 #define TRACE_WHYS(X)                                                                                                 \
-	X(NONE, "fewer than 64 fds")                                                                                  \
-	X(FEW, "fewer than 64 fds in its sets")                                                                       \
-	X(NEW, "seen too seldom")                                                                                     \
-	X(CHANGES, "other fds at each call")                                                                          \
-	X(READY, "most of them ready")                                                                                \
-	X(KINDS, "fds that cannot be kept")                                                                           \
-	X(BUSY, "in use, or changed by another thread")                                                               \
-	X(LIMIT, "off, or a limit")
+	X(NONE, "-", "fewer than 64 fds")                                                                             \
+	X(FEW, "few", "fewer than 64 fds in its sets")                                                                \
+	X(NEW, "new", "seen too seldom")                                                                              \
+	X(CHANGES, "changes", "other fds at each call")                                                               \
+	X(READY, "ready", "most of them ready")                                                                       \
+	X(KINDS, "kinds", "fds that cannot be kept")                                                                  \
+	X(BUSY, "busy", "in use, or changed by another thread")                                                       \
+	X(LIMIT, "limit", "off, or a limit")
 
 enum trace_why {
-#define X(id, words) TRACE_WHY_##id,
+#define X(id, name, words) TRACE_WHY_##id,
 	TRACE_WHYS(X)
 #undef X
 	TRACE_WHY_COUNT

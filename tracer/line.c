@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "format.h"
 #include "shim/text.h"
 
 const char *line_errno_name(uint64_t number)
@@ -74,6 +75,18 @@ static void seconds(struct text *t, uint64_t ns)
 	for (ns %= 1000000000; unit; unit /= 10)
 		text_char(t, (char)('0' + ns / unit % 10));
 }
+
+static const char *const keep_names[] = {
+#define X(id, name) name,
+	TRACE_KEEPS(X)
+#undef X
+};
+
+static const char *const why_names[] = {
+#define X(id, name, words) name,
+	TRACE_WHYS(X)
+#undef X
+};
 
 static bool needs_quotes(const char *s, size_t n)
 {
@@ -180,6 +193,10 @@ size_t line_format(char *buffer, size_t size, const struct line *l)
 	}
 	if (l->way)
 		word(&t, "way", l->way);
+	if (l->is_keep)
+		word(&t, "keep", l->keep < TRACE_KEEP_COUNT ? keep_names[l->keep] : "unknown");
+	if (l->why != TRACE_WHY_NONE && l->why < TRACE_WHY_COUNT)
+		word(&t, "why", why_names[l->why]);
 	if (l->asked)
 		word(&t, "asked", "program");
 	if (l->shielded)

@@ -20,6 +20,9 @@ struct line {
 	bool has_duration;
 	uint64_t duration_ns;
 	const char *way;                /* NULL: not shown */
+	bool is_keep;                   /* of a set of kept fds */
+	unsigned keep;                  /* enum trace_keep */
+	unsigned why;                   /* enum trace_why; TRACE_WHY_NONE: not shown */
 	bool asked;                     /* the program asked for non-blocking I/O itself */
 	bool ended;                     /* a child, with this wait status (wait(2)) */
 	int status;

@@ -195,11 +195,12 @@ static void print_event(const struct trace *t, const struct collect *c, const st
 		.t_ns = reader_ns(t, e->ticks), .pid = t->files[e->file].header->pid, .tid = e->tid,
 		.op = call && r->kind != TRACE_CALL ? r->op : 0,
 		.event = e->as == AS_ENTER ? "enter" : e->as == AS_READY ? "ready" : kind_names[e->as],
-		.call = call ? model_call_name(r->call) : NULL, .fd = r->fd,
+		.call = call || r->kind == TRACE_KEEP ? model_call_name(r->call) : NULL, .fd = r->fd,
 		.way = call ? model_way_name(r->way) : NULL,
 		.has_result = ended, .result = ended ? r->result : 0,
 		.has_duration = ended, .duration_ns = reader_duration(t, e->duration), .asked = call && ended && (r->flags & TRACE_ASKED),
-		.shielded = call && (r->flags & TRACE_SHIELD),
+		.shielded = call && (r->flags & TRACE_SHIELD), .is_keep = r->kind == TRACE_KEEP, .keep = r->op,
+		.why = r->kind == TRACE_KEEP || r->kind == TRACE_CALL ? r->flags >> TRACE_WHY_SHIFT : TRACE_WHY_NONE,
 	};
 
 	if (e->name) {
@@ -212,7 +213,7 @@ static void print_event(const struct trace *t, const struct collect *c, const st
 	if (r->kind == TRACE_CALL && l.asked)
 		l.event = kind_names[TRACE_WOULD_BLOCK];
 	if (e->as == TRACE_WOULD_BLOCK || r->kind == TRACE_FORK || r->kind == TRACE_REAP || r->kind == TRACE_EXIT ||
-	    r->kind == TRACE_DUP) {
+	    r->kind == TRACE_DUP || r->kind == TRACE_KEEP) {
 		l.has_result = true;
 		l.result = e->as == TRACE_WOULD_BLOCK ? -EAGAIN : r->number;
 	}

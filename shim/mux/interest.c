@@ -248,17 +248,15 @@ bool interest_change(struct interest *in, struct change *changes, unsigned n, un
 
 	if (count > in->room)
 		return false;
+	for (unsigned at = in->count; at < count; at++)
+		in->entries[at] = (struct pollfd){.fd = -1};
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t at = changes[i].at;
 		struct pollfd old = in->entries[at];
 
-		if (at < in->count) {
-			remove_direct(in, at);
-			if (old.fd >= 0 && (unsigned)old.fd < in->room && in->watches[old.fd].at == (int)at)
-				in->watches[old.fd].at = -1;
-		} else {
-			old.fd = -1;
-		}
+		remove_direct(in, at);
+		if (old.fd >= 0 && (unsigned)old.fd < in->room && in->watches[old.fd].at == (int)at)
+			in->watches[old.fd].at = -1;
 		in->entries[at] = changes[i].value;
 		changes[i].value = old;
 	}

@@ -176,6 +176,15 @@ static void give_up(struct keep *k, const struct op *op)
 	k->seen = k->strikes = k->served = 0;
 }
 
+/* The set is of no use any more.  */
+static bool end(struct keep *k, struct op *op, enum trace_why why)
+{
+	op->why = (uint8_t)why;
+	give_up(k, op);
+	return false;
+}
+
+/* It does not pay this time.  */
 static bool refuse(struct keep *k, struct op *op, enum trace_why why)
 {
 	op->why = (uint8_t)why;
@@ -203,36 +212,32 @@ static unsigned entries_of(const struct request *r)
 	return r->array ? r->count : REQUEST_WORDS * 8 * sizeof(long);
 }
 
-static bool change(struct keep *k, struct request *r, unsigned max)
+/* Takes over up to `max` changes.  */
+static bool change(struct keep *k, struct op *op, struct request *r, unsigned max)
 {
 	struct interest *in = &k->interest;
 	unsigned n = request_changes(r, in, &k->sets, in->scratch, max);
 
 	if (n > max)
-		return false;
+		return refuse(k, op, TRACE_WHY_CHANGES);
 	if (n == 0 && in->count == entries_of(r))
 		return true;
 	in->has_forgotten = false;
 	for (unsigned i = 0; i < n; i++)
 		shield_polled(((struct change *)in->scratch)[i].value.fd);
-	return interest_change(in, in->scratch, n, entries_of(r));
+	return interest_change(in, in->scratch, n, entries_of(r)) || end(k, op, TRACE_WHY_KINDS);
 }
 
 /* Begins to keep it.  */
 static bool begin(struct keep *k, struct op *op, struct request *r)
 {
-	if (!interest_open(&k->interest, entries_of(r), top_of(r))) {
-		op->why = TRACE_WHY_LIMIT;
-		give_up(k, op);
-		return false;
-	}
+	if (!interest_open(&k->interest, entries_of(r), top_of(r)))
+		return end(k, op, TRACE_WHY_LIMIT);
 	k->sets = (struct request_sets){{{0}}};
 	k->strikes = k->served = 0;
-	if (!change(k, r, entries_of(r))) {
-		op->why = TRACE_WHY_KINDS;
-		give_up(k, op);
+	if (!change(k, op, r, entries_of(r)))
 		return false;
-	}
+	op->why = TRACE_WHY_NONE;
 	note(op, TRACE_KEEP_BEGUN, r->asked);
 	return true;
 }
@@ -245,10 +250,8 @@ static bool prepare(struct keep *k, struct op *op, struct request *r)
 	if (!is_open(k))
 		return begin(k, op, r);
 	if (r->count > k->interest.room)
-		return refuse(k, op, TRACE_WHY_CHANGES);
-	if (!change(k, r, r->asked / 8 + 8))
-		return refuse(k, op, TRACE_WHY_CHANGES);
-	return true;
+		return end(k, op, TRACE_WHY_CHANGES);
+	return change(k, op, r, r->asked / 8 + 8);
 }
 
 struct wait {
@@ -277,8 +280,7 @@ static enum outcome look(struct wait *w, long *result)
 		w->op->why = TRACE_WHY_BUSY;
 		return PLAIN;
 	case INTEREST_BROKEN:
-		give_up(w->keep, w->op);
-		w->op->why = TRACE_WHY_LIMIT;
+		end(w->keep, w->op, TRACE_WHY_LIMIT);
 		return PLAIN;
 	case INTEREST_SOME:
 		break;
@@ -293,11 +295,13 @@ static enum outcome look(struct wait *w, long *result)
 	corrected = interest_verify_found(in);
 	if (corrected > 0)
 		note(w->op, TRACE_KEEP_CORRECTED, corrected);
-	if (corrected < 0 || ++w->lies > LIES) {
+	if (corrected < 0)
+		end(w->keep, w->op, TRACE_WHY_KINDS);
+	else if (++w->lies > LIES)
 		refuse(w->keep, w->op, TRACE_WHY_KINDS);
-		return PLAIN;
-	}
-	return GO_ON;
+	else
+		return GO_ON;
+	return PLAIN;
 }
 
 /* Verifies a slice if one is due.  */
@@ -316,7 +320,7 @@ static enum outcome verify(struct wait *w)
 		note(w->op, TRACE_KEEP_CORRECTED, corrected);
 	if (corrected >= 0)
 		return GO_ON;
-	refuse(k, w->op, TRACE_WHY_KINDS);
+	end(k, w->op, TRACE_WHY_KINDS);
 	return PLAIN;
 }
 

@@ -180,10 +180,8 @@ static unsigned set_changes(const struct request *r, const struct interest *in, 
 	for (unsigned w = 0; w < REQUEST_WORDS; w++) {
 		unsigned long bits = all ? ~0ul : 0;
 
-		for (unsigned i = 0; i < REQUEST_SETS; i++) {
+		for (unsigned i = 0; i < REQUEST_SETS; i++)
 			bits |= word_of(r, i, w) ^ sets->word[i][w];
-			sets->word[i][w] = word_of(r, i, w);
-		}
 		for (; bits; bits &= bits - 1) {
 			int fd = (int)w * BITS + __builtin_ctzl(bits);
 			struct pollfd now = bit_of(r, fd), kept = {.fd = -1};
@@ -197,6 +195,9 @@ static unsigned set_changes(const struct request *r, const struct interest *in, 
 			changes[n++] = (struct change){(uint32_t)fd, now};
 		}
 	}
+	for (unsigned i = 0; i < REQUEST_SETS; i++)
+		for (unsigned w = 0; w < REQUEST_WORDS; w++)
+			sets->word[i][w] = word_of(r, i, w);
 	return n;
 }
 
