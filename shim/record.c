@@ -106,11 +106,15 @@ void record_polled(enum call_id call, int fd, unsigned revents)
 	put(&e);
 }
 
-void record_keep(enum call_id call, enum trace_keep what, enum trace_why why, int64_t number)
+void record_keep(const struct op *op, enum trace_keep what, unsigned fds, int corrected)
 {
-	struct trace_record e = {.kind = TRACE_KEEP, .call = (uint8_t)call, .fd = -1, .t = clock_ticks(), .number = number, .op = what};
+	struct trace_record e = {
+		.kind = TRACE_KEEP, .call = op->call, .fd = -1, .t = clock_ticks(),
+		.number = what == TRACE_KEEP_CORRECTED ? corrected : fds, .op = what, .lead = fds,
+	};
 
-	e.flags = (uint8_t)(why << TRACE_WHY_SHIFT);
+	if (what == TRACE_KEEP_LEFT)
+		e.flags = (uint8_t)(op->why << TRACE_WHY_SHIFT);
 	put(&e);
 }
 

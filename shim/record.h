@@ -31,8 +31,8 @@ void record_polled(enum call_id call, int fd, unsigned revents);
 
 enum { RECORD_POLLED_MAX = 64 };        /* of one call, no more are told */
 
-/* A set of kept fds was begun, left, corrected.  */
-void record_keep(enum call_id call, enum trace_keep what, enum trace_why why, int64_t number);
+/* A set of so many kept fds was begun, was left, or `corrected` of them were.  */
+void record_keep(const struct op *op, enum trace_keep what, unsigned fds, int corrected);
 
 /* An operation that would have blocked is over.  */
 void record_return(const struct op *op, long result);

@@ -107,7 +107,7 @@ struct trace_record {
 		int64_t result;         /* CALL, RETURN: what the program gets: >= 0, or -errno */
 		uint64_t length;        /* WOULD_BLOCK: bytes asked for; READY: revents */
 		uint64_t inode;         /* NAME */
-		int64_t number;         /* FORK, REAP: child's pid; EXIT: status; DUP: new fd; USAGE: ns */
+		int64_t number;         /* FORK, REAP: child's pid; EXIT: status; DUP: new fd; USAGE: ns; KEEP: fds */
 	};
 	union {
 		uint64_t duration;      /* CALL: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one more pair;
@@ -144,7 +144,7 @@ struct trace_record {
 	X(EXIT, "exit")               /* the program exits with status `number` */                                      \
 	X(USAGE, "usage")             /* `number`: nanoseconds of CPU time: of the process, before its EXIT; fd = tid: of a thread */ \
 	X(REAP, "reap")               /* a child `number` had ended, and was waited for */                             \
-	X(KEEP, "keep")               /* of the set in which the fds of a poll or select are kept: `op` is enum trace_keep, `number` how many */
+	X(KEEP, "keep")               /* of the set in which the fds of a poll or select are kept: `op` is enum trace_keep, `number` how many, of `lead` */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,
@@ -196,6 +196,10 @@ enum trace_why {
 #undef X
 	TRACE_WHY_COUNT
 };
+
+/* Of a kept set, so many entries are verified in so many nanoseconds of polling.  */
+#define KEEP_SLICE 256u
+#define KEEP_SLICE_NS 10000000u
 
 /* X(ID, "log name"): what happened to a kept set.  */
 #define TRACE_KEEPS(X)                                                                                                \

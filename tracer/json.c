@@ -78,6 +78,15 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 		f->wait_ns[DIRECTION_WRITE], f->wait_ns[DIRECTION_POLL], f->longest_ns, f->waiting ? "true" : "false");
 }
 
+static void print_polls(const struct model_polls *polls, FILE *to)
+{
+	fprintf(to, ",\"polls\":{\"kept\":%" PRIu64 ",\"corrected\":%" PRIu64 ",\"bound_ns\":%" PRIu64 ",\"left\":{\"small\":%" PRIu64,
+		polls->kept, polls->corrected, polls->bound_ns, polls->left[TRACE_WHY_NONE]);
+	for (unsigned why = TRACE_WHY_NONE + 1; why < TRACE_WHY_COUNT; why++)
+		fprintf(to, ",\"%s\":%" PRIu64, model_why_name(why), polls->left[why]);
+	fputs("}}", to);
+}
+
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)
 {
 	fprintf(to, "{\"pid\":%" PRIu32 ",\"ppid\":%" PRIu32 ",\"command\":", p->pid, p->ppid);
@@ -92,6 +101,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	number("wall_ns", p->end_ns - p->start_ns, to);
 	fputc(',', to);
 	number("cpu_ns", p->cpu_ns, to);
+	print_polls(&p->polls, to);
 	fputs(",\"threads\":[", to);
 	for (size_t i = 0; i < p->thread_count; i++) {
 		fputs(i ? ",\n" : "", to);

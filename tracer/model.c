@@ -42,6 +42,24 @@ const char *model_way_name(unsigned way)
 	return way < TRACE_WAY_COUNT ? ways[way] : "unknown";
 }
 
+static const struct {
+	const char *name, *words;
+} whys[] = {
+#define X(id, name, words) {name, words},
+	TRACE_WHYS(X)
+#undef X
+};
+
+const char *model_why_name(unsigned why)
+{
+	return why < TRACE_WHY_COUNT ? whys[why].name : "unknown";
+}
+
+const char *model_why_words(unsigned why)
+{
+	return why < TRACE_WHY_COUNT ? whys[why].words : "unknown";
+}
+
 const char *model_call_name(unsigned call)
 {
 	return call < sizeof calls / sizeof *calls ? calls[call].name : "unknown";
@@ -288,7 +306,28 @@ static bool is_wait(const struct build *b, const struct trace_record *r, enum di
 		return false;
 	if (r->way == TRACE_WAY_GUARD)
 		return d == DIRECTION_WRITE && reader_duration(b->trace, r->duration) > GUARDED_WRITE_NS;
-	return r->way == TRACE_WAY_NONE;
+	return r->way == TRACE_WAY_NONE || r->way == TRACE_WAY_KEPT;
+}
+
+static void count_poll(struct model_polls *polls, const struct trace_record *r)
+{
+	unsigned why = r->flags >> TRACE_WHY_SHIFT;
+
+	if (r->way == TRACE_WAY_KEPT)
+		polls->kept++;
+	else if (why < TRACE_WHY_COUNT)
+		polls->left[why]++;
+}
+
+static void see_keep(struct model_polls *polls, const struct trace_record *r)
+{
+	uint64_t bound = ((uint64_t)r->lead + KEEP_SLICE - 1) / KEEP_SLICE * KEEP_SLICE_NS;
+
+	if (r->op != TRACE_KEEP_CORRECTED)
+		return;
+	polls->corrected += (uint64_t)r->number;
+	if (bound > polls->bound_ns)
+		polls->bound_ns = bound;
 }
 
 static void see_call(struct build *b, const struct trace_record *r)
@@ -314,6 +353,8 @@ static void see_call(struct build *b, const struct trace_record *r)
 		f->listens = true;
 	b->thread->polled_from = r->t;
 	b->thread->polled_to = class == OP_POLL || class == OP_SELECT || class == OP_EPOLL ? r->t + r->duration : r->t;
+	if (class == OP_POLL || class == OP_SELECT)
+		count_poll(&b->process->polls, r);
 	if (is_wait(b, r, d, f))
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
 }
@@ -483,6 +524,7 @@ static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *a
 	case TRACE_FORK: case TRACE_REAP: note_child(b, r); break;
 	case TRACE_EXEC: note_exec(b, r); break;
 	case TRACE_USAGE: see_usage(b, r); break;
+	case TRACE_KEEP: see_keep(&b->process->polls, r); break;
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}

@@ -30,6 +30,13 @@ struct model_fd {
 
 #define MODEL_UNKNOWN UINT64_MAX        /* of CPU times */
 
+/* Its polls and selects: how many were served from kept sets, and why others were left to the kernel.  */
+struct model_polls {
+	uint64_t kept, left[TRACE_WHY_COUNT];
+	uint64_t corrected;             /* fds of which a kept set had to learn that they were others by now */
+	uint64_t bound_ns;              /* within which that happens: once round the largest set (KEEP_SLICE_NS) */
+};
+
 struct open_op;
 
 struct model_thread {
@@ -56,6 +63,7 @@ struct model_process {
 	const struct model_process *previous;   /* the program that it was until an exec, or NULL */
 	bool reaped;                    /* it did not exit by itself; it ended when its parent was told so */
 	bool vanished;                  /* its last sign is an exec: into what, the trace does not know */
+	struct model_polls polls;
 	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
 	struct model_thread *threads;   /* by tid */
@@ -91,6 +99,8 @@ void model_free(struct model *m);
 const char *model_kind_name(unsigned kind);
 const char *model_call_name(unsigned call);
 const char *model_way_name(unsigned way);
+const char *model_why_name(unsigned why);       /* in the log */
+const char *model_why_words(unsigned why);      /* for a person */
 enum direction model_call_direction(unsigned call);
 
 /* The command, its program without the directory; "?" where it is not known.  */

@@ -170,6 +170,29 @@ static const char *print_lost(const char *divider, uint64_t lost, uint64_t dropp
 	return print_part(divider, dropped, "oldest overwritten", "oldest overwritten", to);
 }
 
+/* Where the program polls many fds at a time.  */
+static void print_polls(const struct model_polls *polls, FILE *to)
+{
+	const char *divider = " (";
+	uint64_t left = 0;
+	char text[16];
+
+	for (unsigned why = TRACE_WHY_NONE + 1; why < TRACE_WHY_COUNT; why++)
+		left += polls->left[why];
+	if (!polls->kept && !left)
+		return;
+	fprintf(to, "  polls of many fds: %" PRIu64 " served from kept sets, %" PRIu64 " left to the kernel", polls->kept, left);
+	for (unsigned why = TRACE_WHY_NONE + 1; why < TRACE_WHY_COUNT; why++)
+		if (polls->left[why]) {
+			fprintf(to, "%s%" PRIu64 " %s", divider, polls->left[why], model_why_words(why));
+			divider = ", ";
+		}
+	fprintf(to, "%s\n", left ? ")" : "");
+	if (polls->corrected)
+		fprintf(to, "  fds that became others unseen: %" PRIu64 ", each noticed within %s of polling\n", polls->corrected,
+			duration(polls->bound_ns, text));
+}
+
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)
 {
 	const struct model_fd **order = must_have(calloc(p->fd_count + 1, sizeof *order));
@@ -186,6 +209,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 		fprintf(to, ", exit status %d", p->exit_status);
 	fputc('\n', to);
 	print_times(p, wall, to);
+	print_polls(&p->polls, to);
 	for (size_t i = 0; i < p->fd_count; i++)
 		order[i] = &p->fds[i];
 	if (p->fd_count)

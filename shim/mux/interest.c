@@ -12,6 +12,7 @@
 
 #include "shim/fds.h"
 #include "shim/sys.h"
+#include "tracer/format.h"
 
 enum {
 	ROOM_MIN = 4096,
@@ -356,12 +357,13 @@ int interest_verify_found(struct interest *in)
 
 int interest_verify_slice(struct interest *in)
 {
-	unsigned n = in->count < INTEREST_SLICE ? in->count : INTEREST_SLICE;
 	int corrected = 0, one;
 
-	while (n--) {
+	for (unsigned i = 0, n = 0; i < in->count && n < KEEP_SLICE; i++) {
 		if (in->verified >= in->count)
 			in->verified = 0;
+		if (in->entries[in->verified].fd >= 0)
+			n++;
 		one = verify(in, in->verified++);
 		if (one < 0)
 			return -1;

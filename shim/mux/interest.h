@@ -16,7 +16,6 @@
 
 enum {
 	INTEREST_DIRECT_MAX = 64,
-	INTEREST_SLICE = 256,           /* entries that are verified at a time */
 	INTEREST_FORGOTTEN = -0x7fffffff - 1,   /* as an entry's fd: it must be registered anew */
 };
 

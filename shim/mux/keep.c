@@ -30,6 +30,7 @@ static struct keep {
 	uint32_t ticket;        /* of its owner's use */
 	const void *address;    /* of the array, or of the first set */
 	uint8_t class;          /* enum op_class; 0: nothing here */
+	uint32_t fds;           /* that it has, about */
 	uint32_t patience, seen, strikes, served;
 	uint64_t last;          /* the call in which it was last used */
 	uint64_t slice_ns;      /* when the next slice is due */
@@ -157,16 +158,16 @@ static bool is_open(const struct keep *k)
 	return k->interest.epoll >= 0;
 }
 
-static void note(const struct op *op, enum trace_keep what, int64_t number)
+static void note(const struct op *op, const struct keep *k, enum trace_keep what, int corrected)
 {
 	if (record_on)
-		record_keep(op->call, what, op->why, number);
+		record_keep(op, what, k->fds, corrected);
 }
 
 static void give_up(struct keep *k, const struct op *op)
 {
 	if (is_open(k)) {
-		note(op, TRACE_KEEP_LEFT, k->interest.count);
+		note(op, k, TRACE_KEEP_LEFT, 0);
 		interest_close(&k->interest);
 	}
 	if (k->served >= PAID)
@@ -237,14 +238,14 @@ static bool begin(struct keep *k, struct op *op, struct request *r)
 	k->strikes = k->served = 0;
 	if (!change(k, op, r, entries_of(r)))
 		return false;
-	op->why = TRACE_WHY_NONE;
-	note(op, TRACE_KEEP_BEGUN, r->asked);
+	note(op, k, TRACE_KEEP_BEGUN, 0);
 	return true;
 }
 
 /* The set is as the program's array; false where it is not worth it, or cannot be.  */
 static bool prepare(struct keep *k, struct op *op, struct request *r)
 {
+	k->fds = r->asked;
 	if (r->asked < KEEP_MIN)
 		return refuse(k, op, TRACE_WHY_FEW);
 	if (!is_open(k))
@@ -294,7 +295,7 @@ static enum outcome look(struct wait *w, long *result)
 		return GO_ON;
 	corrected = interest_verify_found(in);
 	if (corrected > 0)
-		note(w->op, TRACE_KEEP_CORRECTED, corrected);
+		note(w->op, w->keep, TRACE_KEEP_CORRECTED, corrected);
 	if (corrected < 0)
 		end(w->keep, w->op, TRACE_WHY_KINDS);
 	else if (++w->lies > LIES)
@@ -314,10 +315,10 @@ static enum outcome verify(struct wait *w)
 	if (now < k->slice_ns)
 		return GO_ON;
 	k->slice_ns = now + KEEP_SLICE_NS;
-	w->to_verify = w->to_verify > INTEREST_SLICE ? w->to_verify - INTEREST_SLICE : 0;
+	w->to_verify = w->to_verify > KEEP_SLICE ? w->to_verify - KEEP_SLICE : 0;
 	corrected = interest_verify_slice(&k->interest);
 	if (corrected > 0)
-		note(w->op, TRACE_KEEP_CORRECTED, corrected);
+		note(w->op, k, TRACE_KEEP_CORRECTED, corrected);
 	if (corrected >= 0)
 		return GO_ON;
 	end(k, w->op, TRACE_WHY_KINDS);
@@ -433,7 +434,7 @@ static bool run(struct op *op, struct keep *k, long *result)
 	}
 	if (!prepare(k, op, &r))
 		return false;
-	w.to_verify = entries_of(&r);
+	w.to_verify = r.asked;
 	if (serve(&w, result) == PLAIN) {
 		*result = finish_plainly(op, &r);
 		request_note_left(&r);

@@ -3,7 +3,7 @@
  * The kernel walks the whole array at each call.  An array that comes again and again, with many fds of which few are ready, gets an
  * interest set (interest.h); a call on it compares the array with what it was, tells the kernel what has changed, asks epoll which
  * fds may be ready, and poll(2) about those: so whatever the program reads is the kernel's own answer.  What could be missed is an fd
- * whose number has got a new meaning without our hearing of it (libc's insides, raw system calls): so INTEREST_SLICE entries are
+ * whose number has got a new meaning without our hearing of it (libc's insides, raw system calls): so KEEP_SLICE entries are
  * verified every KEEP_SLICE_NS, while the program polls and while it waits; what was missed is found after as many slices as it takes
  * to go round once.
  *
@@ -15,7 +15,6 @@
 
 enum {
 	KEEP_MIN = 64,                  /* fds: fewer cost the kernel little */
-	KEEP_SLICE_NS = 10000000,
 };
 
 /* Whether it may be worth while to ask keep_serve().  */
