@@ -110,7 +110,7 @@ void record_keep(const struct op *op, enum trace_keep what, unsigned fds, int co
 {
 	struct trace_record e = {
 		.kind = TRACE_KEEP, .call = op->call, .fd = -1, .t = clock_ticks(),
-		.number = what == TRACE_KEEP_CORRECTED ? corrected : fds, .op = what, .lead = fds,
+		.number = what == TRACE_KEEP_CORRECTED ? corrected : (int64_t)fds, .op = what, .lead = fds,
 	};
 
 	if (what == TRACE_KEEP_LEFT)
