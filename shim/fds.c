@@ -223,9 +223,10 @@ void fds_forget(int fd)
 
 	if (!hint)
 		return;
-	if (hint & HINT_KEPT)
-		keep_forget(fd);
-	__atomic_store_n(p, 0, __ATOMIC_RELAXED);
+	/* In a vfork child, whose fds are not those that are kept, it stays. */
+	if ((hint & HINT_KEPT) && keep_forget(fd))
+		hint &= ~(fd_hint)HINT_KEPT;
+	__atomic_store_n(p, hint & HINT_KEPT, __ATOMIC_RELAXED);
 }
 
 void fds_mark(int fd, uint32_t set, uint32_t clear)

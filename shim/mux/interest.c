@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -65,54 +66,58 @@ static bool make_room(struct interest *in, unsigned need)
 	return true;
 }
 
-/* Moves fd to a number where the program does not meet it: at the end of the descriptor table as it is, for a larger one would show
- * in what select(2) reads of the program's memory.  `top` is in use.  -1: there is no such number.  */
-static int hide(int fd, int top)
+/* How many fds the descriptor table has room for (proc(5), FDSize); 0 where that cannot be known.  */
+static long table_size(void)
 {
-	struct rlimit limit;
-	long size = 64, up = -1;
+	static const char key[] = "\nFDSize:\t";
+	char text[1024];
+	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC), n, size = 0;
+	const char *at;
 
-	if (fd < 0 || sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) < 0)
-		return -1;
-	for (;;) {
-		while (size <= top)
-			size *= 2;
-		if ((rlim_t)size > limit.rlim_cur)
-			size = (long)limit.rlim_cur;
-		up = size <= NUMBERS ? -1 : sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, size - NUMBERS);
-		if (up < size)
-			break;
-		/* All from there up to `up` are in use. */
-		sys(SYS_close, up);
-		top = (int)up - 1;
-		if (up == size || (rlim_t)size == limit.rlim_cur) {
-			up = -1;
-			break;
-		}
-	}
+	if (fd < 0)
+		return 0;
+	n = sys(SYS_read, fd, text, sizeof text - 1);
 	sys(SYS_close, fd);
-	if (up < 0)
-		return -1;
-	/* So that we hear of it if the program closes it. */
-	fds_mark((int)up, HINT_KEPT, 0);
-	return (int)up;
+	text[n < 0 ? 0 : n] = 0;
+	at = strstr(text, key);
+	for (at = at ? at + sizeof key - 1 : ""; *at >= '0' && *at <= '9'; at++)
+		size = size * 10 + (*at - '0');
+	return size;
 }
 
-static int top_fd(const struct interest *in)
+/* Moves fd to a number where the program does not meet it: at the end of the descriptor table as it is, for a larger one would show
+ * in what select(2) reads of the program's memory.  -1: there is no such number.  */
+static int hide(int fd)
 {
-	int top = 0;
+	struct rlimit limit;
+	long size = table_size(), up = -1;
 
-	for (unsigned i = 0; i < in->count; i++)
-		if (in->entries[i].fd > top)
-			top = in->entries[i].fd;
-	return top;
+	if (fd < 0)
+		return -1;
+	if (sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) < 0)
+		limit.rlim_cur = 0;
+	if ((rlim_t)size > limit.rlim_cur)
+		size = (long)limit.rlim_cur;
+	for (long at = size - 1; at >= size - NUMBERS && at > fd && up < 0; at--)
+		if (sys(SYS_fcntl, at, F_GETFD) == -EBADF)
+			up = sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at);
+	sys(SYS_close, fd);
+	/* Another thread was faster. */
+	if (up >= size) {
+		sys(SYS_close, up);
+		up = -1;
+	}
+	/* So that we hear of it if the program closes it. */
+	if (up >= 0)
+		fds_mark((int)up, HINT_KEPT, 0);
+	return (int)up;
 }
 
 bool interest_open(struct interest *in, unsigned count, int top)
 {
 	if (!make_room(in, count > (unsigned)top ? count : (unsigned)top + 1))
 		return false;
-	in->epoll = hide((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC), top);
+	in->epoll = hide((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC));
 	if (in->epoll < 0)
 		return false;
 	in->wake = -1;
@@ -272,10 +277,8 @@ bool interest_change(struct interest *in, struct change *changes, unsigned n, un
 /* A new instance for the same entries.  */
 static bool begin_anew(struct interest *in)
 {
-	int top = top_fd(in);
-
 	interest_close(in);
-	in->epoll = hide((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC), top);
+	in->epoll = hide((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC));
 	if (in->epoll < 0)
 		return false;
 	in->is_stale = false;
@@ -391,7 +394,7 @@ void interest_forget(struct interest *in, int fd, bool wake)
 	__atomic_store_n(&in->has_forgotten, true, __ATOMIC_RELEASE);
 	/* The waiter does not hear of a removal. */
 	if (wake && __atomic_load_n(&in->wake, __ATOMIC_RELAXED) < 0) {
-		int event = hide((int)sys(SYS_eventfd2, 1, EFD_CLOEXEC), fd), none = -1;
+		int event = hide((int)sys(SYS_eventfd2, 1, EFD_CLOEXEC)), none = -1;
 
 		if (event >= 0 && !__atomic_compare_exchange_n(&in->wake, &none, event, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			sys(SYS_close, event);

@@ -507,10 +507,10 @@ void keep_learn(const struct op *op, long result)
 	release(k, ticket);
 }
 
-void keep_forget(int fd)
+bool keep_forget(int fd)
 {
 	if (!is_own())
-		return;
+		return !alive;
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
 		const void *owner = __atomic_load_n(&k->owner, __ATOMIC_RELAXED);
 
@@ -519,6 +519,7 @@ void keep_forget(int fd)
 		else
 			interest_forget(&k->interest, fd, owner && owner != self());
 	}
+	return true;
 }
 
 bool keep_give_back(void)

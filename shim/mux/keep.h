@@ -30,8 +30,9 @@ bool keep_serve(struct op *op, long *result);
 /* The plain call has been made, with this result: what can be learned from it for the next.  */
 void keep_learn(const struct op *op, long result);
 
-/* fd is about to be closed, or has become another.  For fds with HINT_KEPT.  Signal-safe, thread-safe; a vfork child does no harm.  */
-void keep_forget(int fd);
+/* fd is about to be closed, or has become another.  For fds with HINT_KEPT.  False in a vfork child, which has fds of its own.  Signal-
+ * and thread-safe.  */
+bool keep_forget(int fd);
 
 /* Descriptors have run out: gives back what can be; false where there was nothing.  */
 bool keep_give_back(void);

@@ -19,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -384,9 +385,11 @@ static void have_child(void)
 		return;
 	}
 	child = fork();
-	if (child == 0)
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			pause();
+	}
 	say("a child holds all fds");
 }
 
@@ -576,6 +579,22 @@ static bool lacks_only_hidden(const fd_set *want, const fd_set *got, int count, 
 	return true;
 }
 
+static unsigned bits(int fd, const struct sets *s)
+{
+	return (FD_ISSET(fd, &s->in) ? 1 : 0) | (FD_ISSET(fd, &s->out) ? 2 : 0) | (FD_ISSET(fd, &s->urgent) ? 4 : 0);
+}
+
+static void tell_difference(int fd, const struct sets *want, const struct sets *got)
+{
+	struct pollfd p = {fd, ~0, 0};
+	struct timespec zero = {0};
+
+	if (bits(fd, want) == bits(fd, got))
+		return;
+	raw(SYS_ppoll, (long)&p, 1, (long)&zero, 0, 8, 0);
+	printf("fd %d kind %d: %x, not %x; it is %x\n", fd, kind_of(fd), bits(fd, got), bits(fd, want), p.revents & 0xffff);
+}
+
 /* A set may have no closed fd: EBADF, which a hidden close makes late.  */
 static void compare_sets(struct sets *s)
 {
@@ -605,8 +624,7 @@ static void compare_sets(struct sets *s)
 		    !lacks_only_hidden(&want.out, &work->out, s->count, &lacks) ||
 		    !lacks_only_hidden(&want.urgent, &work->urgent, s->count, &lacks) || got_n != want_n - lacks))) {
 			for (int fd = 0; fd < s->count; fd++)
-				if (!FD_ISSET(fd, &want.in) != !FD_ISSET(fd, &work->in) || !FD_ISSET(fd, &want.out) != !FD_ISSET(fd, &work->out))
-					printf("fd %d kind %d\n", fd, kind_of(fd));
+				tell_difference(fd, &want, work);
 			fail("sets %d up to %d: %ld, not %ld", (int)(s - sets), s->count, got_n, want_n);
 		}
 		if (!lacks)

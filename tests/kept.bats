@@ -1,0 +1,55 @@
+# poll and select on kept sets: what they answer is what the kernel would.
+
+load helper
+
+# Whole: the seed, so that a failure can be had again: eagain run kept SEED STEPS.
+at_random() {
+	local seed
+
+	for seed in "${@:4}"; do
+		run "$1" "$2" "$PROGRAMS/kept" "$seed" "$3"
+		[ "$status" = 0 ] || { echo "$1 $2 kept $seed $3"; echo "$output"; false; }
+	done
+}
+
+@test "arrays and sets of select, at random, a million steps: each answer is the kernel's" {
+	local seeds=()
+
+	for ((i = 0; i < 20; i++)); do seeds+=("$RANDOM$RANDOM"); done
+	note "seeds: ${seeds[*]}"
+	at_random env LC_ALL=C 50000 "${seeds[0]}"
+	at_random "$EAGAIN" run 50000 "${seeds[@]}"
+}
+
+@test "the same while it is recorded, and most of them from kept sets; what became another unseen is told" {
+	cd "$BATS_TEST_TMPDIR"
+	"$EAGAIN" record --max-size 200M "$PROGRAMS/kept" 6 20000
+	"$EAGAIN" log >log
+	kept=$(grep -c ' ev=call call=\(poll\|select\) .* way=kept' log)
+	left=$(grep -c ' ev=call call=\(poll\|select\) .* why=' log)
+	note "$kept kept, $left left to the kernel"
+	[ "$kept" -gt "$left" ]
+	grep -q ' ev=keep call=poll .* keep=begun' log
+	grep -q ' ev=keep call=poll .* keep=left why=changes' log
+	grep -q ' ev=keep call=[a-z]* .* keep=corrected' log
+	"$EAGAIN" report >report
+	grep -q "polls of many fds: $kept served from kept sets, $left left to the kernel (.* seen too seldom" report
+	grep -q 'fds that became others unseen: [0-9]*, each noticed within [0-9.]* ms of polling' report
+	run -0 "$EAGAIN" run --no-keep "$PROGRAMS/kept" 6 20000
+}
+
+@test "below 64 fds, and with --no-keep, nothing is kept" {
+	cd "$BATS_TEST_TMPDIR"
+	few='import select, os
+p = select.poll()
+for i in range(int(os.environ["PIPES"])): p.register(os.pipe()[0])
+for i in range(50): p.poll(0)'
+	PIPES=63 "$EAGAIN" record -o few /usr/bin/python3 -c "$few"
+	PIPES=64 "$EAGAIN" record -o many /usr/bin/python3 -c "$few"
+	PIPES=64 "$EAGAIN" record --no-keep -o off /usr/bin/python3 -c "$few"
+	run -1 grep -c 'ev=keep' <("$EAGAIN" log few)
+	[ "$("$EAGAIN" log few | grep -c 'call=poll .*way=none$')" = 50 ]
+	[ "$("$EAGAIN" log many | grep -c 'call=poll .*way=kept$')" = 42 ]
+	[ "$("$EAGAIN" log many | grep -c 'call=poll .*way=none why=new$')" = 8 ]
+	[ "$("$EAGAIN" log off | grep -c 'call=poll .*way=none why=limit$')" = 50 ]
+}
