@@ -70,7 +70,7 @@ static bool make_room(struct interest *in, unsigned need)
 static long table_size(void)
 {
 	static const char key[] = "\nFDSize:\t";
-	char text[1024];
+	char text[512];
 	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC), n, size = 0;
 	const char *at;
 
