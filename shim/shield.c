@@ -2,6 +2,7 @@
 #include "shield.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #include "config.h"
@@ -22,6 +23,8 @@ static struct inherited {
 
 static long own_pid;
 
+HOT_DATA unsigned shield_end;
+
 static int limit(void)
 {
 	return config.shield == SHIELD_STDIO ? 3 : config.shield == SHIELD_INHERITED ? INHERITED_MAX : 0;
@@ -32,6 +35,7 @@ void shield_start(void)
 	struct stat st;
 
 	own_pid = sys(SYS_getpid);
+	shield_end = config.shield == SHIELD_ALL ? (unsigned)INT_MAX + 1 : (unsigned)limit();
 	for (int fd = 0; fd < limit(); fd++)
 		if (sys(SYS_fstat, fd, &st) == 0)
 			inherited[fd] = (struct inherited){st.st_dev, st.st_ino, true, false};
@@ -70,7 +74,7 @@ void shield_known(int fd)
 			inherited[other].is_known = true;
 }
 
-void shield_polled(int fd)
+void shield_note_polled(int fd)
 {
 	if ((unsigned)fd < (unsigned)limit())
 		inherited[fd].is_known = true;

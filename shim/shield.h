@@ -21,8 +21,16 @@ bool shield_holds(const struct op *op);
 /* The program has set O_NONBLOCK on fd, or has seen it there.  */
 void shield_known(int fd);
 
+/* Fds below this are those that matter; 0 with --shield=off.  */
+extern unsigned shield_end;
+
 /* The program lets the kernel tell when fd is ready.  */
-void shield_polled(int fd);
+void shield_note_polled(int fd);
+static inline void shield_polled(int fd)
+{
+	if (unlikely((unsigned)fd < shield_end))
+		shield_note_polled(fd);
+}
 
 /* The program has put something of its own under this number.  A vfork child, which shares our memory, has not.  */
 void shield_replaced(int fd);

@@ -53,3 +53,15 @@ for i in range(50): p.poll(0)'
 	[ "$("$EAGAIN" log many | grep -c 'call=poll .*way=none why=new$')" = 8 ]
 	[ "$("$EAGAIN" log off | grep -c 'call=poll .*way=none why=limit$')" = 50 ]
 }
+
+@test "below 64 fds a poll costs some instructions more than natively: a budget" {
+	while read -r what budget; do
+		native=$("$PROGRAMS/budget" "$what")
+		run=$("$EAGAIN" run "$PROGRAMS/budget" "$what")
+		note "$what: $native natively, $run under eagain"
+		[ "$run" -le $((native + budget)) ]
+	done <<<'poll-1 60
+poll-63 450
+select-1 120
+read 40'
+}

@@ -5,24 +5,36 @@
 #include <sys/select.h>
 
 #include "calls.h"
+#include "shim/mux/keep.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 
 enum {
 	SIGNAL_SET_SIZE = 8,    /* the kernel's sigset_t */
+	STDIO_END = 3,
 };
+
+static void note_polled(const struct pollfd *fds, unsigned long count)
+{
+	const unsigned end = shield_end;
+
+	for (unsigned long i = 0; i < count; i++)
+		if (unlikely((unsigned)fds[i].fd < end))
+			shield_note_polled(fds[i].fd);
+}
 
 static void note_array(const struct op *op)
 {
 	const struct pollfd *fds = (const struct pollfd *)op->arg[0];
-	unsigned count = (unsigned)op->arg[1];
+	unsigned long count = (unsigned long)op->arg[1];
 	int told = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		shield_polled(fds[i].fd);
-		if (record_on && fds[i].revents && told++ < RECORD_POLLED_MAX)
+	note_polled(fds, count);
+	for (unsigned long i = 0; record_on && i < count && told < RECORD_POLLED_MAX; i++)
+		if (fds[i].revents) {
 			record_polled(op->call, fds[i].fd, (unsigned short)fds[i].revents);
-	}
+			told++;
+		}
 }
 
 /* The kernel looks at no more of a set than the process can have fds, so that it may end earlier than it was said to: at a page's
@@ -38,9 +50,11 @@ static bool goes_on(const unsigned long *word)
 static void note_set(const struct op *op, const unsigned long *set, unsigned revents, long *left)
 {
 	enum { BITS = 8 * sizeof *set };
-	int told = 0;
+	int told = 0, end = (int)op->arg[0];
 
-	for (int fd = 0; set && *left && fd < (int)op->arg[0]; fd++) {
+	if (!record_on && (unsigned)end > shield_end)
+		end = (int)shield_end;
+	for (int fd = 0; set && *left && fd < end; fd++) {
 		if (fd && fd % BITS == 0 && !goes_on(&set[fd / BITS]))
 			break;
 		if (!(set[fd / BITS] >> fd % BITS & 1) || HINT_KIND(fds_hint(fd)) == KIND_unknown)
@@ -50,6 +64,14 @@ static void note_set(const struct op *op, const unsigned long *set, unsigned rev
 		if (record_on && told++ < RECORD_POLLED_MAX)
 			record_polled(op->call, fd, revents);
 	}
+}
+
+/* The fds in `bits` below `count` were polled; what a timeout has cleared can have been any of them.  */
+static void note_stdio(unsigned long bits, int count)
+{
+	for (int fd = 0; fd < STDIO_END && fd < count; fd++)
+		if (bits >> fd & 1)
+			shield_polled(fd);
 }
 
 void poll_note(const struct op *op, long result)
@@ -62,11 +84,23 @@ void poll_note(const struct op *op, long result)
 	}
 	/* What a timeout has cleared from the sets can have been any of these. */
 	if (result == 0)
-		for (int fd = 0; fd <= 2 && fd < (int)op->arg[0]; fd++)
-			shield_polled(fd);
+		note_stdio(~0ul, (int)op->arg[0]);
 	note_set(op, (const unsigned long *)op->arg[1], POLLIN, &result);
 	note_set(op, (const unsigned long *)op->arg[2], POLLOUT, &result);
 	note_set(op, (const unsigned long *)op->arg[3], POLLPRI, &result);
+}
+
+/* Whether there is nothing to do but to note whether stdio was polled.  */
+static inline bool passes_few(unsigned long count)
+{
+	return likely(shim_passes) && count < KEEP_MIN && libc_single_threaded();
+}
+
+static int passed_array(long result, const struct pollfd *fds, unsigned long count)
+{
+	if (result >= 0)
+		note_polled(fds, count);
+	return (int)as_libc(result);
 }
 
 static int run(struct op op)
@@ -83,6 +117,8 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 
 	if (timeout)
 		copy = *timeout;
+	if (passes_few(count))
+		return passed_array(sys(SYS_ppoll, fds, count, timeout ? &copy : NULL, mask, SIGNAL_SET_SIZE), fds, count);
 	return run(op_of(CALL_ppoll, SYS_ppoll, (long)fds, (long)count, (long)(timeout ? &copy : NULL), (long)mask, SIGNAL_SET_SIZE, 0));
 }
 
@@ -90,9 +126,18 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
 	struct timespec t = {timeout / 1000, timeout % 1000 * 1000000L};
 
+	if (SYS_poll != -1 && passes_few(count))
+		return passed_array(sys(SYS_poll, fds, count, timeout), fds, count);
 	if (SYS_poll != -1)
 		return run(op_of(CALL_poll, SYS_poll, (long)fds, (long)count, timeout, 0, 0, 0));
+	if (passes_few(count))
+		return passed_array(sys(SYS_ppoll, fds, count, timeout < 0 ? NULL : &t, NULL, SIGNAL_SET_SIZE), fds, count);
 	return run(op_of(CALL_poll, SYS_ppoll, (long)fds, (long)count, (long)(timeout < 0 ? NULL : &t), 0, SIGNAL_SET_SIZE, 0));
+}
+
+static unsigned long first_word(const fd_set *set)
+{
+	return set ? *(const unsigned long *)set : 0;
 }
 
 static int do_select(enum call_id call, int count, fd_set *in, fd_set *out, fd_set *urgent, struct timespec *timeout,
@@ -102,8 +147,14 @@ static int do_select(enum call_id call, int count, fd_set *in, fd_set *out, fd_s
 		const sigset_t *set;
 		size_t size;
 	} masked = {mask, SIGNAL_SET_SIZE};
+	long result;
 
-	return run(op_of(call, SYS_pselect6, count, (long)in, (long)out, (long)urgent, (long)timeout, (long)(mask ? &masked : NULL)));
+	if (!passes_few((unsigned long)(long)count) || shield_end > STDIO_END)
+		return run(op_of(call, SYS_pselect6, count, (long)in, (long)out, (long)urgent, (long)timeout, (long)(mask ? &masked : NULL)));
+	result = sys(SYS_pselect6, count, in, out, urgent, timeout, mask ? &masked : NULL);
+	if (result >= 0)
+		note_stdio(result ? first_word(in) | first_word(out) | first_word(urgent) : ~0ul, count);
+	return (int)as_libc(result);
 }
 
 EXPORT int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict urgent, struct timeval *restrict timeout)
