@@ -9,7 +9,7 @@ suite() {
 	need_package libpython3.11-testsuite
 	cd "$BATS_TEST_TMPDIR" || return
 	run_suite native native.0.xml
-	finds "$(outcomes results native.0.xml | sed 's/.* //' | sort | uniq -c | awk '{ printf "%s%d %s", NR > 1 ? ", " : "", $1, $2 }')"
+	finds "$(outcomes results native.0.xml | sed 's/.* //' | sort | uniq -c | awk '{ printf "%s%d %s", (NR > 1 ? ", " : ""), $1, $2 }')"
 	for mode in $MODES; do
 		run_suite "$mode" "$mode.0.xml"
 		sane_trace "trace.$mode"
