@@ -2,6 +2,9 @@
 
 load helper
 
+# PYTHONUNBUFFERED and the like, which CPython's own suite expects not to be set.
+unset "${!PYTHON@}"
+
 # suite: CPython's own tests of the modules that the test's name ends with do under eagain what they do natively, method by method.
 # Methods that differ are run again, natively and in the mode: an outcome counts that the mode has twice, and native never.
 suite() {
