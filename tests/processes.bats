@@ -66,8 +66,8 @@ make_root() {
 	unshare -Urm true 2>/dev/null || skip "no right to unshare"
 	mkdir there
 	for mode in native $MODES; do
-		BATS_TEST_TMPDIR=$PWD/there set_prefix "$mode"
-		unshare -Urm sh -c 'mount -t tmpfs none there && exec "$@"' sh "${prefix[@]}" "$PROGRAMS/traps" unmount-elsewhere there >"$mode"
+		BATS_TEST_TMPDIR=$PWD/there under "inside.$mode" unshare -Urm sh -c '
+			mount -t tmpfs none there && $E "$PROGRAMS/traps" unmount-elsewhere there' >"$mode"
 		diff native "$mode"
 	done
 	unshare -Urm sh -c 'mount -t tmpfs none there && "$EAGAIN" record -o there/trace "$PROGRAMS/traps" unmount-elsewhere there &&
