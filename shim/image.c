@@ -1,71 +1,40 @@
-/* image.c - looks at an executable before it is started.  As tracer/program.c does, but for one answer, and in the program:
- * without allocation, also in a vfork child, and without opening anything but a regular file,
- * which might wait or wake somebody.  */
+/* image.c - looks at an executable before it is started.  As tracer/program.c does, but for one answer, and in the program: without
+ * opening anything but a regular file, which might wait or wake somebody.  */
 #include "image.h"
 
 #include <alloca.h>
-#include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "executable.h"
 #include "sys.h"
 
-#ifdef __x86_64__
-enum { OWN_MACHINE = EM_X86_64 };
-#else
-enum { OWN_MACHINE = EM_AARCH64 };
-#endif
-
-enum {
-	START_SIZE = 256,       /* as much of a script as the kernel looks at */
-	SCRIPTS_MAX = 5,        /* that run each other (execve(2)) */
-};
-
-static bool read_at(int fd, void *to, size_t size, uint64_t offset)
-{
-	return sys(SYS_pread64, fd, to, size, offset) == (long)size;
-}
+enum { SCRIPTS_MAX = 5 };       /* that run each other (execve(2)) */
 
 static bool is_glibc(const char *loader)
 {
 	return !strncmp(loader, "ld-linux", 8) || !strncmp(loader, "ld-lsb", 6);
 }
 
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* A static program has no loader; a loader that is run as a program, none but itself.  */
-static bool elf_loads_us(int fd, const ElfW(Ehdr) *header, const char *path)
+static bool elf_loads_us(int fd, const Elf64_Ehdr *header, const char *path)
 {
-	ElfW(Phdr) p;
-	char loader[64] = "";
+	Elf64_Phdr p;
+	char loader[64];
 
-	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_machine != OWN_MACHINE)
+	if (!elf_is_for_us(header))
 		return false;
-	for (int i = 0; i < header->e_phnum; i++) {
-		size_t n;
-
-		if (!read_at(fd, &p, sizeof p, header->e_phoff + (uint64_t)i * header->e_phentsize))
-			return true;
-		if (p.p_type != PT_INTERP)
-			continue;
-		n = p.p_filesz < sizeof loader ? p.p_filesz : sizeof loader - 1;
-		return !read_at(fd, loader, n, p.p_offset + p.p_filesz - n) || is_glibc(last_part(loader));
-	}
-	return strncmp(last_part(path), "ld-musl", 7) != 0;
+	if (!elf_find_header(fd, header, PT_INTERP, 0, &p))
+		return strncmp(elf_last_part(path), "ld-musl", 7) != 0;
+	return !elf_read_loader(fd, &p, loader, sizeof loader) || is_glibc(elf_last_part(loader));
 }
 
 /* Reads the first bytes of a regular file; false where it is none, or cannot be read.  */
-static bool read_start(const char *path, int *fd, char start[START_SIZE])
+static bool read_start(const char *path, int *fd, char start[ELF_START_SIZE])
 {
 	struct stat st;
 
@@ -74,25 +43,14 @@ static bool read_start(const char *path, int *fd, char start[START_SIZE])
 	*fd = (int)sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (*fd < 0)
 		return false;
-	memset(start, 0, START_SIZE);
-	sys(SYS_pread64, *fd, start, START_SIZE - 1, 0);
+	memset(start, 0, ELF_START_SIZE);
+	sys(SYS_pread64, *fd, start, ELF_START_SIZE - 1, 0);
 	return true;
-}
-
-/* What runs a file that is no ELF file: the interpreter that it names, or the shell (execvp(3)).  */
-static const char *interpreter_of(char start[START_SIZE])
-{
-	char *name = start + 2 + strspn(start + 2, " \t"), *end = name + strcspn(name, " \t\n");
-
-	if (start[0] != '#' || start[1] != '!' || end == name || end == start + START_SIZE - 1)
-		return "/bin/sh";
-	*end = 0;
-	return name;
 }
 
 bool image_loads_us(const char *path)
 {
-	char starts[2][START_SIZE];     /* path may lie in the other one */
+	char starts[2][ELF_START_SIZE]; /* path may lie in the other one */
 
 	for (int depth = 0; depth <= SCRIPTS_MAX; depth++) {
 		char *start = starts[depth % 2];
@@ -103,7 +61,7 @@ bool image_loads_us(const char *path)
 			return true;
 		is_elf = !memcmp(start, ELFMAG, SELFMAG);
 		if (is_elf) {
-			ElfW(Ehdr) header;
+			Elf64_Ehdr header;
 
 			memcpy(&header, start, sizeof header);
 			loads = elf_loads_us(fd, &header, path);
@@ -111,7 +69,7 @@ bool image_loads_us(const char *path)
 		sys(SYS_close, fd);
 		if (is_elf)
 			return loads;
-		path = interpreter_of(start);
+		path = elf_interpreter_of(start);
 	}
 	return true;
 }

@@ -42,17 +42,14 @@ static long run_plain(struct op *op)
 	/* These have a second fd. */
 	if (op->call == CALL_splice || op->call == CALL_tee)
 		flag_off((int)op->arg[op->call == CALL_splice ? 2 : 1]);
-	op->only = op->way == TRACE_WAY_NONE;
 	if (record_on && op->way == TRACE_WAY_GUARD && mux_would_block(op)) {
 		record_would_block(op);
 		record_park(op, false);
 	}
-	result = mux_enter(op);
+	result = mux_enter(op, op->way == TRACE_WAY_NONE);
 	/* A handler came between: it ends a wait, but not a call that does not wait. */
-	if (unlikely(result == WINDOW_NOT_ENTERED)) {
-		op->only = mux_is_ready(op);
-		result = op->only ? mux_plain(op) : -EINTR;
-	}
+	if (unlikely(result == WINDOW_NOT_ENTERED))
+		result = mux_is_ready(op) ? mux_enter(op, true) : -EINTR;
 	if (unlikely(result < 0))
 		learn(op, result);
 	return result;
@@ -285,8 +282,7 @@ static long run_off(struct op *op)
 {
 	if (!shim_is_relocated() || !libc.fork)
 		return sys6(op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3], op->arg[4], op->arg[5]);
-	op->only = true;
-	return mux_plain(op);
+	return mux_enter(op, true);
 }
 
 long op_run(struct op *op)

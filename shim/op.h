@@ -21,7 +21,6 @@ struct op {
 	uint8_t call;           /* enum call_id */
 	uint8_t class;          /* enum op_class */
 	uint8_t way;            /* enum trace_way, chosen by attempt_way() */
-	bool only;              /* the plain call is the only one: the kernel alone decides what interrupts it */
 	bool not_cancellable;   /* not a cancellation point (pthreads(7)) */
 	bool shielded;          /* waits though O_NONBLOCK is on the fd: it is not the program's (shield.h) */
 	uint8_t why;            /* enum trace_why: a poll or select was not served from a kept set */

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +43,7 @@ static struct {
 	char name[32];                  /* "PID.N" */
 	bool no_memory;                 /* a chunk could not be mapped */
 	uint64_t mapped;                /* bytes of chunks */
+	uint64_t mount;                 /* of the file, as it was created */
 	struct trace_process *header;
 	struct trace_control *control;
 	uint64_t page;
@@ -128,6 +130,32 @@ static void *map(int fd, uint64_t offset, uint64_t size, int flags)
 	long p = sys(SYS_mmap, NULL, size + skip, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, offset - skip);
 
 	return is_error(p) ? NULL : (char *)p + skip;
+}
+
+/* The mount through which fd was opened; 0 before Linux 5.8.  */
+static uint64_t mount_of(int fd)
+{
+	struct statx s = {0};
+
+	sys(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &s);
+	return s.stx_mnt_id;
+}
+
+/* A part of the process's own file.  A mapping keeps its mount in use.  In another mount namespace (unshare(2), setns(2)) that is a
+ * copy, which the program may unmount, or leave for good; so the mapping of the header is duplicated there (mremap(2), an old size
+ * of 0), which is of the mount that is in use anyway.  */
+static void *map_part(int fd, uint64_t offset, uint64_t size, int flags)
+{
+	uint64_t before = offset & ~(file.page - 1);
+	long p;
+
+	if (mount_of(fd) == file.mount)
+		return map(fd, offset, size, flags);
+	p = sys(SYS_mremap, file.header, 0, offset + size, MREMAP_MAYMOVE);
+	if (is_error(p))
+		return NULL;
+	sys(SYS_munmap, p, before);
+	return (char *)p + offset;
 }
 
 /* Reserves the range on disk; the file grows to it.  An enum trace_stop.  */
@@ -326,6 +354,7 @@ static bool start_process(void)
 		p->next = TRACE_HEADER_SIZE;
 		read_command(p);
 		fill_preamble(&p->preamble, TRACE_PROCESS_MAGIC, clock_source);
+		file.mount = mount_of((int)fd);
 		file.header = p;
 		file.op = 0;
 		file.started = true;
@@ -405,7 +434,7 @@ static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size)
 		stop = reserve((int)fd, offset, size);
 		if (stop == TRACE_STOP_NONE) {
 			/* Touching the pages all at once is cheaper than one by one; but a short-lived process writes few. */
-			c = map((int)fd, offset, size, t->chunk ? MAP_POPULATE : 0);
+			c = map_part((int)fd, offset, size, t->chunk ? MAP_POPULATE : 0);
 			/* The file has grown all the same: that part of the budget is gone. */
 			if (!c)
 				file.no_memory = true;

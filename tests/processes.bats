@@ -62,6 +62,19 @@ make_root() {
 	"$EAGAIN" log | grep -q 'ev=EWOULDBLOCK call=read fd=0'
 }
 
+@test "in another mount namespace, what the trace lies on can be unmounted" {
+	unshare -Urm true 2>/dev/null || skip "no right to unshare"
+	mkdir there
+	for mode in native $MODES; do
+		BATS_TEST_TMPDIR=$PWD/there under "inside.$mode" unshare -Urm sh -c '
+			mount -t tmpfs none there && $E "$PROGRAMS/traps" unmount-elsewhere there' >"$mode"
+		diff native "$mode"
+	done
+	unshare -Urm sh -c 'mount -t tmpfs none there && "$EAGAIN" record -o there/trace "$PROGRAMS/traps" unmount-elsewhere there &&
+		"$EAGAIN" log there/trace' >log
+	[ "$(grep -c 'call=write .* ret=1 ' log)" = 10000 ]
+}
+
 @test "where the loader cannot find the library, nobody hears of it" {
 	need_root
 	need_program perl

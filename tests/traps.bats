@@ -235,6 +235,11 @@ trap_same() {
 	trap_same cancellation-points
 }
 
+@test "signals: system is canceled, or left by siglongjmp, and nothing stays changed" {
+	trap_same canceled-system
+	trap_same left-system
+}
+
 @test "threads: pthread_cancel in a child that is not followed" {
 	cd "$BATS_TEST_TMPDIR"
 	"$PROGRAMS/traps" cancellation-points >native

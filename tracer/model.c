@@ -627,8 +627,7 @@ static int by_pid_and_time(const void *a, const void *b)
 	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
 }
 
-/* An exec after which a new image is seen has not vanished.  A pid that is used again begins with a fork, or after an exit.  */
-static void find_images(struct model *m)
+static struct model_process **order_processes(struct model *m)
 {
 	struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
 
@@ -636,6 +635,12 @@ static void find_images(struct model *m)
 		order[i] = &m->processes[i];
 	if (m->process_count)
 		qsort(order, m->process_count, sizeof *order, by_pid_and_time);
+	return order;
+}
+
+/* An exec after which a new image is seen has not vanished.  A pid that is used again begins with a fork, or after an exit.  */
+static void find_images(struct model *m, struct model_process *const *order)
+{
 	for (size_t i = 0; i + 1 < m->process_count; i++) {
 		if (order[i]->pid != order[i + 1]->pid)
 			continue;
@@ -645,25 +650,96 @@ static void find_images(struct model *m)
 	}
 	for (size_t i = 0; i < m->process_count; i++)
 		m->vanished += m->processes[i].vanished;
-	free(order);
+}
+
+static bool has_image(const struct model *m, struct model_process *const *order, uint32_t pid)
+{
+	size_t low = 0, high = m->process_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (order[middle]->pid < pid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < m->process_count && order[low]->pid == pid; low++)
+		if (!order[low]->forked)
+			return true;
+	return false;
 }
 
 /* Children that became programs of which there is no image.  */
-static void find_vanished(struct model *m, const struct build *b)
+static void find_vanished(struct model *m, const struct build *b, struct model_process *const *order)
 {
-	for (size_t i = 0; i < b->exec_count; i++) {
-		bool found = false;
+	for (size_t i = 0; i < b->exec_count; i++)
+		m->vanished += !has_image(m, order, b->execs[i]);
+}
 
-		for (size_t k = 0; k < m->process_count && !found; k++)
-			found = m->processes[k].pid == b->execs[i] && !m->processes[k].forked;
-		m->vanished += !found;
+/* An fd that may have another end.  Those of one pipe, or of one TCP connection, have the same key.  */
+struct model_end {
+	uint64_t key;
+	const struct model_process *process;
+	const struct model_fd *fd;
+};
+
+static uint64_t hash(const char *text, size_t size)
+{
+	uint64_t h = 14695981039346656037u;     /* FNV-1a */
+
+	for (size_t i = 0; i < size; i++)
+		h = (h ^ (unsigned char)text[i]) * 1099511628211u;
+	return h;
+}
+
+static bool has_end(const struct model_fd *f, uint64_t *key)
+{
+	const char *arrow = f->name && f->kind == KIND_stream ? strstr(f->name, "->") : NULL;
+
+	if (arrow) {
+		*key = hash(f->name + 4, (size_t)(arrow - f->name) - 4) + hash(arrow + 2, strlen(arrow + 2));
+		return !strncmp(f->name, "tcp ", 4);
 	}
+	*key = f->inode;
+	return f->name && (f->kind == KIND_pipe || f->kind == KIND_fifo);
+}
+
+/* By key, and then in the trace's order.  */
+static int by_key(const void *a, const void *b)
+{
+	const struct model_end *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	if (x->process != y->process)
+		return x->process < y->process ? -1 : 1;
+	return x->fd < y->fd ? -1 : x->fd > y->fd;
+}
+
+static void find_ends(struct model *m)
+{
+	size_t room = 0;
+	uint64_t key;
+
+	for (size_t i = 0; i < m->process_count; i++)
+		room += m->processes[i].fd_count;
+	m->ends = must_have(calloc(room + 1, sizeof *m->ends));
+	for (size_t i = 0; i < m->process_count; i++) {
+		const struct model_process *p = &m->processes[i];
+
+		for (size_t k = 0; k < p->fd_count; k++)
+			if (has_end(&p->fds[k], &key))
+				m->ends[m->end_count++] = (struct model_end){key, p, &p->fds[k]};
+	}
+	qsort(m->ends, m->end_count, sizeof *m->ends, by_key);
 }
 
 struct model *model_build(const struct trace *t, model_wait_visitor *visit, void *arg)
 {
 	struct model *m = must_have(calloc(1, sizeof *m));
 	struct build b = {.trace = t, .visit = visit, .visit_arg = arg};
+	struct model_process **order;
 
 	m->process_count = t->file_count;
 	m->processes = must_have(calloc(t->file_count + 1, sizeof *m->processes));
@@ -681,8 +757,11 @@ struct model *model_build(const struct trace *t, model_wait_visitor *visit, void
 			m->wall_ns = p->end_ns;
 	}
 	date_forks(m, &b);
-	find_images(m);
-	find_vanished(m, &b);
+	order = order_processes(m);
+	find_images(m, order);
+	find_vanished(m, &b, order);
+	find_ends(m);
+	free(order);
 	free(b.children);
 	free(b.execs);
 	free(b.fd_index);
@@ -701,6 +780,7 @@ void model_free(struct model *m)
 		free(p->command);
 	}
 	free(m->processes);
+	free(m->ends);
 	free(m);
 }
 
@@ -746,28 +826,48 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* The ends with the key of fd: the first, and how many.  */
+static const struct model_end *find_key(const struct model *m, const struct model_fd *fd, size_t *count)
+{
+	size_t low = 0, high = m->end_count, end;
+	uint64_t key;
+
+	*count = 0;
+	if (!has_end(fd, &key))
+		return NULL;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (m->ends[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < m->end_count && m->ends[end].key == key; end++)
+		;
+	*count = end - low;
+	return &m->ends[low];
+}
+
 /* Of those who use the other end of fd, or who only hold it, the one that moved most; their pids, one for each image, into pids.  */
-static const struct model_process *find_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
-					     bool used, uint32_t *pids, size_t *count)
+static const struct model_process *find_peer(const struct model_end *ends, size_t end_count, const struct model_process *p,
+					     const struct model_fd *fd, bool used, uint32_t *pids, size_t *count)
 {
 	const struct model_process *found = NULL;
 	uint64_t most = 0;
 
-	for (size_t i = 0; i < m->process_count; i++) {
-		const struct model_process *q = &m->processes[i];
+	for (size_t i = 0; i < end_count; i++) {
+		const struct model_process *q = ends[i].process;
+		const struct model_fd *f = ends[i].fd;
+		uint64_t moved = f->bytes[DIRECTION_READ] + f->bytes[DIRECTION_WRITE];
 
-		for (size_t k = 0; q != p && k < q->fd_count; k++) {
-			const struct model_fd *f = &q->fds[k];
-			uint64_t moved = f->bytes[DIRECTION_READ] + f->bytes[DIRECTION_WRITE];
-
-			if ((used ? !f->calls : q->forked || f->calls || f->fd > 2) || !is_other_end(fd, f))
-				continue;
-			if (!*count || pids[*count - 1] != q->pid)
-				pids[(*count)++] = q->pid;
-			if (!found || moved > most) {
-				found = q;
-				most = moved;
-			}
+		if (q == p || (used ? !f->calls : q->forked || f->calls || f->fd > 2) || !is_other_end(fd, f))
+			continue;
+		if (!*count || pids[*count - 1] != q->pid)
+			pids[(*count)++] = q->pid;
+		if (!found || moved > most) {
+			found = q;
+			most = moved;
 		}
 	}
 	return found;
@@ -776,12 +876,13 @@ static const struct model_process *find_peer(const struct model *m, const struct
 const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
 				       unsigned *others)
 {
-	uint32_t *pids = must_have(calloc(m->process_count + 1, sizeof *pids));
-	size_t count = 0;
-	const struct model_process *found = find_peer(m, p, fd, true, pids, &count);
+	size_t count = 0, end_count;
+	const struct model_end *ends = find_key(m, fd, &end_count);
+	uint32_t *pids = must_have(calloc(end_count + 1, sizeof *pids));
+	const struct model_process *found = find_peer(ends, end_count, p, fd, true, pids, &count);
 
 	if (!found)
-		found = find_peer(m, p, fd, false, pids, &count);
+		found = find_peer(ends, end_count, p, fd, false, pids, &count);
 	/* An exec is another image of the same process. */
 	qsort(pids, count, sizeof *pids, by_number);
 	*others = 0;

@@ -75,6 +75,8 @@ struct model {
 	size_t process_count;
 	uint64_t wall_ns, events, lost, dropped;
 	uint32_t stops;                 /* 1 << enum trace_stop: why a process could not record everything */
+	struct model_end *ends;         /* for model_peer() */
+	size_t end_count;
 	size_t vanished;                /* programs that were exec'd and not seen: static, setuid, with other rights */
 };
 

@@ -2,7 +2,6 @@
  * exist (ld.so(8), secure-execution mode; static programs), and a person should hear that before, not wonder after.  */
 #include "program.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,8 +14,7 @@
 #include <unistd.h>
 
 #include "say.h"
-
-enum { START_SIZE = 256 };      /* as much of a script as the kernel looks at, and a NUL */
+#include "shim/executable.h"
 
 /* Writes where execvp would find it; false with errno.  */
 static bool find(const char *name, char path[PATH_MAX])
@@ -57,24 +55,9 @@ static void check_privileges(const char *name, const char *path, const struct st
 		    name);
 }
 
-static bool read_at(int fd, void *to, size_t size, uint64_t offset)
-{
-	return pread(fd, to, size, (off_t)offset) == (ssize_t)size;
-}
-
-/* The first program header of this type that holds `address`, if that is not 0.  */
-static bool find_header(int fd, const Elf64_Ehdr *header, uint32_t type, uint64_t address, Elf64_Phdr *p)
-{
-	for (int i = 0; i < header->e_phnum; i++)
-		if (read_at(fd, p, sizeof *p, header->e_phoff + (uint64_t)i * header->e_phentsize) && p->p_type == type &&
-		    (!address || address - p->p_vaddr < p->p_filesz))
-			return true;
-	return false;
-}
-
 static bool dynamic_entry(int fd, const Elf64_Phdr *dynamic, uint64_t i, Elf64_Dyn *entry)
 {
-	return i < dynamic->p_filesz / sizeof *entry && read_at(fd, entry, sizeof *entry, dynamic->p_offset + i * sizeof *entry) &&
+	return i < dynamic->p_filesz / sizeof *entry && elf_read_at(fd, entry, sizeof *entry, dynamic->p_offset + i * sizeof *entry) &&
 	       entry->d_tag != DT_NULL;
 }
 
@@ -85,10 +68,10 @@ static bool needs_sanitizer(const char *which, int fd, const Elf64_Ehdr *header)
 	Elf64_Dyn entry;
 	uint64_t strings = 0;
 
-	if (!find_header(fd, header, PT_DYNAMIC, 0, &dynamic))
+	if (!elf_find_header(fd, header, PT_DYNAMIC, 0, &dynamic))
 		return false;
 	for (uint64_t i = 0; dynamic_entry(fd, &dynamic, i, &entry); i++)
-		if (entry.d_tag == DT_STRTAB && find_header(fd, header, PT_LOAD, entry.d_un.d_ptr, &p))
+		if (entry.d_tag == DT_STRTAB && elf_find_header(fd, header, PT_LOAD, entry.d_un.d_ptr, &p))
 			strings = entry.d_un.d_ptr - p.p_vaddr + p.p_offset;
 	for (uint64_t i = 0; dynamic_entry(fd, &dynamic, i, &entry); i++) {
 		char name[24] = "";
@@ -103,13 +86,11 @@ static bool needs_sanitizer(const char *which, int fd, const Elf64_Ehdr *header)
 /* The loader that the program asks for is there, and glibc's.  */
 static void check_loader(const char *name, int fd, const Elf64_Phdr *p)
 {
-	char loader[PATH_MAX] = "";
-	const char *last;
+	char loader[PATH_MAX];
 
-	if (p->p_filesz >= sizeof loader || !read_at(fd, loader, p->p_filesz, p->p_offset))
+	if (p->p_filesz >= sizeof loader || !elf_read_loader(fd, p, loader, sizeof loader))
 		die(STATUS_NOT_EXECUTABLE, "%s: the name of its loader cannot be read: the file is damaged", name);
-	last = strrchr(loader, '/') ? strrchr(loader, '/') + 1 : loader;
-	if (!strncmp(last, "ld-musl", 7))
+	if (!strncmp(elf_last_part(loader), "ld-musl", 7))
 		die(STATUS_NOT_EXECUTABLE, "%s: built for musl: libeagain.so needs glibc; use a build for glibc", name);
 	if (access(loader, F_OK) < 0)
 		die(STATUS_NOT_FOUND, "%s: its loader %s: %s", name, loader, strerror(errno));
@@ -118,18 +99,13 @@ static void check_loader(const char *name, int fd, const Elf64_Phdr *p)
 static void check_elf(const char *name, int fd, const Elf64_Ehdr *header, ssize_t size)
 {
 	Elf64_Phdr p;
-	Elf64_Ehdr self;
-	int own = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	bool known = own >= 0 && read_at(own, &self, sizeof self, 0);
 	const char *options = getenv("ASAN_OPTIONS"), *preload = getenv("LD_PRELOAD");
 
-	if (own >= 0)
-		close(own);
 	if (header->e_ident[EI_CLASS] == ELFCLASS32)
 		die(STATUS_NOT_EXECUTABLE, "%s: a 32-bit program: libeagain.so is 64-bit; use a 64-bit build", name);
-	if (size < (ssize_t)sizeof *header || (known && header->e_machine != self.e_machine))
+	if (size < (ssize_t)sizeof *header || !elf_is_for_us(header))
 		die(STATUS_NOT_EXECUTABLE, "%s: built for another processor: it needs a libeagain.so of its own kind", name);
-	if (!find_header(fd, header, PT_INTERP, 0, &p))
+	if (!elf_find_header(fd, header, PT_INTERP, 0, &p))
 		die(STATUS_NOT_EXECUTABLE, "%s: statically linked: nothing can be preloaded into it; use a dynamically linked build",
 		    name);
 	check_loader(name, fd, &p);
@@ -140,22 +116,10 @@ static void check_elf(const char *name, int fd, const Elf64_Ehdr *header, ssize_
 		say("%s: ThreadSanitizer must see its I/O before libeagain.so: set LD_PRELOAD=libtsan.so, as gcc -print-file-name names it", name);
 }
 
-/* What runs a file that is no ELF file and starts so: the interpreter that it names, or the shell, to which execvp(3) gives what
- * the kernel does not know.  */
-static const char *interpreter_of(char start[START_SIZE])
-{
-	char *name = start + 2 + strspn(start + 2, " \t"), *end = name + strcspn(name, " \t\n");
-
-	if (start[0] != '#' || start[1] != '!' || end == name || end == start + START_SIZE - 1)
-		return "/bin/sh";
-	*end = 0;
-	return name;
-}
-
 /* Looks at `path`, and, for a script, at its interpreter.  `depth` bounds scripts run by scripts (execve(2)).  */
 static void check_file(const char *name, const char *path, int depth, struct program *program)
 {
-	char start[START_SIZE] = "";
+	char start[ELF_START_SIZE] = "";
 	struct stat st;
 	int fd;
 	ssize_t n;
@@ -177,7 +141,7 @@ static void check_file(const char *name, const char *path, int depth, struct pro
 		memcpy(&header, start, sizeof header);
 		check_elf(name, fd, &header, n);
 	} else if (depth < 4) {
-		strcpy(program->interpreter, interpreter_of(start));
+		strcpy(program->interpreter, elf_interpreter_of(start));
 		check_file(name, program->interpreter, depth + 1, program);
 	}
 	close(fd);

@@ -38,6 +38,13 @@ static inline long serve(enum call_id call, long nr, long a, long b, long c, lon
 	return as_libc(op_run(&op));
 }
 
+/* Whether there is memory at p that can be read, up to a NUL byte: the kernel tries, and says EFAULT before it looks at the fd
+ * (faccessat(2)).  */
+static inline bool is_readable(const void *p)
+{
+	return sys(SYS_faccessat, -1, p, 0) != -EFAULT;
+}
+
 /* process.c: an environ for what is called next, whose children are followed; and back again.  */
 char **environ_lend(void);
 void environ_return(char **own);

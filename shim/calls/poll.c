@@ -37,13 +37,11 @@ static void note_array(const struct op *op)
 		}
 }
 
-/* The kernel looks at no more of a set than the process can have fds, so that it may end earlier than it was said to: at a page's
- * beginning it is asked whether there is one (mincore(2)).  */
+/* The kernel looks at no more of a set than the process can have fds, so that it may end earlier than it was said to: at the
+ * beginning of the smallest page that there is, 4 KiB, it is asked whether it can be read.  */
 static bool goes_on(const unsigned long *word)
 {
-	unsigned char resident;
-
-	return ((uintptr_t)word & 4095) != 0 || sys(SYS_mincore, word, 1, &resident) == 0;
+	return ((uintptr_t)word & 4095) != 0 || is_readable(word);
 }
 
 /* The fds in a set, of which there are *left in this set and those after it.  */

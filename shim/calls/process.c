@@ -34,26 +34,17 @@ enum {
 	LONGEST_ENVIRONMENT = 1 << 16,  /* one with more entries is passed on as it is */
 };
 
-/* Whether the page with p is mapped: a bad pointer in an environment is the kernel's to refuse (mincore(2), ENOMEM).  */
-static bool is_mapped(const void *p, uintptr_t *known)
+/* Whether p can be read, and with it all of its page, of 4 KiB at least: a bad pointer in an environment is the kernel's to refuse.  */
+static bool is_there(const void *p, uintptr_t *known)
 {
 	uintptr_t page = (uintptr_t)p & ~(uintptr_t)4095;
-	unsigned char resident;
 
 	if (page == *known)
 		return true;
-	if (sys(SYS_mincore, page, 1, &resident) < 0)
+	if (!is_readable(p))
 		return false;
 	*known = page;
 	return true;
-}
-
-/* A path is looked at where its first page is there; the kernel refuses what is not (EFAULT).  */
-static bool is_sound_text(const char *path)
-{
-	uintptr_t known = 1;
-
-	return path && is_mapped(path, &known);
 }
 
 /* Whether it can be walked through, and is of a length that fits a stack.  */
@@ -62,10 +53,10 @@ static bool is_sound(char *const *env)
 	uintptr_t list = 1, strings = 1;        /* no page begins there */
 	size_t n = 0;
 
-	for (; env && is_mapped(env, &list) && n < LONGEST_ENVIRONMENT; env++, n++) {
+	for (; env && is_there(env, &list) && n < LONGEST_ENVIRONMENT; env++, n++) {
 		if (!*env)
 			return true;
-		if (!is_mapped(*env, &strings))
+		if (!is_there(*env, &strings))
 			return false;
 	}
 	return !env;
@@ -184,7 +175,7 @@ static size_t count(char *const *list)
 			break;                                                                                        \
 		theirs_ = find(env, preload);                                                                         \
 		n_ = missing(env, entries_);                                                                          \
-		reachable_ = is_reachable() && (shim_sandboxed || !is_sound_text(path) || looks(path));               \
+		reachable_ = is_reachable() && (shim_sandboxed || !is_readable(path) || looks(path));               \
 		if (!is_right(theirs_, reachable_)) {                                                                 \
 			char *entry_ = alloca(sizeof preload + CONFIG_PATH + (theirs_ ? strlen(theirs_) : 0) + 1);    \
                                                                                                                       \

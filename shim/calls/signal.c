@@ -1,4 +1,5 @@
 /* signal.c - the calls that install handlers.  The program's handler stays its own; only the restorer is ours (signals.h).  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,21 +74,39 @@ void signal_adopt(int signal)
 	sys(SYS_rt_sigaction, signal, &k, NULL, sizeof k.mask);
 }
 
+struct system_call {
+	char **environment;     /* the program's own */
+	int status;             /* of one that is canceled: libc kills the command */
+};
+
+/* glibc's, for C without exceptions (struct _pthread_cleanup_buffer in <pthread.h>): what is pushed is called when the thread is
+ * canceled, and also by siglongjmp(3).  */
+void _pthread_cleanup_push(struct _pthread_cleanup_buffer *, void (*)(void *), void *);
+void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *, int);
+
 /* libc's system() puts the program's own handlers for SIGINT and SIGQUIT back, with a restorer of libc's.  */
+static void end_system(void *arg)
+{
+	const struct system_call *call = arg;
+
+	environ_return(call->environment);
+	wait_ended(call->status);
+	signal_adopt(SIGINT);
+	signal_adopt(SIGQUIT);
+}
+
 EXPORT int system(const char *command)
 {
-	char **own;
-	int status;
+	struct system_call call = {.status = SIGKILL};
+	struct _pthread_cleanup_buffer cleanup;
 
 	shim_need_libc();
 	flag_off_everywhere();
-	own = environ_lend();
-	status = libc.system(command);
-	environ_return(own);
-	wait_ended(status);
-	signal_adopt(SIGINT);
-	signal_adopt(SIGQUIT);
-	return status;
+	call.environment = environ_lend();
+	_pthread_cleanup_push(&cleanup, end_system, &call);
+	call.status = libc.system(command);
+	_pthread_cleanup_pop(&cleanup, true);
+	return call.status;
 }
 
 #define OLD_CALL(name)                                                                                                \

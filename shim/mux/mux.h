@@ -22,8 +22,9 @@ enum mux_outcome mux_wait(struct op *op, bool ready_before, long *result);
  * operation began but before the kernel was entered.  A cancellation point.  */
 long mux_plain(const struct op *op);
 
-/* The same, but WINDOW_NOT_ENTERED (signals.h) where it was not the kernel that said EINTR.  */
-long mux_enter(const struct op *op);
+/* The same, but WINDOW_NOT_ENTERED (signals.h) where it was not the kernel that said EINTR.  `only`: nothing went before, and the
+ * kernel alone decides what interrupts it.  */
+long mux_enter(const struct op *op, bool only);
 
 /* A system call through the window, as a cancellation point: libc's own calls are in this way; in a process without threads they
  * do not look, and nor do we.  */

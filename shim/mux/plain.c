@@ -13,7 +13,7 @@ static const uint32_t never;
 /* The call goes through the window, so that a handler which ran since the operation began ends it.  With bytes moved, any
  * handler does; else only one without SA_RESTART, or, on a socket with a timeout, again any (signal(7)).  A call that nothing went
  * before is the kernel's alone.  */
-static struct window open_window(const struct op *op)
+static struct window open_window(const struct op *op, bool only)
 {
 	bool any = op->moved || (op->hint & HINT_TIMEOUT);
 	struct window w = {
@@ -22,7 +22,7 @@ static struct window open_window(const struct op *op)
 		.seen = any ? op->seen.any : op->seen.interrupting,
 	};
 
-	if (op->only) {
+	if (only) {
 		w.counter = &never;
 		w.seen = never;
 	}
@@ -44,9 +44,9 @@ long mux_cancellable(const struct op *op, const struct window *w)
 	return result;
 }
 
-long mux_enter(const struct op *op)
+long mux_enter(const struct op *op, bool only)
 {
-	struct window w = open_window(op);
+	struct window w = open_window(op, only);
 	struct iovec rest[ATTEMPT_REST];
 	struct msghdr message = {.msg_iov = rest};
 	size_t size;
@@ -68,7 +68,7 @@ long mux_enter(const struct op *op)
 
 long mux_plain(const struct op *op)
 {
-	long result = mux_enter(op);
+	long result = mux_enter(op, false);
 
 	return result == WINDOW_NOT_ENTERED ? -EINTR : result;
 }

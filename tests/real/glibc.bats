@@ -10,7 +10,7 @@ setup_file() {
 
 setup() {
 	[ -z "$why" ] || skip "$why"
-	export LOCPATH=$GLIBC/locale TIMEOUTFACTOR=10 EAGAIN_MAX_SIZE=64M
+	export LOCPATH=$GLIBC/locale TIMEOUTFACTOR=10 EAGAIN_MAX_SIZE=64M MODES
 	export -f observe_test outcome_of compare_modes compare_test observe sane_trace set_prefix
 }
 
@@ -52,6 +52,7 @@ compare_modes() {
 # differ again in two more runs.
 compare_test() {
 	local BATS_TEST_TMPDIR words try found
+	: "${MODES:?}"
 	BATS_TEST_TMPDIR=$(mktemp -d "$GLIBC/XXXXXX")
 	read -ra words <<<"$1"
 	for try in 1 2 3; do

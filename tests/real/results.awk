@@ -11,7 +11,9 @@ BEGIN { FS = "\t" }
 
 NF == 8 {
 	gsub(/\|/, "\\|")
-	row = "| " $1 " | " $2 "<br>`bats -f '" $2 "' " $3 "` | " $4 " | " $5 " | " $6 " | " $7 " | " $8 " |"
+	pattern = $2
+	gsub(/'/, ".", pattern)         # it stands between such
+	row = "| " $1 " | " $2 "<br>`bats -f '" pattern "' " $3 "` | " $4 " | " $5 " | " $6 " | " $7 " | " $8 " |"
 	rows[key(row)] = row
 }
 

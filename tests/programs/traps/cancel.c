@@ -1,8 +1,11 @@
 /* cancel.c - pthread_cancel at each call: which are cancellation points, and which are not (pthreads(7)).  */
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "points.h"
@@ -81,6 +84,68 @@ static void cancellation_points(char **argv)
 	}
 }
 
+static char *own_environment[] = {(char *)"OWN=1", NULL};
+static struct sigaction set[2];
+static sigjmp_buf before;
+static const int ignored[] = {SIGINT, SIGQUIT};
+
+static void cancel_itself(int signal)
+{
+	(void)signal;
+	pthread_cancel(pthread_self());
+}
+
+/* What system() has changed for the call is as it was, down to where the kernel returns from a handler.  */
+static void look_after(void *arg)
+{
+	(void)arg;
+	tell("the same environment: %d", environ == own_environment);
+	for (int i = 0; i < 2; i++) {
+		struct sigaction now;
+
+		need(sigaction(ignored[i], NULL, &now) == 0, "sigaction");
+		tell("the same handler: %d, restorer: %d", now.sa_handler == set[i].sa_handler, now.sa_restorer == set[i].sa_restorer);
+	}
+}
+
+static void prepare_system(void (*handler)(int))
+{
+	for (int i = 0; i < 2; i++) {
+		handle(ignored[i], no_handler, 0);
+		need(sigaction(ignored[i], NULL, &set[i]) == 0, "sigaction");
+	}
+	handle(SIGUSR2, handler, 0);
+	environ = own_environment;
+}
+
+static void canceled_system(char **argv)
+{
+	(void)argv;
+	prepare_system(cancel_itself);
+	pthread_cleanup_push(look_after, NULL);
+	tell("not canceled: %d", system("kill -USR2 $PPID; exec sleep 100"));
+	pthread_cleanup_pop(0);
+}
+
+static void jump(int signal)
+{
+	(void)signal;
+	siglongjmp(before, 1);
+}
+
+/* Whether libc has put the handlers back by then depends on where it was.  */
+static void left_system(char **argv)
+{
+	(void)argv;
+	prepare_system(jump);
+	if (sigsetjmp(before, 1) == 0)
+		tell("not left: %d", system("kill -USR2 $PPID; exit 3"));
+	tell("the same environment: %d", environ == own_environment);
+	while (wait(NULL) > 0)
+		;
+}
+
 const struct trap cancel_traps[] = {
-	{"cancellation-points", cancellation_points}, {NULL, NULL},
+	{"cancellation-points", cancellation_points}, {"canceled-system", canceled_system}, {"left-system", left_system},
+	{NULL, NULL},
 };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -217,10 +218,13 @@ static void fork_chain(char **argv)
 }
 
 static char *const *volatile nowhere = (char *const *)1;
+static void *unreadable;
 static char *const bad_string[] = {(char *)8, NULL};
 
 static void bad_list(void) { execve("/bin/true", command, (char *const *)nowhere); tell("%s", result_text(-1)); _exit(1); }
 static void bad_entry(void) { execve("/bin/true", command, bad_string); tell("%s", result_text(-1)); _exit(1); }
+static void unreadable_list(void) { execve("/bin/true", command, unreadable); tell("%s", result_text(-1)); _exit(1); }
+static void unreadable_entry(void) { execve("/bin/true", command, (char *[]){unreadable, NULL}); tell("%s", result_text(-1)); _exit(1); }
 static void no_list(void) { fexecve(open("/bin/true", O_RDONLY), command, NULL); tell("%s", result_text(-1)); _exit(1); }
 
 static void too_long(void)
@@ -244,6 +248,9 @@ static void bad_environments(char **argv)
 	(void)argv;
 	in_child("bad list", bad_list);
 	in_child("bad entry", bad_entry);
+	unreadable = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	in_child("unreadable list", unreadable_list);
+	in_child("unreadable entry", unreadable_entry);
 	in_child("fexecve without", no_list);
 	in_child("too long", too_long);
 	tell("posix_spawn: %d", posix_spawn(&pid, "/bin/true", NULL, NULL, command, (char *const *)nowhere) == EFAULT);

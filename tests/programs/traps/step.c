@@ -25,6 +25,8 @@ static struct outcome {
 	volatile long result;
 } *outcome;
 
+static sigset_t child_signal;
+
 struct situation {
 	int type;               /* SOCK_STREAM; 0: a pipe */
 	int flags;              /* of the handler */
@@ -50,14 +52,19 @@ static void subject(const struct situation *s, const int fds[2])
 
 enum step { STEPPED, SLEEPS, ENDED };
 
+/* SIGCHLD, which is blocked, tells of the stop.  None comes while the child sleeps in the kernel.  */
 static enum step step(pid_t pid)
 {
+	static const struct timespec pause = {.tv_nsec = 1000000};
+	bool told;
 	int status;
 
 	ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
-	for (int asleep = 0; asleep < 100; asleep = thread_state(pid) == 'S' ? asleep + 1 : 0)
+	for (int asleep = 0; asleep < 10; asleep = !told && thread_state(pid) == 'S' ? asleep + 1 : 0) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return WIFSTOPPED(status) && !outcome->done ? STEPPED : ENDED;
+		told = sigtimedwait(&child_signal, NULL, &pause) > 0;
+	}
 	return SLEEPS;
 }
 
@@ -126,6 +133,8 @@ static void signal_at_each_instruction(char **argv)
 
 	(void)argv;
 	signal(SIGUSR1, SIG_IGN);
+	sigaddset(&child_signal, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child_signal, NULL);
 	outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (size_t i = 0; i < sizeof situations / sizeof *situations; i++) {
 		unsigned count[256] = {0}, lost = 0;

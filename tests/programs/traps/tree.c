@@ -542,9 +542,22 @@ static void other_worlds(char **argv)
 	rmdir("empty");
 }
 
+/* Needs a mount at argv[0], and the right to unshare.  A recording wants room meanwhile.  */
+static void unmount_elsewhere(char **argv)
+{
+	int fds[2];
+	char byte = 0;
+
+	make_pipe(fds);
+	need(unshare(CLONE_NEWNS) == 0, "unshare");
+	for (int i = 0; i < 10000; i++)
+		need(write(fds[1], &byte, 1) == 1 && read(fds[0], &byte, 1) == 1, "pipe");
+	tell("umount: %s", result_text(umount(argv[0])));
+}
+
 const struct trap tree_traps[] = {
 	{"show-self", show_self}, {"spawn-actions", spawn_actions}, {"spawn-attributes", spawn_attributes}, {"raw-clones", raw_clones},
 	{"daemons", daemons}, {"vfork-and-dup2", vfork_and_dup2}, {"exec-from-memory", exec_from_memory}, {"subreaper", subreaper},
 	{"odd-states", odd_states}, {"limits", limits}, {"cleared-environment", cleared_environment},
-	{"other-worlds", other_worlds}, {NULL, NULL},
+	{"other-worlds", other_worlds}, {"unmount-elsewhere", unmount_elsewhere}, {NULL, NULL},
 };
