@@ -80,7 +80,7 @@ static int duplicated(int from, int to)
 		fds_forget(to);
 		shield_replaced(to);
 		if (record_on && !shim_sandboxed) {
-			fds_name(from, fds_hint(from));
+			fds_named(from);
 			record_fd_event(TRACE_DUP, from, to);
 		}
 	}

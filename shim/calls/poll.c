@@ -14,7 +14,7 @@ enum {
 
 void poll_ready(const struct op *op, int fd, unsigned revents)
 {
-	fds_name(fd, fds_hint(fd));
+	fds_named(fd);
 	record_polled(op->call, fd, revents);
 }
 
