@@ -203,31 +203,79 @@ static bool is_plain(const char *path)
 	}
 }
 
-static bool starts(const char *path, const char *with)
+/* The paths of some directories, from which files are opened by openat(2).  Whoever finds one taken does without.  */
+static struct directory {
+	bool is_taken;
+	dev_t device;
+	ino_t inode;
+	struct timespec changed;        /* renamed, or another under the same number */
+	size_t size;
+	char path[248];
+} directories[8];
+
+static bool is_directory(const struct directory *d, const struct stat *st)
 {
-	return !strncmp(path, with, strlen(with));
+	return d->size && d->inode == st->st_ino && d->device == st->st_dev && d->changed.tv_sec == st->st_ctim.tv_sec &&
+	       d->changed.tv_nsec == st->st_ctim.tv_nsec;
 }
 
-/* By the path that the program opened it by: /proc costs more than to open and close a file.  In /proc and /dev are links that lead
- * anywhere.  */
+/* As fd_link() of a directory.  */
+static size_t directory_link(int fd, char *text, size_t size)
+{
+	struct directory *d;
+	struct stat st;
+	size_t n;
+
+	if (sys(SYS_fstat, fd, &st) < 0)
+		return 0;
+	d = &directories[st.st_ino % (sizeof directories / sizeof *directories)];
+	if (__atomic_exchange_n(&d->is_taken, true, __ATOMIC_ACQUIRE))
+		return fd_link(fd, text, size);
+	if (!is_directory(d, &st)) {
+		d->size = fd_link(fd, d->path, sizeof d->path);
+		d->inode = st.st_ino;
+		d->device = st.st_dev;
+		d->changed = st.st_ctim;
+	}
+	n = d->size < size ? d->size : size;
+	memcpy(text, d->path, n);
+	__atomic_store_n(&d->is_taken, false, __ATOMIC_RELEASE);
+	return n;
+}
+
+static size_t working_directory(char *text, size_t size)
+{
+	long n = sys(SYS_getcwd, text, size);
+
+	return n > 0 ? (size_t)n - 1 : 0;       /* its NUL */
+}
+
+static bool starts(const struct text *t, const char *start, const char *with)
+{
+	size_t n = strlen(with);
+
+	return (size_t)(t->at - start) > n && !memcmp(start, with, n);
+}
+
+/* By the path that the program opened it by: the link in /proc costs more than to open and close a file.  */
 static bool name_by_path(struct text *t, const struct fd_facts *f)
 {
 	char *start = t->at;
-	long n;
+	size_t size = (size_t)(t->end - start);
 
-	if (!f->path || !is_plain(f->path) || starts(f->path, "/proc/") || starts(f->path, "/dev/"))
+	if (!f->path || !is_plain(f->path))
 		return false;
 	if (*f->path != '/') {
-		n = f->dir == AT_FDCWD ? sys(SYS_getcwd, start, t->end - start) : -1;
-		/* With its NUL.  A directory that cannot be reached has another beginning. */
-		if (n < 2 || *start != '/')
+		t->at += f->dir == AT_FDCWD ? working_directory(start, size) : directory_link(f->dir, start, size);
+		/* One that cannot be reached begins with another word. */
+		if (t->at == start || *start != '/')
 			return false;
-		t->at = start + n - 1;
 		if (t->at[-1] != '/')
 			text_char(t, '/');
 	}
 	text_string(t, f->path);
-	return true;
+	/* There are links there that lead anywhere. */
+	return !starts(t, start, "/proc/") && !starts(t, start, "/dev/");
 }
 
 static void name_by_number(struct text *t, const char *what, struct fd_facts *f)

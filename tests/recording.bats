@@ -50,6 +50,48 @@ bytes_of() {
 	"$EAGAIN" report | grep -q ' 21 process images'
 }
 
+# calls_of MODE ARGUMENT...: system calls of one round of "load", of which N is the number of rounds.
+calls_of() {
+	local mode=$1 n
+	local -a counts=()
+	shift
+	set_prefix "$mode"
+	for n in 100 300; do
+		rm -rf "$BATS_TEST_TMPDIR/trace.$mode"
+		strace -f -o calls "${prefix[@]}" "$PROGRAMS/load" "${@/#N/$n}" >out </dev/null
+		grep -qx 'done' out
+		counts+=("$(grep -c '(' calls)")
+	done
+	# Now and then a chunk is taken: some calls more.
+	echo $(((counts[1] - counts[0] + 100) / 200))
+}
+
+@test "a file, a connection, a pipe that is opened and closed costs so many system calls more, at most" {
+	need_program strace
+	strace -o /dev/null true || skip "no right to trace"
+	mkdir directory
+	echo text >directory/file
+	while read -r run record what; do
+		read -ra arguments <<<"$what"
+		native=$(calls_of native "${arguments[@]}")
+		[ "$native" -gt 1 ]
+		run_more=$(($(calls_of run.auto "${arguments[@]}") - native))
+		record_more=$(($(calls_of record.auto "${arguments[@]}") - native))
+		note "${what/$PWD/.}: $native natively, $run_more more with run, $record_more with record"
+		[ "$run_more" -le "$run" ]
+		[ "$record_more" -le "$record" ]
+	done <<-END
+		1 2 files N $PWD/directory/file
+		1 3 files N $PWD/directory/file relative
+		1 3 files N $PWD/directory/file at
+		9 27 connections N
+		3 24 connections N nonblock
+		0 3 opened pipe N
+		0 2 opened eventfd N
+		0 1 opened dup N
+	END
+}
+
 @test "kill -9 loses nothing that was recorded" {
 	mkfifo started
 	"$EAGAIN" record "$PROGRAMS/load" until-killed >started &
@@ -167,6 +209,16 @@ bytes_of() {
 	"$EAGAIN" log | grep 'call=accept' >log
 	grep -q 'name="tcp 127.0.0.1:[1-9]' log
 	grep -q 'name=unix:s ' log
+}
+
+@test "a file has the name that the kernel knows it by, however it was opened; by a link, the path of the link" {
+	"$EAGAIN" record "$PROGRAMS/traps" paths >out
+	"$EAGAIN" log | sed -n 's/.* call=\(open\|openat\|creat\) .* name="\?\([^ "]*\).*/\2/p' >names
+	[ -s out ]
+	diff <(sed 's/ (deleted)$//' out) names
+	ln -s /etc/passwd link
+	"$EAGAIN" record sh -c ': <link'
+	[ "$(recorded "call=open.* name=$PWD/link ")" = 1 ]
 }
 
 @test "EAGAIN that the program asked for is told apart" {
