@@ -97,28 +97,34 @@ static bool can_wait(const struct fd_facts *f)
 	return f->maker == FD_FOUND || !(f->flags & O_NONBLOCK) || config.switching == SWITCH_FLAG || config.shield == SHIELD_ALL;
 }
 
+static enum fd_kind look_at_domain(int fd, const struct fd_facts *f, int domain)
+{
+	int protocol, type;
+
+	if (domain == AF_INET || domain == AF_INET6) {
+		protocol = socket_option(fd, SO_PROTOCOL);
+		/* What is accepted is a stream. */
+		type = protocol == IPPROTO_TCP && f->maker == FD_ACCEPTED ? SOCK_STREAM : socket_option(fd, SO_TYPE);
+		if (type == SOCK_STREAM && protocol == IPPROTO_TCP)
+			return KIND_stream;
+		return type == SOCK_DGRAM && protocol == IPPROTO_UDP ? KIND_dgram : KIND_socket;
+	}
+	if (domain != AF_UNIX)
+		return KIND_socket;
+	type = socket_option(fd, SO_TYPE);
+	return type == SOCK_STREAM ? KIND_stream : type == SOCK_DGRAM ? KIND_dgram : type == SOCK_SEQPACKET ? KIND_seqpacket : KIND_socket;
+}
+
 /* TCP, UDP and unix sockets with usual options are what attempts were proven for; all others are KIND_socket.  */
 static fd_hint look_at_socket(int fd, const struct fd_facts *f)
 {
-	int domain, type;
-	fd_hint kind = KIND_socket;
+	int domain;
+	fd_hint kind;
 
 	if (!record_on && !can_wait(f))
 		return KIND_socket | HINT_UNASKED;
 	domain = socket_option(fd, SO_DOMAIN);
-	type = socket_option(fd, SO_TYPE);
-
-	if (domain == AF_INET || domain == AF_INET6) {
-		int protocol = socket_option(fd, SO_PROTOCOL);
-
-		if (type == SOCK_STREAM && protocol == IPPROTO_TCP)
-			kind = KIND_stream;
-		else if (type == SOCK_DGRAM && protocol == IPPROTO_UDP)
-			kind = KIND_dgram;
-	} else if (domain == AF_UNIX) {
-		kind = type == SOCK_STREAM ? KIND_stream : type == SOCK_DGRAM ? KIND_dgram :
-			type == SOCK_SEQPACKET ? KIND_seqpacket : KIND_socket;
-	}
+	kind = look_at_domain(fd, f, domain);
 	if (!can_wait(f))
 		return kind | HINT_UNASKED;
 	if (kind == KIND_stream && f->maker != FD_MADE && socket_option(fd, SO_RCVLOWAT) != 1)

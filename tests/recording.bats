@@ -84,8 +84,8 @@ calls_of() {
 		1 2 files N $PWD/directory/file
 		1 3 files N $PWD/directory/file relative
 		1 3 files N $PWD/directory/file at
-		9 27 connections N
-		3 24 connections N nonblock
+		8 26 connections N
+		3 23 connections N nonblock
 		0 3 opened pipe N
 		0 2 opened eventfd N
 		0 1 opened dup N
