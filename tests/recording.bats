@@ -44,6 +44,13 @@ bytes_of() {
 	"$EAGAIN" report | grep -q ' 1001 process images'
 }
 
+@test "a command of a shell takes less than 32 KiB of the trace" {
+	"$EAGAIN" record -o empty sh -c ':'
+	"$EAGAIN" record sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do env true; done'
+	"$EAGAIN" report | grep -q ' 21 process images'
+	[ "$(bytes_of eagain.trace)" -le $(($(bytes_of empty) + 10 * 32768)) ]
+}
+
 @test "threads that record at once after a fork: all calls of each" {
 	"$EAGAIN" record "$PROGRAMS/load" forks 20 8 500 >out
 	[ "$(recorded 'call=\(read\|write\) fd=[0-9]* name=pipe')" = 160000 ]
@@ -184,6 +191,13 @@ calls_of() {
 
 @test "the program finds no fd that is not its own, in any mode" {
 	same ls /proc/self/fd
+}
+
+@test "what a program does in its sandbox, where it cannot open the trace any more: 10,000 calls" {
+	"$EAGAIN" record "$PROGRAMS/traps" sandboxes
+	"$EAGAIN" log | sed -n 's/.* pid=\([0-9]*\) .*ev=call call=\(read\|write\) fd=[0-9]* .*/\1/p' | sort | uniq -c >calls
+	# The program itself, its child with a filter, and the one whose filter is refused; the others may not even read the clock.
+	[ "$(awk '$1 >= 10000' calls | wc -l)" = 3 ]
 }
 
 @test "two traces in one tree: the inner one is its own" {
