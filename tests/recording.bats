@@ -96,6 +96,7 @@ calls_of() {
 		0 3 opened pipe N
 		0 2 opened eventfd N
 		0 1 opened dup N
+		0 2 opened copies N
 	END
 }
 
@@ -198,6 +199,12 @@ calls_of() {
 	"$EAGAIN" log | sed -n 's/.* pid=\([0-9]*\) .*ev=call call=\(read\|write\) fd=[0-9]* .*/\1/p' | sort | uniq -c >calls
 	# The program itself, its child with a filter, and the one whose filter is refused; the others may not even read the clock.
 	[ "$(awk '$1 >= 10000' calls | wc -l)" = 3 ]
+}
+
+@test "a copy of a copy has the name of what it is a copy of" {
+	echo text >file
+	"$EAGAIN" record sh -c 'exec 7<file; exec 8<&7; exec 9<&8'
+	[ "$(recorded "ev=dup call=- fd=8 name=$PWD/file ")" = 1 ]
 }
 
 @test "two traces in one tree: the inner one is its own" {

@@ -6,7 +6,7 @@
  *     load forks C T N        C children one after another, each with T threads that start at once
  *     load files N FILE         N times open, read, close; "relative": by its name in its directory; "at": by an fd of that
  *     load connections N [nonblock]     N times socket, connect, accept, write, read and close of both ends, over TCP
- *     load opened WHAT N        N times a pipe, an eventfd or a dup, and close
+ *     load opened WHAT N        N times a pipe, an eventfd, a dup or a dup of that, and close
  *     load until-killed         one line on stdout after 1000 such calls, then calls without end  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -137,6 +137,8 @@ static void opened(const char *what, int n)
 			must(pipe(fds) == 0);
 		else
 			fds[0] = !strcmp(what, "eventfd") ? eventfd(0, 0) : dup(0);
+		if (!strcmp(what, "copies"))
+			fds[1] = dup(fds[0]);
 		must(close(fds[0]) == 0);
 		if (fds[1] >= 0)
 			must(close(fds[1]) == 0);
