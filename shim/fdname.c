@@ -28,6 +28,34 @@ size_t fd_link(int fd, char *text, size_t size)
 	return n < 0 ? 0 : (size_t)n;
 }
 
+const char *fd_fixed_name(enum fd_kind kind)
+{
+	switch (kind) {
+	case KIND_eventfd: return "anon_inode:[eventfd]";
+	case KIND_timerfd: return "anon_inode:[timerfd]";
+	case KIND_signalfd: return "anon_inode:[signalfd]";
+	case KIND_inotify: return "anon_inode:inotify";
+	case KIND_pidfd: return "anon_inode:[pidfd]";
+	case KIND_epoll: return "anon_inode:[eventpoll]";
+	default: return NULL;
+	}
+}
+
+bool fd_flags(int fd, struct fd_facts *f)
+{
+	if (!f->has_flags)
+		f->flags = sys(SYS_fcntl, fd, F_GETFL);
+	f->has_flags = f->flags >= 0;
+	return f->has_flags;
+}
+
+bool fd_stat(int fd, struct fd_facts *f)
+{
+	if (!f->has_stat)
+		f->has_stat = sys(SYS_fstat, fd, &f->stat) == 0;
+	return f->has_stat;
+}
+
 bool fd_is_on_pipefs(int fd)
 {
 	struct statfs s;
@@ -113,34 +141,44 @@ static bool append_address(struct text *t, const union address *a, socklen_t siz
 	return false;
 }
 
-static bool append_own_address(struct text *t, int fd, long nr)
+/* getsockname(2) or getpeername(2).  False where the kernel has none.  */
+static bool ask_address(int fd, long nr, union address *a, socklen_t *size)
+{
+	*size = sizeof *a;
+	memset(&a->any, 0, sizeof a->any);
+	if (sys(nr, fd, a, size) < 0)
+		return false;
+	if (*size > sizeof *a)
+		*size = sizeof *a;
+	return true;
+}
+
+static bool append_peer(struct text *t, int fd)
 {
 	union address a;
-	socklen_t size = sizeof a;
+	socklen_t size;
 
-	memset(&a, 0, sizeof a.any);
-	return sys(nr, fd, &a, &size) == 0 && append_address(t, &a, size < sizeof a ? size : (socklen_t)sizeof a);
+	return ask_address(fd, SYS_getpeername, &a, &size) && append_address(t, &a, size);
 }
 
 static bool name_socket(struct text *t, int fd, enum fd_kind kind)
 {
-	int domain = 0;
-	socklen_t size = sizeof domain;
-	char *start = t->at;
+	union address a;
+	socklen_t size;
+	char *start = t->at, *end;
 
-	if (sys(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+	if (!ask_address(fd, SYS_getsockname, &a, &size))
 		return false;
-	if (domain == AF_UNIX) {
+	if (a.any.sa_family == AF_UNIX) {
 		text_string(t, "unix:");
-		if (append_own_address(t, fd, SYS_getsockname) || append_own_address(t, fd, SYS_getpeername))
+		if (append_address(t, &a, size) || append_peer(t, fd))
 			return true;
-	} else if (domain == AF_INET || domain == AF_INET6) {
+	} else if (a.any.sa_family == AF_INET || a.any.sa_family == AF_INET6) {
 		text_string(t, kind == KIND_dgram ? "udp " : kind == KIND_stream ? "tcp " : "ip ");
-		if (append_own_address(t, fd, SYS_getsockname)) {
-			char *end = t->at;
-
+		if (append_address(t, &a, size)) {
+			end = t->at;
 			text_string(t, "->");
-			if (!append_own_address(t, fd, SYS_getpeername))
+			if (!append_peer(t, fd))
 				t->at = end;
 			return true;
 		}
@@ -149,29 +187,126 @@ static bool name_socket(struct text *t, int fd, enum fd_kind kind)
 	return false;
 }
 
-size_t fd_name(int fd, enum fd_kind kind, char *text, size_t size, uint64_t *inode, int *access)
+/* Whether the path names what it leads to, but for links on the way: no part is empty, "." or "..".  */
+static bool is_plain(const char *path)
 {
-	struct stat st;
-	struct text t = {text, text + size};
-	long flags = sys(SYS_fcntl, fd, F_GETFL);
+	if (*path == '/')
+		path++;
+	for (;;) {
+		size_t n = strcspn(path, "/");
 
-	*access = flags < 0 ? O_RDWR : (int)(flags & O_ACCMODE);
-	*inode = sys(SYS_fstat, fd, &st) < 0 ? 0 : st.st_ino;
+		if (n == 0 || (path[0] == '.' && (n == 1 || (n == 2 && path[1] == '.'))))
+			return false;
+		if (!path[n])
+			return true;
+		path += n + 1;
+	}
+}
+
+/* The paths of some directories, from which files are opened by openat(2).  Whoever finds one taken does without.  */
+static struct directory {
+	bool is_taken;
+	dev_t device;
+	ino_t inode;
+	struct timespec changed;        /* renamed, or another under the same number */
+	size_t size;
+	char path[248];
+} directories[8];
+
+static bool is_directory(const struct directory *d, const struct stat *st)
+{
+	return d->size && d->inode == st->st_ino && d->device == st->st_dev && d->changed.tv_sec == st->st_ctim.tv_sec &&
+	       d->changed.tv_nsec == st->st_ctim.tv_nsec;
+}
+
+/* As fd_link() of a directory.  */
+static size_t directory_link(int fd, char *text, size_t size)
+{
+	struct directory *d;
+	struct stat st;
+	size_t n;
+
+	if (sys(SYS_fstat, fd, &st) < 0)
+		return 0;
+	d = &directories[st.st_ino % (sizeof directories / sizeof *directories)];
+	if (__atomic_exchange_n(&d->is_taken, true, __ATOMIC_ACQUIRE))
+		return fd_link(fd, text, size);
+	if (!is_directory(d, &st)) {
+		d->size = fd_link(fd, d->path, sizeof d->path);
+		d->inode = st.st_ino;
+		d->device = st.st_dev;
+		d->changed = st.st_ctim;
+	}
+	n = d->size < size ? d->size : size;
+	memcpy(text, d->path, n);
+	__atomic_store_n(&d->is_taken, false, __ATOMIC_RELEASE);
+	return n;
+}
+
+static size_t working_directory(char *text, size_t size)
+{
+	long n = sys(SYS_getcwd, text, size);
+
+	return n > 0 ? (size_t)n - 1 : 0;       /* its NUL */
+}
+
+static bool starts(const struct text *t, const char *start, const char *with)
+{
+	size_t n = strlen(with);
+
+	return (size_t)(t->at - start) > n && !memcmp(start, with, n);
+}
+
+/* By the path that the program opened it by: the link in /proc costs more than to open and close a file.  */
+static bool name_by_path(struct text *t, const struct fd_facts *f)
+{
+	char *start = t->at;
+	size_t size = (size_t)(t->end - start);
+
+	if (!f->path || !is_plain(f->path))
+		return false;
+	if (*f->path != '/') {
+		t->at += f->dir == AT_FDCWD ? working_directory(start, size) : directory_link(f->dir, start, size);
+		/* One that cannot be reached begins with another word. */
+		if (t->at == start || *start != '/')
+			return false;
+		if (t->at[-1] != '/')
+			text_char(t, '/');
+	}
+	text_string(t, f->path);
+	/* There are links there that lead anywhere. */
+	return !starts(t, start, "/proc/") && !starts(t, start, "/dev/");
+}
+
+static void name_by_number(struct text *t, const char *what, struct fd_facts *f)
+{
+	text_string(t, what);
+	text_number(t, f->has_stat ? f->stat.st_ino : 0, 10);
+	text_char(t, ']');
+}
+
+size_t fd_name(int fd, enum fd_kind kind, struct fd_facts *f, char *text, size_t size)
+{
+	struct text t = {text, text + size};
+
+	fd_stat(fd, f);
 	switch (kind) {
 	case KIND_stream: case KIND_dgram: case KIND_seqpacket: case KIND_socket:
-		if (name_socket(&t, fd, kind))
-			break;
-		text_string(&t, "socket:[");
-		text_number(&t, *inode, 10);
-		text_char(&t, ']');
+		if (!name_socket(&t, fd, kind))
+			name_by_number(&t, "socket:[", f);
 		break;
 	case KIND_pipe:
-		text_string(&t, "pipe:[");
-		text_number(&t, *inode, 10);
-		text_char(&t, ']');
+		name_by_number(&t, "pipe:[", f);
 		break;
+	case KIND_eventfd: case KIND_timerfd: case KIND_signalfd: case KIND_inotify: case KIND_pidfd: case KIND_epoll:
+		text_string(&t, fd_fixed_name(kind));
+		break;
+	case KIND_file: case KIND_directory: case KIND_fifo:
+		if (name_by_path(&t, f))
+			break;
+		/* fall through */
 	default:
-		t.at += fd_link(fd, text, size);
+		t.at = text + fd_link(fd, text, size);
 	}
 	return (size_t)(t.at - text);
 }

@@ -91,31 +91,58 @@ static bool connects_at_write(int fd)
 	return sys(SYS_getsockopt, fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, &size) == 0 && on;
 }
 
-/* TCP, UDP and unix sockets with usual options are what attempts were proven for; all others are KIND_socket.  */
-static fd_hint look_at_socket(int fd)
+/* Whether options that make one wait in another way matter: not where the program has made the socket with O_NONBLOCK, until it
+ * clears the flag.  */
+static bool can_wait(const struct fd_facts *f)
 {
-	int domain = socket_option(fd, SO_DOMAIN), type = socket_option(fd, SO_TYPE);
-	fd_hint kind = KIND_socket;
+	return f->maker == FD_FOUND || !(f->flags & O_NONBLOCK) || config.switching == SWITCH_FLAG || config.shield == SHIELD_ALL;
+}
+
+static enum fd_kind look_at_domain(int fd, const struct fd_facts *f, int domain)
+{
+	int protocol, type;
 
 	if (domain == AF_INET || domain == AF_INET6) {
-		int protocol = socket_option(fd, SO_PROTOCOL);
-
+		protocol = socket_option(fd, SO_PROTOCOL);
+		/* What is accepted is a stream. */
+		type = protocol == IPPROTO_TCP && f->maker == FD_ACCEPTED ? SOCK_STREAM : socket_option(fd, SO_TYPE);
 		if (type == SOCK_STREAM && protocol == IPPROTO_TCP)
-			kind = KIND_stream;
-		else if (type == SOCK_DGRAM && protocol == IPPROTO_UDP)
-			kind = KIND_dgram;
-	} else if (domain == AF_UNIX) {
-		kind = type == SOCK_STREAM ? KIND_stream : type == SOCK_DGRAM ? KIND_dgram :
-			type == SOCK_SEQPACKET ? KIND_seqpacket : KIND_socket;
+			return KIND_stream;
+		return type == SOCK_DGRAM && protocol == IPPROTO_UDP ? KIND_dgram : KIND_socket;
 	}
-	if (kind == KIND_stream && socket_option(fd, SO_RCVLOWAT) != 1)
+	if (domain != AF_UNIX)
+		return KIND_socket;
+	type = socket_option(fd, SO_TYPE);
+	return type == SOCK_STREAM ? KIND_stream : type == SOCK_DGRAM ? KIND_dgram : type == SOCK_SEQPACKET ? KIND_seqpacket : KIND_socket;
+}
+
+enum fd_kind fds_socket_kind(int fd)
+{
+	const struct fd_facts found = {.maker = FD_FOUND};
+
+	return look_at_domain(fd, &found, socket_option(fd, SO_DOMAIN));
+}
+
+/* TCP, UDP and unix sockets with usual options are what attempts were proven for; all others are KIND_socket.  */
+static fd_hint look_at_socket(int fd, const struct fd_facts *f)
+{
+	int domain;
+	fd_hint kind;
+
+	if (!record_on && !can_wait(f))
+		return KIND_socket | HINT_UNASKED;
+	domain = socket_option(fd, SO_DOMAIN);
+	kind = look_at_domain(fd, f, domain);
+	if (!can_wait(f))
+		return kind | HINT_UNASKED;
+	if (kind == KIND_stream && f->maker != FD_MADE && socket_option(fd, SO_RCVLOWAT) != 1)
 		kind = KIND_socket;
 	/* The first write connects, and waits for that even where it would not wait to write. */
-	if (kind == KIND_stream && domain != AF_UNIX && connects_at_write(fd))
+	if (kind == KIND_stream && domain != AF_UNIX && f->maker == FD_FOUND && connects_at_write(fd))
 		kind = KIND_socket;
 	if (domain == AF_UNIX)
 		kind |= HINT_LOCAL;
-	if (fds_has_timeout(fd))
+	if (f->maker != FD_MADE && fds_has_timeout(fd))
 		kind |= HINT_TIMEOUT;
 	return kind;
 }
@@ -138,76 +165,133 @@ static enum fd_kind look_at_device(dev_t device)
 /* What has no file type of its own is known by the link in /proc: "anon_inode:[eventfd]".  */
 static enum fd_kind look_at_anonymous(int fd)
 {
-	static const struct {
-		const char *name;
-		enum fd_kind kind;
-	} known[] = {
-		{"anon_inode:[eventfd]", KIND_eventfd}, {"anon_inode:[timerfd]", KIND_timerfd},
-		{"anon_inode:[signalfd]", KIND_signalfd}, {"anon_inode:inotify", KIND_inotify},
-		{"anon_inode:[pidfd]", KIND_pidfd}, {"anon_inode:[eventpoll]", KIND_epoll},
-	};
 	char text[40];
 	size_t n = fd_link(fd, text, sizeof text);
 
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (n == strlen(known[i].name) && !memcmp(text, known[i].name, n))
-			return known[i].kind;
+	for (enum fd_kind kind = KIND_unknown; kind < KIND_COUNT; kind++) {
+		const char *name = fd_fixed_name(kind);
+
+		if (name && n == strlen(name) && !memcmp(text, name, n))
+			return kind;
+	}
 	return KIND_other;
 }
 
-/* Asks the kernel.  0 for a bad fd.  */
-static fd_hint look(int fd)
+/* 0 for a bad fd.  */
+static fd_hint look_at_type(int fd, struct fd_facts *f)
 {
-	struct stat st;
-	long flags = sys(SYS_fcntl, fd, F_GETFL);
-	fd_hint hint;
-
-	if (flags < 0 || sys(SYS_fstat, fd, &st) < 0)
+	if (!fd_stat(fd, f))
 		return KIND_unknown;
-	if (flags & O_PATH)
-		return KIND_other;
-	switch (st.st_mode & S_IFMT) {
-	case S_IFIFO:
-		/* Anonymous pipes live on pipefs, where RWF_NOWAIT works (Linux 6.4); a FIFO that is opened by name refuses it,
-		 * and so does a pipe reopened through /proc: the attempt finds out.  */
-		hint = fd_is_on_pipefs(fd) ? KIND_pipe : KIND_fifo;
-		/* In packet mode (pipe(2), O_DIRECT) a vector must not be cut anywhere. */
-		if (flags & O_DIRECT)
-			hint = KIND_other;
-		break;
-	case S_IFSOCK: hint = look_at_socket(fd); break;
-	case S_IFREG: hint = KIND_file; break;
-	case S_IFDIR: hint = KIND_directory; break;
-	case S_IFBLK: hint = KIND_block; break;
-	case S_IFCHR: hint = look_at_device(st.st_rdev); break;
-	default: hint = look_at_anonymous(fd); break;
+	switch (f->stat.st_mode & S_IFMT) {
+	/* Anonymous pipes live on pipefs, where RWF_NOWAIT works (Linux 6.4); a FIFO that is opened by name refuses it, and so does
+	 * a pipe reopened through /proc: the attempt finds out.  */
+	case S_IFIFO: return fd_is_on_pipefs(fd) ? KIND_pipe : KIND_fifo;
+	case S_IFSOCK: return KIND_socket;
+	case S_IFREG: return KIND_file;
+	case S_IFDIR: return KIND_directory;
+	case S_IFBLK: return KIND_block;
+	case S_IFCHR: return look_at_device(f->stat.st_rdev);
+	default: return look_at_anonymous(fd);
 	}
+}
+
+/* Asks the kernel what is not known.  0 for a bad fd.  */
+static fd_hint look(int fd, struct fd_facts *f)
+{
+	fd_hint hint = f->kind ? f->kind : look_at_type(fd, f);
+
+	/* Their flags change nothing. */
+	if (hint == KIND_file || hint == KIND_directory || hint == KIND_block)
+		return hint;
+	if (!fd_flags(fd, f))
+		return KIND_unknown;
+	if (f->flags & O_PATH)
+		return KIND_other;
+	if (hint == KIND_socket)
+		hint = look_at_socket(fd, f);
+	/* In packet mode (pipe(2), O_DIRECT) a vector must not be cut anywhere. */
+	if ((hint == KIND_pipe || hint == KIND_fifo) && (f->flags & O_DIRECT))
+		hint = KIND_other;
 	/* In flag mode, who set the flag is flag.c's question.  */
-	if ((flags & O_NONBLOCK) && config.switching == SWITCH_AUTO)
+	if (hint && (f->flags & O_NONBLOCK) && config.switching == SWITCH_AUTO)
 		hint |= HINT_NONBLOCK;
+	return hint;
+}
+
+/* Looks at fd, and puts a hint in its place.  */
+static fd_hint find_hint(int fd, fd_hint *p, struct fd_facts *f)
+{
+	fd_hint expected = __atomic_load_n(p, __ATOMIC_RELAXED), hint = look(fd, f);
+
+	if (HINT_KIND(hint) == KIND_unknown)
+		return hint;
+	hint |= expected & (HINT_POLLED | HINT_NAMED | HINT_KEPT);
+	if (config.switching == SWITCH_FLAG)
+		hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
+	/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
+	__atomic_compare_exchange_n(p, &expected, hint, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	return hint;
 }
 
 fd_hint fds_hint(int fd)
 {
 	fd_hint *p = place(fd, true);
-	fd_hint hint, expected;
+	fd_hint hint;
 
 	if (unlikely(!p))
 		return KIND_unknown;
 	hint = __atomic_load_n(p, __ATOMIC_RELAXED);
 	if (unlikely(HINT_KIND(hint) == KIND_unknown) && !shim_sandboxed) {
-		expected = hint;
-		hint = look(fd);
-		if (HINT_KIND(hint) == KIND_unknown)
-			return hint;
-		hint |= expected & (HINT_POLLED | HINT_KEPT);
-		if (config.switching == SWITCH_FLAG)
-			hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
-		/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
-		__atomic_compare_exchange_n(p, &expected, hint, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+		struct fd_facts facts = {0};
+
+		hint = find_hint(fd, p, &facts);
 	}
 	return hint;
+}
+
+/* Looks at fd where it has not been, and records its name where that has not been.  */
+static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f)
+{
+	fd_hint hint = __atomic_load_n(p, __ATOMIC_RELAXED);
+
+	if (HINT_KIND(hint) == KIND_unknown)
+		hint = find_hint(fd, p, f);
+	if (HINT_KIND(hint) == KIND_unknown || hint >> HINT_NAMED_SHIFT == record_lap())
+		return hint;
+	record_fd(fd, HINT_KIND(hint), f);
+	fds_mark(fd, record_lap() << HINT_NAMED_SHIFT, HINT_NAMED);
+	return hint;
+}
+
+fd_hint fds_named(int fd)
+{
+	fd_hint *p = place(fd, true);
+	fd_hint hint;
+
+	if (unlikely(!p))
+		return KIND_unknown;
+	hint = __atomic_load_n(p, __ATOMIC_RELAXED);
+	if (unlikely(HINT_KIND(hint) == KIND_unknown || hint >> HINT_NAMED_SHIFT != record_lap()) && !shim_sandboxed) {
+		struct fd_facts facts = {0};
+
+		hint = find_name(fd, p, &facts);
+	}
+	return hint;
+}
+
+void fds_made(int fd, struct fd_facts *facts)
+{
+	fd_hint *p;
+
+	fds_forget(fd);
+	if (!shim_on || shim_sandboxed)
+		return;
+	/* What is not recorded is looked at when it is used; but nobody else knows later what the call says of a pipe or a socket. */
+	p = record_on || facts->kind ? place(fd, true) : NULL;
+	if (p && record_on)
+		find_name(fd, p, facts);
+	else if (p)
+		find_hint(fd, p, facts);
 }
 
 fd_hint fds_peek(int fd)
@@ -247,16 +331,23 @@ void fds_relook(int fd)
 		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_KEPT));
 }
 
-static void relook(int fd, fd_hint hint, void *arg)
+/* Their names stay.  */
+static void relook_socket(int fd, fd_hint hint, void *arg)
 {
-	(void)hint;
 	(void)arg;
-	fds_relook(fd);
+	if (fds_is_socket(HINT_KIND(hint)) && !(hint & HINT_UNASKED))
+		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_NAMED | HINT_KEPT));
 }
 
-void fds_relook_all(void)
+void fds_relook_sockets(void)
 {
-	fds_each(relook, NULL);
+	fds_each(relook_socket, NULL);
+}
+
+void fds_renamed(int fd)
+{
+	if (fds_peek(fd))
+		fds_mark(fd, 0, HINT_NAMED);
 }
 
 void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg)
@@ -271,12 +362,4 @@ void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg)
 				visit(r * LEAF_SIZE + i, hint, arg);
 		}
 	}
-}
-
-void fds_name(int fd, fd_hint hint)
-{
-	if ((hint >> HINT_NAMED_SHIFT) == record_lap() || shim_sandboxed)
-		return;
-	record_fd(fd, HINT_KIND(hint));
-	fds_mark(fd, record_lap() << HINT_NAMED_SHIFT, 0xffffu << HINT_NAMED_SHIFT);
 }

@@ -6,6 +6,8 @@
 #ifndef EAGAIN_FDS_H
 #define EAGAIN_FDS_H
 
+#include <sys/stat.h>
+
 #include "shim.h"
 
 typedef uint32_t fd_hint;
@@ -17,16 +19,41 @@ enum hint_bit {
 	HINT_NO_NOWAIT = 1u << 9,       /* the kernel refused RWF_NOWAIT here */
 	HINT_TIMEOUT = 1u << 10,        /* SO_RCVTIMEO or SO_SNDTIMEO is set */
 	HINT_SWITCHED = 1u << 11,       /* --switch=flag: O_NONBLOCK on this description is an eagain's doing */
+	HINT_UNASKED = 1u << 12,        /* a socket whose options have not been asked for, since it was made with O_NONBLOCK */
 	HINT_LOCAL = 1u << 13,          /* an AF_UNIX socket */
 	HINT_POLLED = 1u << 14,         /* the program polls it; for --shield=all (shield.h) */
 	HINT_KEPT = 1u << 15,           /* registered in an interest set, or the number of one (mux/keep.h) */
-	HINT_NAMED_SHIFT = 16,          /* the upper half: for which lap of the recording the fd has been named */
+	HINT_NAMED = 0xffffu << 16,     /* for which lap of the recording the fd has been named */
+};
+
+enum { HINT_NAMED_SHIFT = 16 };
+
+/* What is known of an fd while it is looked at: beforehand, by the call that has made it; and what the kernel was asked.  */
+struct fd_facts {
+	enum fd_kind kind;      /* KIND_unknown: to be asked; KIND_socket: which one is to be asked */
+	enum fd_maker {
+		FD_FOUND,       /* it was there */
+		FD_MADE,        /* a fresh socket: its options are as the kernel makes them */
+		FD_ACCEPTED,    /* a connection, with its listener's options */
+	} maker;
+	bool has_flags, has_stat;
+	long flags;             /* as F_GETFL has them */
+	struct stat stat;
+	const char *path;       /* that it was opened by, from the directory `dir`; NULL: by none */
+	int dir;
 };
 
 enum { FDS_LEAF = 1024 };       /* hints in a leaf of the table: one page */
 
 /* The hints of the first 1024 fds.  Words: use the __atomic builtins.  */
 extern fd_hint fds_first[FDS_LEAF];
+
+static inline bool fds_is_socket(enum fd_kind kind)
+{
+	enum { KINDS = 1u << KIND_stream | 1u << KIND_dgram | 1u << KIND_seqpacket | 1u << KIND_socket };
+
+	return KINDS >> kind & 1;
+}
 
 /* Whether fd is, as far as we know, a file, a directory or a device that never makes anybody wait.  */
 static inline bool fds_never_waits(int fd)
@@ -39,6 +66,15 @@ static inline bool fds_never_waits(int fd)
 /* The hint for fd; looks at the fd first where there is none.  KIND_unknown for a bad fd.  Signal-safe, no locks.  */
 fd_hint fds_hint(int fd);
 
+/* The same; records the fd's name, too, if the recording does not have it yet.  */
+fd_hint fds_named(int fd);
+
+/* A call of the program's has made fd, and says this of it: whatever the number meant before is forgotten.  */
+void fds_made(int fd, struct fd_facts *facts);
+
+/* Which kind of socket it is, whatever its options are.  Asks the kernel.  */
+enum fd_kind fds_socket_kind(int fd);
+
 /* The hint as it stands, 0 where there is none.  */
 fd_hint fds_peek(int fd);
 
@@ -50,7 +86,12 @@ void fds_mark(int fd, uint32_t set, uint32_t clear);
 
 /* What fd is must be asked again; whose O_NONBLOCK is, stays.  */
 void fds_relook(int fd);
-void fds_relook_all(void);
+
+/* An option of a socket has changed, which other fds may share: all sockets.  */
+void fds_relook_sockets(void);
+
+/* fd has another name now.  */
+void fds_renamed(int fd);
 
 /* Calls visit(fd, hint, arg) for each fd that has a hint.  */
 void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg);
@@ -58,8 +99,5 @@ void fds_each(void (*visit)(int fd, fd_hint hint, void *arg), void *arg);
 /* Asks the kernel whether SO_SNDTIMEO is set; whether it or SO_RCVTIMEO is.  */
 bool fds_has_send_timeout(int fd);
 bool fds_has_timeout(int fd);
-
-/* Records the fd's name if the recording does not have it yet.  */
-void fds_name(int fd, fd_hint hint);
 
 #endif

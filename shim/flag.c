@@ -48,6 +48,8 @@ void flag_is_programs(int fd, bool on)
 	if (flag_is_ours(fd, flags))
 		sys(SYS_fcntl, fd, F_SETFL, flags & ~FLAG_MARK);
 	fds_mark(fd, on ? HINT_NONBLOCK : 0, HINT_NONBLOCK | HINT_SWITCHED);
+	if (!on && (fds_peek(fd) & HINT_UNASKED))
+		fds_relook(fd);
 }
 
 bool flag_on(int fd)

@@ -72,12 +72,11 @@ static void append(const char *text, size_t size)
 /* The name stands for the fd as it is now; not after it was closed.  */
 static size_t name_of(const struct trace_record *e, char *name, size_t size)
 {
-	uint64_t inode;
-	int access;
+	struct fd_facts facts = {0};
 
 	if (e->fd < 0 || e->kind == TRACE_CLOSE)
 		return 0;
-	return fd_name(e->fd, HINT_KIND(fds_peek(e->fd)), name, size, &inode, &access);
+	return fd_name(e->fd, HINT_KIND(fds_peek(e->fd)), &facts, name, size);
 }
 
 static void write_line(struct line *l, const char *event, uint64_t t)

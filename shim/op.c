@@ -2,6 +2,7 @@
 #include "op.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -215,13 +216,9 @@ static long run_known(struct op *op)
 {
 	long result;
 
-	op->hint = op->fd < 0 ? (fd_hint)KIND_unknown : fds_hint(op->fd);
-	if (record_on) {
-		if (HINT_KIND(op->hint) != KIND_unknown)
-			fds_name(op->fd, op->hint);
-		if (likely(!op->enter))
-			op->enter = clock_ticks();
-	}
+	op->hint = op->fd < 0 ? (fd_hint)KIND_unknown : record_on ? fds_named(op->fd) : fds_hint(op->fd);
+	if (record_on && likely(!op->enter))
+		op->enter = clock_ticks();
 	if (unlikely(config.switching == SWITCH_FLAG) && op->fd >= 0)
 		op->hint = flag_look(op->fd, op->hint);
 	if (unlikely(op->hint & HINT_NONBLOCK) && shield_serves(op))
@@ -253,28 +250,74 @@ static bool is_from_elsewhere(const struct op *op)
 	       !fds_has_timeout(op->fd);
 }
 
-/* A call has opened this fd, whatever its number meant before.  */
-static void opened(int fd)
+static struct fd_facts made(enum fd_kind kind, long flags)
 {
-	fds_forget(fd);
+	return (struct fd_facts){.kind = kind, .maker = FD_MADE, .has_flags = true, .flags = flags};
+}
+
+/* What the call says of what it has made.  */
+static void find_facts(const struct op *op, struct fd_facts *f)
+{
+	unsigned at = op->nr == SYS_openat;
+
+	switch (op->call) {
+	case CALL_open: case CALL_openat: case CALL_creat:
+		f->flags = op->nr == SYS_creat ? O_WRONLY : (int)op->arg[at + 1];
+		f->has_flags = true;
+		/* An O_TMPFILE has the path of its directory. */
+		f->path = (f->flags & O_TMPFILE) == O_TMPFILE ? NULL : (const char *)op->arg[at];
+		f->dir = at ? (int)op->arg[0] : AT_FDCWD;
+		break;
+	case CALL_socket: case CALL_socketpair:
+		*f = made(KIND_socket, op->arg[1] & O_NONBLOCK);
+		break;
+	case CALL_pipe: case CALL_pipe2:
+		*f = made(KIND_pipe, op->nr == SYS_pipe2 ? op->arg[1] & (O_NONBLOCK | O_DIRECT) : 0);
+		break;
+	case CALL_eventfd:
+		*f = made(KIND_eventfd, O_RDWR | (op->arg[1] & O_NONBLOCK));
+		break;
+	case CALL_timerfd_create:
+		*f = made(KIND_timerfd, O_RDWR | (op->arg[1] & O_NONBLOCK));
+		break;
+	case CALL_signalfd:
+		*f = made(KIND_signalfd, O_RDWR | (op->arg[3] & O_NONBLOCK));
+		break;
+	case CALL_inotify_init:
+		*f = made(KIND_inotify, op->nr == SYS_inotify_init1 ? op->arg[0] & O_NONBLOCK : 0);
+		break;
+	case CALL_epoll_create:
+		*f = made(KIND_epoll, O_RDWR);
+		break;
+	default:
+		break;
+	}
+}
+
+static void opened(int fd, struct fd_facts *facts)
+{
 	shield_replaced(fd);
-	if (record_on)
-		fds_name(fd, fds_hint(fd));
+	fds_made(fd, facts);
 }
 
 static void note_opened(struct op *op, long result)
 {
 	const int *pair = (const int *)op->arg[op->nr == SYS_socketpair ? 3 : 0];
+	struct fd_facts facts = {0};
 
 	if (result < 0 || (op->nr == SYS_signalfd4 && (int)op->arg[0] != -1))
 		return;
+	find_facts(op, &facts);
 	if (op->class == OP_OPEN_PAIR) {
-		opened(pair[0]);
-		opened(pair[1]);
+		opened(pair[0], &facts);
+		/* A pipe's two ends are one file. */
+		facts.has_stat &= facts.kind == KIND_pipe;
+		facts.flags |= O_WRONLY;
+		opened(pair[1], &facts);
 		return;
 	}
 	op->fd = (int)result;
-	opened(op->fd);
+	opened(op->fd, &facts);
 }
 
 /* Before start-up libc may not be there yet.  A child that is not followed may have threads, which can be canceled.  */

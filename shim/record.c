@@ -100,7 +100,7 @@ void record_polled(enum call_id call, int fd, unsigned revents)
 {
 	struct trace_record e = {.kind = TRACE_READY, .call = (uint8_t)call, .fd = fd};
 
-	fds_name(fd, fds_hint(fd));
+	fds_named(fd);
 	e.t = clock_ticks();
 	e.length = revents;
 	put(&e);
@@ -131,18 +131,24 @@ void record_return(const struct op *op, long result)
 		tracefile_pair();
 }
 
-void record_fd(int fd, enum fd_kind kind)
+/* A socket has but one.  */
+static int access_of(int fd, enum fd_kind kind, struct fd_facts *facts)
+{
+	return fds_is_socket(kind) || !fd_flags(fd, facts) ? O_RDWR : (int)(facts->flags & O_ACCMODE);
+}
+
+void record_fd(int fd, enum fd_kind kind, struct fd_facts *facts)
 {
 	enum { TEXT_MAX = 8 * TRACE_TEXT_BYTES };
 	char text[TEXT_MAX];
 	struct trace_record *r;
-	uint64_t inode;
-	int access;
 	size_t size, slots;
+	int access;
 
 	if (!to_trace)
 		return;
-	size = fd_name(fd, kind, text, sizeof text, &inode, &access);
+	size = fd_name(fd, kind, facts, text, sizeof text);
+	access = access_of(fd, kind, facts);
 	slots = (size + TRACE_TEXT_BYTES - 1) / TRACE_TEXT_BYTES;
 	r = tracefile_reserve((unsigned)slots + 1);
 	if (!r)
@@ -156,7 +162,7 @@ void record_fd(int fd, enum fd_kind kind)
 	r->call = r->way = r->flags = 0;
 	r->fd = fd;
 	r->t = clock_ticks();
-	r->inode = inode;
+	r->inode = facts->has_stat ? facts->stat.st_ino : 0;
 	r->access = (uint16_t)access;
 	r->fd_kind = (uint16_t)kind;
 	r->text_size = (uint32_t)size;
@@ -214,10 +220,8 @@ void record_fd_event(enum trace_kind kind, int fd, int64_t number)
 void record_stdio(void)
 {
 	for (int fd = 0; fd <= 2; fd++) {
-		fd_hint hint = fds_hint(fd);
-
-		if (HINT_KIND(hint) == KIND_pipe)
-			fds_name(fd, hint);
+		if (HINT_KIND(fds_hint(fd)) == KIND_pipe)
+			fds_named(fd);
 	}
 }
 

@@ -38,7 +38,7 @@ void record_keep(const struct op *op, enum trace_keep what, unsigned fds, int co
 void record_return(const struct op *op, long result);
 
 /* What fd is.  */
-void record_fd(int fd, enum fd_kind kind);
+void record_fd(int fd, enum fd_kind kind, struct fd_facts *facts);
 
 /* fd was closed; duplicated to `number`; the process made a child, is about to exec, exits.  */
 void record_fd_event(enum trace_kind kind, int fd, int64_t number);

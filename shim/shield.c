@@ -41,12 +41,16 @@ void shield_start(void)
 			inherited[fd] = (struct inherited){st.st_dev, st.st_ino, true, false};
 }
 
+static bool was(int fd, const struct stat *st)
+{
+	return inherited[fd].is_open && st->st_dev == inherited[fd].device && st->st_ino == inherited[fd].inode;
+}
+
 static bool is_inherited(int fd)
 {
 	struct stat st;
 
-	return fd < limit() && inherited[fd].is_open && sys(SYS_fstat, fd, &st) == 0 && st.st_dev == inherited[fd].device &&
-	       st.st_ino == inherited[fd].inode;
+	return fd < limit() && inherited[fd].is_open && sys(SYS_fstat, fd, &st) == 0 && was(fd, &st);
 }
 
 bool shield_serves(const struct op *op)
@@ -69,8 +73,17 @@ bool shield_holds(const struct op *op)
 
 void shield_known(int fd)
 {
-	for (int other = 0; other < limit() && !shim_sandboxed; other++)
-		if (other == fd || (inherited[other].is_open && flag_same_description(fd, other)))
+	struct stat st;
+
+	if (!limit() || shim_sandboxed)
+		return;
+	if (fd < limit())
+		inherited[fd].is_known = true;
+	/* Its copies: few fds are what one of the inherited was. */
+	if (sys(SYS_fstat, fd, &st) < 0)
+		return;
+	for (int other = 0; other < limit(); other++)
+		if (!inherited[other].is_known && was(other, &st) && flag_same_description(fd, other))
 			inherited[other].is_known = true;
 }
 

@@ -24,6 +24,7 @@
 
 enum {
 	CHUNK_MAX = 16 * TRACE_CHUNK_UNIT,      /* chunks double from one unit to this: 1 MiB */
+	CHUNK_FIRST = 2 * TRACE_CHUNK_ALIGN,   /* but a process begins with this: many end, or are another program, soon */
 	RETRY_AFTER = 4096,                     /* lost events after which room is asked for once more */
 	SPARE_CHUNKS = 1024,
 };
@@ -40,6 +41,7 @@ static struct {
 	uint32_t op;
 	bool started;                   /* header is mapped */
 	bool forked;                    /* this image is a fork of one that recorded */
+	uint64_t first_chunk;           /* the size of the next thread's first */
 	char name[32];                  /* "PID.N" */
 	bool no_memory;                 /* a chunk could not be mapped */
 	uint64_t mapped;                /* bytes of chunks */
@@ -321,8 +323,8 @@ static void note_stop(enum trace_stop why)
 		file.header->stop = why;
 }
 
-/* This process's own file, with its header.  The caller has blocked signals.  */
-static bool start_process(void)
+/* This process's own file, with its header.  The caller has blocked signals.  The file's fd, or -1.  */
+static long start_process(void)
 {
 	struct trace_process *p = NULL;
 	long dir = shim_sandboxed ? -EPERM : open_directory(), fd = -1;
@@ -359,15 +361,18 @@ static bool start_process(void)
 		file.op = 0;
 		file.started = true;
 	}
-	if (fd >= 0)
+	if (fd >= 0 && !p) {
 		sys(SYS_close, fd);
+		fd = -1;
+	}
 	if (dir >= 0)
 		sys(SYS_close, dir);
+	file.first_chunk = CHUNK_FIRST;
 	file.forked = true;
 	while (spare_end)
 		spare[--spare_end].chunk = NULL;
 	__atomic_store_n(tracefile_alive, ++file.generation, __ATOMIC_RELEASE);
-	return file.started;
+	return fd;
 }
 
 /* The file again, for one chunk more.  */
@@ -412,22 +417,31 @@ static void put_thread(struct tracefile_thread *t)
 	put_own(t, &r);
 }
 
-/* A new chunk of the file, of about this size, for this thread.  */
-static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size)
+/* The thread's next chunk is twice as large; the process's first may be small.  */
+static uint64_t next_size(const struct tracefile_thread *t)
+{
+	uint64_t size = t->chunk ? t->chunk->size * 2ull : __atomic_exchange_n(&file.first_chunk, TRACE_CHUNK_UNIT, __ATOMIC_RELAXED);
+
+	if (t->chunk && size < TRACE_CHUNK_UNIT)
+		return TRACE_CHUNK_UNIT;
+	return size < CHUNK_MAX ? size : CHUNK_MAX;
+}
+
+/* A new chunk of the file, of about this size, for this thread.  fd: the file, or -1.  */
+static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size, long fd)
 {
 	uint64_t offset = 0;
 	struct trace_chunk *c = NULL;
 	enum trace_stop stop;
-	long fd;
+	bool opened = fd < 0;
 
-	if (size > CHUNK_MAX)
-		size = CHUNK_MAX;
 	if (!fits_address_space(size))
 		return TRACE_STOP_MEMORY;
 	while (!take_budget(size))
 		if ((size /= 2) < TRACE_CHUNK_UNIT)
 			return TRACE_STOP_BUDGET;
-	fd = shim_sandboxed ? -EPERM : reopen();
+	if (opened)
+		fd = shim_sandboxed ? -EPERM : reopen();
 	stop = shim_sandboxed ? TRACE_STOP_SANDBOX : TRACE_STOP_OPEN;
 	if (fd >= 0) {
 		offset = __atomic_fetch_add(&file.header->next, size, __ATOMIC_RELAXED);
@@ -439,7 +453,8 @@ static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size)
 			if (!c)
 				file.no_memory = true;
 		}
-		sys(SYS_close, fd);
+		if (opened)
+			sys(SYS_close, fd);
 	}
 	if (!c && !file.no_memory)
 		give_budget_back(size);
@@ -573,25 +588,27 @@ static void thread_end(void *thread)
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
 
-/* The first thread that records after a fork starts the process's file; others wait for it, with signals blocked like it.  */
-static bool start_once(void)
+/* The first thread that records after a fork starts the process's file; others wait for it, with signals blocked like it.  True: it
+ * had none; then *fd is the file, or -1.  */
+static bool start_once(long *fd)
 {
 	uint32_t none = 0;
 
 	if (__atomic_load_n(tracefile_alive, __ATOMIC_ACQUIRE) == 0 &&
 	    __atomic_compare_exchange_n(tracefile_alive, &none, STARTING, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-		start_process();
+		*fd = start_process();
 		return true;
 	}
+	*fd = -1;
 	while (__atomic_load_n(tracefile_alive, __ATOMIC_ACQUIRE) == STARTING)
 		sys(SYS_sched_yield);
 	return false;
 }
 
-/* Sees to it that the process has a file, and the thread knows that it is one of this process.  True: it had none.  */
-static bool enter_process(struct tracefile_thread *t)
+/* Sees to it that the process has a file, and the thread knows that it is one of this process.  As start_once().  */
+static bool enter_process(struct tracefile_thread *t, long *fd)
 {
-	bool first = start_once();
+	bool first = start_once(fd);
 
 	if (t->generation != *tracefile_alive)
 		*t = (struct tracefile_thread){.generation = *tracefile_alive, .tid = (uint32_t)sys(SYS_gettid)};
@@ -603,18 +620,21 @@ static bool find_room(struct tracefile_thread *t, unsigned n)
 {
 	static uint32_t refused;        /* a hint how long ago room was refused; threads may miscount */
 	enum trace_stop stop;
+	long fd;
 
-	if (enter_process(t))
+	if (enter_process(t, &fd))
 		refused = 0;
 	/* A new thread; or one that had ended, and whose last destructors do I/O. */
 	if (file.started && !t->chunk) {
 		watch_thread_end(t);
-		if (take_spare(t))
+		if (fd < 0 && take_spare(t))
 			return true;
 	}
 	if (!file.started || (refused && ++refused % RETRY_AFTER))
 		goto lost;
-	stop = take_chunk(t, t->chunk ? t->chunk->size * 2ull : TRACE_CHUNK_UNIT);
+	stop = take_chunk(t, next_size(t), fd);
+	if (fd >= 0)
+		sys(SYS_close, fd);
 	if (stop == TRACE_STOP_NONE) {
 		refused = 0;
 		return true;
@@ -638,7 +658,8 @@ static void trim(void)
 		return;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
 	cut = (t->next + file.page - 1) & ~(file.page - 1);
-	unused = cut < t->end ? t->end - cut : 0;
+	/* To cut costs more than a page or two are worth. */
+	unused = cut + CHUNK_FIRST < t->end ? t->end - cut : 0;
 	end = t->chunk->offset + t->chunk->size;
 	/* Only the end of the file can be cut off. */
 	fd = unused && (t->end & (file.page - 1)) == 0 && end == file.header->next ? reopen() : -1;
@@ -664,11 +685,14 @@ void tracefile_provide(void)
 {
 	struct tracefile_thread *t = &tracefile_thread;
 	uint64_t all = ~(uint64_t)0, old;
+	long fd;
 
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
-	enter_process(t);
+	enter_process(t, &fd);
 	if (file.started && (!t->chunk || t->chunk->size < CHUNK_MAX))
-		take_chunk(t, CHUNK_MAX);
+		take_chunk(t, CHUNK_MAX, fd);
+	if (fd >= 0)
+		sys(SYS_close, fd);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
 

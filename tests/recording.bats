@@ -44,10 +44,60 @@ bytes_of() {
 	"$EAGAIN" report | grep -q ' 1001 process images'
 }
 
+@test "a command of a shell takes less than 32 KiB of the trace" {
+	"$EAGAIN" record -o empty sh -c ':'
+	"$EAGAIN" record sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do env true; done'
+	"$EAGAIN" report | grep -q ' 21 process images'
+	[ "$(bytes_of eagain.trace)" -le $(($(bytes_of empty) + 10 * 32768)) ]
+}
+
 @test "threads that record at once after a fork: all calls of each" {
 	"$EAGAIN" record "$PROGRAMS/load" forks 20 8 500 >out
 	[ "$(recorded 'call=\(read\|write\) fd=[0-9]* name=pipe')" = 160000 ]
 	"$EAGAIN" report | grep -q ' 21 process images'
+}
+
+# calls_of MODE ARGUMENT...: system calls of one round of "load", of which N is the number of rounds.
+calls_of() {
+	local mode=$1 n
+	local -a counts=()
+	shift
+	set_prefix "$mode"
+	for n in 100 300; do
+		rm -rf "$BATS_TEST_TMPDIR/trace.$mode"
+		strace -f -o calls "${prefix[@]}" "$PROGRAMS/load" "${@/#N/$n}" >out </dev/null
+		grep -qx 'done' out
+		counts+=("$(grep -c '(' calls)")
+	done
+	# Now and then a chunk is taken: some calls more.
+	echo $(((counts[1] - counts[0] + 100) / 200))
+}
+
+@test "a file, a connection, a pipe that is opened and closed costs so many system calls more, at most" {
+	need_program strace
+	strace -o /dev/null true || skip "no right to trace"
+	mkdir directory
+	echo text >directory/file
+	while read -r run record what; do
+		read -ra arguments <<<"$what"
+		native=$(calls_of native "${arguments[@]}")
+		[ "$native" -gt 1 ]
+		run_more=$(($(calls_of run.auto "${arguments[@]}") - native))
+		record_more=$(($(calls_of record.auto "${arguments[@]}") - native))
+		note "${what/$PWD/.}: $native natively, $run_more more with run, $record_more with record"
+		[ "$run_more" -le "$run" ]
+		[ "$record_more" -le "$record" ]
+	done <<-END
+		1 2 files N $PWD/directory/file
+		1 3 files N $PWD/directory/file relative
+		1 3 files N $PWD/directory/file at
+		8 26 connections N
+		3 23 connections N nonblock
+		0 3 opened pipe N
+		0 2 opened eventfd N
+		0 1 opened dup N
+		0 2 opened copies N
+	END
 }
 
 @test "kill -9 loses nothing that was recorded" {
@@ -144,6 +194,19 @@ bytes_of() {
 	same ls /proc/self/fd
 }
 
+@test "what a program does in its sandbox, where it cannot open the trace any more: 10,000 calls" {
+	"$EAGAIN" record "$PROGRAMS/traps" sandboxes
+	"$EAGAIN" log | sed -n 's/.* pid=\([0-9]*\) .*ev=call call=\(read\|write\) fd=[0-9]* .*/\1/p' | sort | uniq -c >calls
+	# The program itself, its child with a filter, and the one whose filter is refused; the others may not even read the clock.
+	[ "$(awk '$1 >= 10000' calls | wc -l)" = 3 ]
+}
+
+@test "a copy of a copy has the name of what it is a copy of" {
+	echo text >file
+	"$EAGAIN" record sh -c 'exec 7<file; exec 8<&7; exec 9<&8'
+	[ "$(recorded "ev=dup call=- fd=8 name=$PWD/file ")" = 1 ]
+}
+
 @test "two traces in one tree: the inner one is its own" {
 	"$EAGAIN" record -o outer sh -c '"$EAGAIN" record -o inner "$PROGRAMS/load" calls 10; sleep 0.01 | cat'
 	[ "$(recorded 'call=read fd=[0-9]* name=pipe.* ret=1 ' inner)" = 10 ]
@@ -167,6 +230,16 @@ bytes_of() {
 	"$EAGAIN" log | grep 'call=accept' >log
 	grep -q 'name="tcp 127.0.0.1:[1-9]' log
 	grep -q 'name=unix:s ' log
+}
+
+@test "a file has the name that the kernel knows it by, however it was opened; by a link, the path of the link" {
+	"$EAGAIN" record "$PROGRAMS/traps" paths >out
+	"$EAGAIN" log | sed -n 's/.* call=\(open\|openat\|creat\) .* name="\?\([^ "]*\).*/\2/p' >names
+	[ -s out ]
+	diff <(sed 's/ (deleted)$//' out) names
+	ln -s /etc/passwd link
+	"$EAGAIN" record sh -c ': <link'
+	[ "$(recorded "call=open.* name=$PWD/link ")" = 1 ]
 }
 
 @test "EAGAIN that the program asked for is told apart" {

@@ -110,6 +110,16 @@ static void collect_return(struct collect *c, const struct trace_record *r, uint
 	*op = c->open[--c->open_count];
 }
 
+/* A copy is named by itself only when it is used.  */
+static void hand_name_on(struct collect *c, int fd, int64_t copy)
+{
+	uint32_t *from = current_name(c, fd), name = from ? *from : 0;
+	uint32_t *to = copy < 0 || copy > INT32_MAX ? NULL : current_name(c, (int)copy);
+
+	if (to)
+		*to = name;
+}
+
 static void collect(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
 {
 	struct collect *c = arg;
@@ -148,6 +158,8 @@ static void collect(const struct trace_record *r, uint32_t tid, size_t rest, voi
 	name = current_name(c, r->fd);
 	if (r->kind == TRACE_CLOSE && name)
 		*name = 0;
+	if (r->kind == TRACE_DUP)
+		hand_name_on(c, r->fd, r->number);
 }
 
 static int by_time(const void *a, const void *b)

@@ -61,8 +61,8 @@ void wait_note(const struct op *op, long result);
 /* wait.c: a child has ended, with this wait status.  */
 void wait_ended(int status);
 
-/* socket.c: accept made a socket; connect or bind gave one its name.  */
-void socket_accepted(long fd);
+/* socket.c: accept made a socket, with these flags of accept4; connect or bind gave one its name.  */
+void socket_accepted(long fd, long flags);
 void socket_named(int fd);
 
 /* process.c: prctl(PR_SET_SECCOMP) or seccomp(2), with the kernel's arguments.  The kernel's result.  */

@@ -81,7 +81,9 @@ static int duplicated(int from, int to)
 		fds_forget(to);
 		shield_replaced(to);
 		if (record_on && !shim_sandboxed) {
-			fds_name(from, fds_hint(from));
+			/* To be duplicated is no use: what is not known stays so. */
+			if (fds_peek(from))
+				fds_named(from);
 			record_fd_event(TRACE_DUP, from, to);
 		}
 	}

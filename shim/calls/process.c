@@ -455,6 +455,8 @@ long enter_sandbox(bool strict, long nr, long a, long b, long c)
 	enum switching switching = config.switching;
 	long result;
 
+	if (record_on && !strict && !shim_sandboxed)
+		record_provide();
 	flag_end();
 	shim_sandboxed = true;
 	record_on = recorded && !strict;

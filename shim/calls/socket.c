@@ -1,4 +1,5 @@
 /* socket.c - the calls on sockets: transfers, accept, connect, and what changes how one waits.  */
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -52,24 +53,28 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 	return (int)serve(CALL_sendmmsg, SYS_sendmmsg, fd, (long)messages, count, flags, 0, 0);
 }
 
-void socket_accepted(long fd)
+void socket_accepted(long fd, long flags)
 {
-	fds_forget((int)fd);
-	if (record_on && fd >= 0)
-		fds_name((int)fd, fds_hint((int)fd));
+	struct fd_facts facts = {.kind = KIND_socket, .maker = FD_ACCEPTED, .has_flags = true, .flags = flags & O_NONBLOCK};
+
+	if (fd >= 0)
+		fds_made((int)fd, &facts);
 }
 
-/* An address changes the fd's name; a connection also, where it was a fresh socket, what may be done with it.  */
+/* An address changes the fd's name; a connection also, with TCP_FASTOPEN_CONNECT, what may be done with it.  */
 void socket_named(int fd)
 {
-	fds_relook(fd);
+	if ((fds_peek(fd) & (HINT_UNASKED | 0xffu)) == KIND_socket)
+		fds_relook(fd);
+	else
+		fds_renamed(fd);
 }
 
 EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *address_size)
 {
 	int new = (int)serve(CALL_accept, SYS_accept, fd, (long)address.__sockaddr__, (long)address_size, 0, 0, 0);
 
-	socket_accepted(new);
+	socket_accepted(new, 0);
 	return new;
 }
 
@@ -77,7 +82,7 @@ EXPORT int accept4(int fd, __SOCKADDR_ARG address, socklen_t *address_size, int 
 {
 	int new = (int)serve(CALL_accept4, SYS_accept4, fd, (long)address.__sockaddr__, (long)address_size, flags, 0, 0);
 
-	socket_accepted(new);
+	socket_accepted(new, flags);
 	return new;
 }
 
@@ -105,7 +110,7 @@ EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_
 	if (result == 0 && ((level == SOL_SOCKET && (option == SO_RCVLOWAT || option == SO_RCVTIMEO || option == SO_SNDTIMEO ||
 						     option == SO_RCVTIMEO_NEW || option == SO_SNDTIMEO_NEW)) ||
 			    (level == IPPROTO_TCP && option == TCP_FASTOPEN_CONNECT)))
-		fds_relook_all();
+		fds_relook_sockets();
 	return result;
 }
 

@@ -31,7 +31,7 @@ static long serve_raw(enum call_id call, long nr, const long a[6])
 	op.not_cancellable = true;
 	result = op_run(&op);
 	switch (op.class) {
-	case OP_ACCEPT: socket_accepted(result); break;
+	case OP_ACCEPT: socket_accepted(result, call == CALL_accept4 ? a[3] : 0); break;
 	case OP_CONNECT: socket_named(op.fd); break;
 	case OP_WAIT: wait_note(&op, result); break;
 	case OP_EPOLL: epoll_note(&op, result); break;

@@ -182,7 +182,9 @@ static bool is_keepable(int fd, unsigned events)
 	enum { KINDS = 1u << KIND_stream | 1u << KIND_dgram | 1u << KIND_seqpacket | 1u << KIND_pipe | 1u << KIND_fifo |
 		       1u << KIND_eventfd | 1u << KIND_timerfd | 1u << KIND_tty | 1u << KIND_ptmx };
 
-	return !(events & ~EVENTS) && KINDS >> HINT_KIND(fds_hint(fd)) & 1;
+	enum fd_kind kind = events & ~EVENTS ? KIND_unknown : HINT_KIND(fds_hint(fd));
+
+	return KINDS >> (kind == KIND_socket ? fds_socket_kind(fd) : kind) & 1;
 }
 
 static bool make_direct(struct interest *in, uint32_t at)

@@ -4,11 +4,19 @@
  *     load threads T N          T threads, each with a pipe: N writes and N reads
  *     load children C N         C children one after another, the same each
  *     load forks C T N        C children one after another, each with T threads that start at once
+ *     load files N FILE         N times open, read, close; "relative": by its name in its directory; "at": by an fd of that
+ *     load connections N [nonblock]     N times socket, connect, accept, write, read and close of both ends, over TCP
+ *     load opened WHAT N        N times a pipe, an eventfd, a dup or a dup of that, and close
  *     load until-killed         one line on stdout after 1000 such calls, then calls without end  */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +85,66 @@ static void forks(int n, int threads_each)
 	}
 }
 
+static void must(int condition)
+{
+	if (!condition)
+		exit(8);
+}
+
+static void files(int n, char *path, const char *how)
+{
+	char *name = strdup(path);
+	int dir = AT_FDCWD;
+
+	if (!strcmp(how, "relative"))
+		must(chdir(dirname(path)) == 0);
+	else if (!strcmp(how, "at"))
+		must((dir = open(dirname(path), O_RDONLY | O_DIRECTORY)) >= 0);
+	if (*how)
+		name = basename(name);
+	for (int i = 0; i < n; i++) {
+		char buffer[512];
+		int fd = openat(dir, name, O_RDONLY);
+
+		must(fd >= 0 && read(fd, buffer, sizeof buffer) >= 0 && close(fd) == 0);
+	}
+}
+
+static void connections(int n, int flags)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	char c = 'x';
+
+	must(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 16) == 0);
+	must(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+	for (int i = 0; i < n; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0), served;
+
+		must(connect(fd, (struct sockaddr *)&address, size) == 0);
+		served = accept4(listener, NULL, NULL, flags);
+		must(served >= 0 && write(fd, &c, 1) == 1 && read(served, &c, 1) == 1 && close(fd) == 0 && close(served) == 0);
+	}
+}
+
+static void opened(const char *what, int n)
+{
+	for (int i = 0; i < n; i++) {
+		int fds[2] = {-1, -1};
+
+		if (!strcmp(what, "pipe"))
+			must(pipe(fds) == 0);
+		else
+			fds[0] = !strcmp(what, "eventfd") ? eventfd(0, 0) : dup(0);
+		if (!strcmp(what, "copies"))
+			fds[1] = dup(fds[0]);
+		must(close(fds[0]) == 0);
+		if (fds[1] >= 0)
+			must(close(fds[1]) == 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -92,6 +160,12 @@ int main(int argc, char **argv)
 	} else if (!strcmp(what, "forks") && argc > 4) {
 		count = atol(argv[4]);
 		forks(n, atoi(argv[3]));
+	} else if (!strcmp(what, "files") && argc > 3) {
+		files(n, argv[3], argc > 4 ? argv[4] : "");
+	} else if (!strcmp(what, "connections")) {
+		connections(n, argc > 3 ? SOCK_NONBLOCK : 0);
+	} else if (!strcmp(what, "opened") && argc > 3) {
+		opened(argv[2], atoi(argv[3]));
 	} else if (!strcmp(what, "until-killed")) {
 		calls(500);
 		puts("started");
@@ -99,7 +173,7 @@ int main(int argc, char **argv)
 		for (;;)
 			calls(1000);
 	} else {
-		fprintf(stderr, "usage: load calls|threads|children|forks|until-killed ...\n");
+		fprintf(stderr, "usage: load calls|threads|children|forks|files|connections|opened|until-killed ...\n");
 		return 2;
 	}
 	puts("done");

@@ -1,5 +1,6 @@
 /* edges.c - where what one remembers, or adds, can be seen after all: each of these was once different.  */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -8,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -117,6 +119,87 @@ static void openings(char **argv)
 	tell("a result that is no error: %d", syscall(SYS_lseek, open("/proc/self/mem", O_RDONLY), 0x7fff80000000L, 0) == 0x7fff80000000L && !errno);
 }
 
+/* The kernel's name for what was opened; it is closed.  */
+static void tell_path(int fd)
+{
+	char link[32], path[512];
+	ssize_t n;
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof path - 1);
+	need(fd >= 0 && n > 0, "open");
+	path[n] = 0;
+	tell("%s", path);
+	close(fd);
+}
+
+static void make_file(const char *path)
+{
+	FILE *stream = fopen(path, "w");
+
+	need(stream && fclose(stream) == 0, path);
+}
+
+/* Opens "x" in the directory of that name, which libc opens by itself, and forgets.  */
+static void tell_within(const char *directory)
+{
+	DIR *d = opendir(directory);
+
+	need(d != NULL, "opendir");
+	tell_path(openat(dirfd(d), "x", O_RDONLY));
+	closedir(d);
+}
+
+/* Ways to say which file is meant.  */
+static void paths(char **argv)
+{
+	char whole[512], link[32];
+	int dir;
+
+	(void)argv;
+	need(mkdir("a", 0700) == 0 && mkdir("b", 0700) == 0 && mkdir("a/c", 0700) == 0, "mkdir");
+	make_file("x");
+	make_file("a/x");
+	make_file("b/x");
+	make_file("a/c/x");
+	need(realpath("a/x", whole) != NULL, "realpath");
+	tell_path(open(whole, O_RDONLY));
+	tell_path(open("x", O_RDONLY));
+	tell_path(open("./x", O_RDONLY));
+	tell_path(open("a//x", O_RDONLY));
+	tell_path(open("b/../a/x", O_RDONLY));
+	tell_path(open(".", O_RDONLY));
+	tell_path(open("a/", O_RDONLY));
+	dir = open(".", O_TMPFILE | O_RDWR, 0600);
+	if (dir >= 0)   /* not on every file system */
+		tell_path(dir);
+	tell_path(open("/", O_RDONLY));
+	tell_path(creat("y", 0600));
+	tell_path((int)syscall(SYS_openat, AT_FDCWD, "y", O_RDONLY));
+	dir = open("a/x", O_RDONLY);
+	snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+	tell_path(open(link, O_RDONLY));
+	snprintf(link, sizeof link, "/dev/fd/%d", dir);
+	tell_path(open(link, O_RDONLY));
+	tell_path(dir);
+	tell_path(open("/proc/self/cwd/x", O_RDONLY));
+	/* One number for several directories, and one directory with several names. */
+	tell_within("a");
+	tell_within("b");
+	tell_within("a/c");
+	need(rename("a/c", "d") == 0, "rename");
+	tell_within("d");
+	need(unlink("d/x") == 0 && rmdir("d") == 0 && mkdir("e", 0700) == 0, "mkdir");
+	make_file("e/x");
+	tell_within("e");
+	tell_within("/proc/self/cwd");
+	need(chdir("a") == 0, "chdir");
+	tell_path(open("x", O_RDONLY));
+	tell_path(open("../x", O_RDONLY));
+	need(chdir("/proc/self") == 0, "chdir");
+	tell_path(open("cwd/status", O_RDONLY));
+}
+
 /* The first write on such a socket connects.  */
 static void fastopen_connect(char **argv)
 {
@@ -201,6 +284,6 @@ static void narrow_sandbox(char **argv)
 }
 
 const struct trap edge_traps[] = {
-	{"poll-bounds", poll_bounds}, {"interrupted-and-ready", interrupted_and_ready}, {"openings", openings},
+	{"poll-bounds", poll_bounds}, {"interrupted-and-ready", interrupted_and_ready}, {"openings", openings}, {"paths", paths},
 	{"fastopen-connect", fastopen_connect}, {"narrow-sandbox", narrow_sandbox}, {NULL, NULL},
 };
