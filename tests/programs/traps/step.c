@@ -2,8 +2,8 @@
  *
  * A child makes the call while its parent steps it (ptrace(2)), from the call's beginning until it sleeps in the kernel or is over.
  * Then, for each instruction that it came by, another child runs until there (a breakpoint), and gets a signal.  What must hold: a
- * handler without SA_RESTART ends the call from some instruction on, and from there at each; before that one it came before the call,
- * as it does natively until the kernel is entered.  */
+ * handler without SA_RESTART ends the call from some instruction on, and from there at each; before that one it came before the
+ * call, as it does natively until the kernel is entered.  */
 #include <elf.h>
 #include <errno.h>
 #include <poll.h>
@@ -66,6 +66,8 @@ enum { MANY = 10000 };
 static unsigned long way[MANY];
 static unsigned length;
 
+static sigset_t stops;         /* SIGCHLD, which is blocked */
+
 static struct user_regs_struct registers(pid_t pid)
 {
 	struct user_regs_struct regs;
@@ -87,12 +89,15 @@ enum stop { STOPPED, SLEEPS, ENDED };
 /* Lets it go on, by one instruction or to the next breakpoint.  */
 static enum stop go(pid_t pid, int request)
 {
+	const struct timespec a_while = {.tv_nsec = 500000};
 	int status;
 
 	ptrace(request, pid, NULL, NULL);
-	for (int asleep = 0; asleep < 100; asleep = thread_state(pid) == 'S' ? asleep + 1 : 0)
+	for (int asleep = 0; asleep < 3; asleep = thread_state(pid) == 'S' ? asleep + 1 : 0) {
+		sigtimedwait(&stops, NULL, &a_while);
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return WIFSTOPPED(status) && !outcome->done ? STOPPED : ENDED;
+	}
 	return SLEEPS;
 }
 
@@ -232,6 +237,9 @@ static void signal_at_each_instruction(char **argv)
 	unsigned long tries = 0;
 
 	(void)argv;
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &stops, NULL);
 	signal(SIGUSR1, SIG_IGN);
 	outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (size_t i = 0; i < sizeof situations / sizeof *situations; i++) {
