@@ -87,17 +87,19 @@ ends_with() {
 
 # damage GOOD BAD: a copy of a trace with some bytes changed, and perhaps cut short; by $RANDOM.
 damage() {
-	local file size at
 	rm -rf "$2"
 	cp -r "$1" "$2"
-	for file in "$2"/*; do
-		size=$(stat -c %s "$file")
-		for _ in 1 2 3 4 5 6 7 8; do
-			at=$((RANDOM % 2 ? RANDOM % 4600 : (RANDOM * 32768 + RANDOM) % size))
-			printf '%b' "\\x$(printf %02x $((RANDOM % 256)))" | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
-		done
-		[ $((RANDOM % 4)) != 0 ] || truncate -s $((RANDOM % size)) "$file"
-	done
+	perl -e '
+		srand shift;
+		for my $file (@ARGV) {
+			open my $f, "+<:raw", $file or die;
+			my $size = -s $f;
+			for (1 .. 8) {
+				sysseek $f, int rand(rand() < 0.5 ? 4600 : $size), 0;
+				syswrite $f, chr int rand 256;
+			}
+			truncate $f, int rand $size if rand() < 0.25;
+		}' "$RANDOM" "$2"/*
 }
 
 # rewrite TRACE KIND AT BYTES: puts bytes there in each record of that kind (its number in tracer/format.h).
