@@ -11,8 +11,8 @@ unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_SHIELD EAGAIN_MAX_SIZE EAGAIN
 SESSION=$TOP/tests/session.bash
 export EAGAIN LIBRARY PROGRAMS SESSION
 
-# under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.  "parent": eagain stays as
-# the parent; "inside": CMD itself runs natively, and starts what $E stands before.
+# under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.  "parent": eagain stays
+# as the parent; "inside": CMD itself runs natively, and starts what $E stands before.
 under() {
 	set_prefix "$1"
 	shift
@@ -56,7 +56,7 @@ sane_trace() {
 	"$EAGAIN" report "$1" >/dev/null && "$EAGAIN" log "$1" >/dev/null
 }
 
-# same CMD...: CMD does natively what it does under eagain, in each mode ($MODES).  What came of it is kept in the file "outcomes".
+# same CMD...: CMD does natively what it does under eagain, in each mode ($MODES).  What came of it is kept in "outcomes".
 same() {
 	local mode outcome failed=0
 	observe native "$@"

@@ -704,7 +704,7 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Of those who use the other end of fd, or who only hold it, the one that moved most; their pids, one for each image, into pids.  */
+/* Of those who use the other end of fd, or only hold it, the one that moved most; their pids, one for each image, into pids.  */
 static const struct model_process *find_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
 					     bool used, uint32_t *pids, size_t *count)
 {

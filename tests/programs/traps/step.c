@@ -1,9 +1,9 @@
 /* step.c - a signal at each single instruction of a call.
  *
- * A child makes the call while its parent steps it (ptrace(2)), from the call's beginning until it sleeps in the kernel or is over.
- * Then, for each instruction that it came by, another child runs until there (a breakpoint), and gets a signal.  What must hold: a
- * handler without SA_RESTART ends the call from some instruction on, and from there at each; before that one it came before the
- * call, as it does natively until the kernel is entered.  */
+ * A child makes the call while its parent steps it (ptrace(2)), from the call's beginning until it sleeps in the kernel or is
+ * over.  Then, for each instruction that it came by, another child runs until there (a breakpoint), and gets a signal.  What must
+ * hold: a handler without SA_RESTART ends the call from some instruction on, and from there at each; before that one it came
+ * before the call, as it does natively until the kernel is entered.  */
 #include <elf.h>
 #include <errno.h>
 #include <poll.h>
@@ -262,8 +262,8 @@ static void signal_at_each_instruction(char **argv)
 }
 
 #ifdef __x86_64__
-/* Stopped in a sleep or a poll, which the kernel goes on with by restart_syscall(2): a signal comes before that is entered.  What the
- * kernel does on its way back from the stop is done here to the registers.  */
+/* Stopped in a sleep or a poll, which the kernel goes on with by restart_syscall(2): a signal comes before that is entered.  What
+ * the kernel does on its way back from the stop is done here to the registers.  */
 static void signal_before_a_restart(char **argv)
 {
 	static const char *const names[] = {"nanosleep", "poll"};
