@@ -153,14 +153,17 @@ static bool has_context(const struct cell *c)
 	       (c->family == families || c->state->waits);
 }
 
+static bool takes_kind(const struct family *f, const struct kind *k)
+{
+	return f->kinds ? listed(f->kinds, k->name) : !(k->traits & (LISTENS | CONNECTS));
+}
+
 static bool fits_kind(const struct cell *c)
 {
 	const struct state *s = c->state;
 	unsigned traits = c->kind->traits, special = traits & (LISTENS | CONNECTS);
 
 	if (!(c->kind->directions & c->direction) || (traits & s->needs) != s->needs || (traits & s->refuses))
-		return false;
-	if (c->family->kinds ? !listed(c->family->kinds, c->kind->name) : special)
 		return false;
 	if ((c->call->traits & SOCKET_ONLY) && !(traits & SOCKET) && !(c->call->traits & SIMPLE))
 		return false;
@@ -582,7 +585,8 @@ static unsigned long each_cell(const char *filter, void (*visit)(const struct ce
 
 	for (const struct family *f = families; f < families + FAMILIES; f++)
 		for (size_t k = 0; k < kind_count; k++)
-			n += each_of(f, &kinds[k], filter, visit);
+			if (takes_kind(f, &kinds[k]))
+				n += each_of(f, &kinds[k], filter, visit);
 	return n;
 }
 
