@@ -67,7 +67,7 @@ static bool is_recv_or_send(const struct op *op)
 	return op->class == OP_RECV || op->class == OP_SEND;
 }
 
-/* Whether op->length is how much it asks for.  Vectors and messages may not be looked at: the kernel has not checked them yet.  */
+/* Whether op->length is how much it asks for.  Vectors and messages may not be looked at: the kernel has not checked them.  */
 static bool has_length(const struct op *op)
 {
 	return op->class == OP_READ || op->class == OP_WRITE || is_recv_or_send(op);
@@ -90,8 +90,8 @@ static bool may_be_split(const struct op *op)
 }
 
 /* Whether what is left of a split write can be waited for outside the kernel's own loop, and given to it as it was.  On a unix
- * stream it cannot: poll does not tell of a peer's SHUT_RD, and a sleeping sender takes the error that the peer's close leaves.  Up
- * to this size a write is one buffer, all or nothing (Linux, unix_stream_sendmsg with the smallest SO_SNDBUF).  */
+ * stream it cannot: poll does not tell of a peer's SHUT_RD, and a sleeping sender takes the error that the peer's close leaves.
+ * Up to this size a write is one buffer, all or nothing (Linux, unix_stream_sendmsg with the smallest SO_SNDBUF).  */
 static bool rest_can_wait(const struct op *op)
 {
 	enum { ONE_BUFFER = 2048 };

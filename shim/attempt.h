@@ -24,8 +24,8 @@ long attempt_finish_file(struct op *op, long result);
 /* Whether an operation that moved `result` bytes got less than it asked for.  Only then may the vectors be looked at.  */
 bool attempt_is_short(const struct op *op, size_t result);
 
-/* What is left after a part has moved, as much as fits: the cut vector and those behind it together, for the kernel does not deliver
- * all bytes before a bad address.  No more than one call moves.  Returns how many vectors, with *size bytes in all.  */
+/* What is left after a part has moved, as much as fits: the cut vector and those behind it together, for the kernel does not
+ * deliver all bytes before a bad address.  No more than one call moves.  Returns how many vectors, with *size bytes in all.  */
 enum { ATTEMPT_REST = 8 };
 unsigned attempt_rest(const struct op *op, struct iovec rest[ATTEMPT_REST], size_t *size);
 

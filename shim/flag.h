@@ -13,8 +13,8 @@
 #include "fds.h"
 #include "shim.h"
 
-/* The mark: means nothing to what is switched (pipes, FIFOs, sockets), goes wherever the description goes (fork, exec, SCM_RIGHTS), and
- * is set and cleared in one call with O_NONBLOCK.  Only the owner of the pipe or socket may (fcntl(2)).  */
+/* The mark: means nothing to what is switched (pipes, FIFOs, sockets), goes wherever the description goes (fork, exec,
+ * SCM_RIGHTS), and is set and cleared in one call with O_NONBLOCK.  Only the owner of the pipe or socket may (fcntl(2)).  */
 enum { FLAG_MARK = O_NOATIME };
 
 /* Whether O_NONBLOCK among fd's flags (F_GETFL) is an eagain's.  */
@@ -26,7 +26,7 @@ fd_hint flag_look(int fd, fd_hint hint);
 /* The program has said what O_NONBLOCK of fd's description shall be: from now on it is its own.  In both modes.  */
 void flag_is_programs(int fd, bool on);
 
-/* Whether two fds of this process are one description (kcmp(2); refused in some sandboxes: then the same inode is taken for it).  */
+/* Whether two fds of this process are one description (kcmp(2); where a sandbox refuses it, the same inode is taken for it).  */
 bool flag_same_description(int a, int b);
 
 /* Sets O_NONBLOCK on fd, with the mark.  False where that is refused, or it is the program's.  */

@@ -14,44 +14,44 @@
 #include "shim.h"
 
 /* LIBC(return type, name, parameters) */
-#define LIBC_FUNCTIONS(LIBC)                                                                                          \
-	LIBC(pid_t, fork, (void))                                                                                     \
-	LIBC(int, fcntl, (int, int, ...))                                                                             \
-	LIBC(int, execvpe, (const char *, char *const *, char *const *))                                              \
-	LIBC(int, posix_spawn, (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, \
-		char *const *, char *const *))                                                                        \
+#define LIBC_FUNCTIONS(LIBC)                                                                                           \
+	LIBC(pid_t, fork, (void))                                                                                      \
+	LIBC(int, fcntl, (int, int, ...))                                                                              \
+	LIBC(int, execvpe, (const char *, char *const *, char *const *))                                               \
+	LIBC(int, posix_spawn, (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,  \
+		char *const *, char *const *))                                                                         \
 	LIBC(int, posix_spawnp, (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, \
-		char *const *, char *const *))                                                                        \
-	LIBC(int, fexecve, (int, char *const *, char *const *))                                                       \
-	LIBC(void, _exit, (int))                                                                                      \
-	LIBC(FILE *, popen, (const char *, const char *))                                                             \
-	LIBC(int, pclose, (FILE *))                                                                                   \
-	LIBC(int, vdprintf, (int, const char *, va_list))                                                             \
-	LIBC(int, __vdprintf_chk, (int, int, const char *, va_list))                                                  \
-	LIBC(FILE *, freopen, (const char *, const char *, FILE *))                                                   \
-	LIBC(FILE *, freopen64, (const char *, const char *, FILE *))                                                 \
-	LIBC(int, __open_2, (const char *, int))                                                                      \
-	LIBC(int, __open64_2, (const char *, int))                                                                    \
-	LIBC(int, __openat_2, (int, const char *, int))                                                               \
-	LIBC(int, __openat64_2, (int, const char *, int))                                                             \
-	LIBC(int, setuid, (uid_t))                                                                                    \
-	LIBC(int, setreuid, (uid_t, uid_t))                                                                           \
-	LIBC(int, setresuid, (uid_t, uid_t, uid_t))                                                                   \
-	LIBC(int, seteuid, (uid_t))                                                                                   \
-	LIBC(int, chroot, (const char *))                                                                             \
-	LIBC(void, closefrom, (int))                                                                                  \
-	LIBC(int, daemon, (int, int))                                                                                 \
-	LIBC(int, sigaction, (int, const struct sigaction *, struct sigaction *))                                     \
-	LIBC(sighandler_t, signal, (int, sighandler_t))                                                               \
-	LIBC(sighandler_t, bsd_signal, (int, sighandler_t))                                                           \
-	LIBC(sighandler_t, ssignal, (int, sighandler_t))                                                              \
-	LIBC(sighandler_t, sysv_signal, (int, sighandler_t))                                                          \
-	LIBC(sighandler_t, __sysv_signal, (int, sighandler_t))                                                        \
-	LIBC(sighandler_t, sigset, (int, sighandler_t))                                                               \
-	LIBC(int, siginterrupt, (int, int))                                                                           \
-	LIBC(int, system, (const char *))                                                                             \
-	LIBC(void, quick_exit, (int))                                                                          \
-	LIBC(int, on_exit, (void (*)(int, void *), void *))                                                    \
+		char *const *, char *const *))                                                                         \
+	LIBC(int, fexecve, (int, char *const *, char *const *))                                                        \
+	LIBC(void, _exit, (int))                                                                                       \
+	LIBC(FILE *, popen, (const char *, const char *))                                                              \
+	LIBC(int, pclose, (FILE *))                                                                                    \
+	LIBC(int, vdprintf, (int, const char *, va_list))                                                              \
+	LIBC(int, __vdprintf_chk, (int, int, const char *, va_list))                                                   \
+	LIBC(FILE *, freopen, (const char *, const char *, FILE *))                                                    \
+	LIBC(FILE *, freopen64, (const char *, const char *, FILE *))                                                  \
+	LIBC(int, __open_2, (const char *, int))                                                                       \
+	LIBC(int, __open64_2, (const char *, int))                                                                     \
+	LIBC(int, __openat_2, (int, const char *, int))                                                                \
+	LIBC(int, __openat64_2, (int, const char *, int))                                                              \
+	LIBC(int, setuid, (uid_t))                                                                                     \
+	LIBC(int, setreuid, (uid_t, uid_t))                                                                            \
+	LIBC(int, setresuid, (uid_t, uid_t, uid_t))                                                                    \
+	LIBC(int, seteuid, (uid_t))                                                                                    \
+	LIBC(int, chroot, (const char *))                                                                              \
+	LIBC(void, closefrom, (int))                                                                                   \
+	LIBC(int, daemon, (int, int))                                                                                  \
+	LIBC(int, sigaction, (int, const struct sigaction *, struct sigaction *))                                      \
+	LIBC(sighandler_t, signal, (int, sighandler_t))                                                                \
+	LIBC(sighandler_t, bsd_signal, (int, sighandler_t))                                                            \
+	LIBC(sighandler_t, ssignal, (int, sighandler_t))                                                               \
+	LIBC(sighandler_t, sysv_signal, (int, sighandler_t))                                                           \
+	LIBC(sighandler_t, __sysv_signal, (int, sighandler_t))                                                         \
+	LIBC(sighandler_t, sigset, (int, sighandler_t))                                                                \
+	LIBC(int, siginterrupt, (int, int))                                                                            \
+	LIBC(int, system, (const char *))                                                                              \
+	LIBC(void, quick_exit, (int))                                                                                  \
+	LIBC(int, on_exit, (void (*)(int, void *), void *))                                                            \
 	LIBC(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *))
 
 struct libc {

@@ -3,7 +3,7 @@
  *     attempt, non-blocking  -> done: return
  *                            -> would block: park in the multiplexer until ready; attempt again
  *
- * An operation lives on the caller's stack.  A wrapper in calls/ makes it by op_of() and calls op_run(); all else happens here.  */
+ * An operation lives on the caller's stack.  A wrapper in calls/ makes it by op_of() and calls op_run(); all else is here.  */
 #ifndef EAGAIN_OP_H
 #define EAGAIN_OP_H
 

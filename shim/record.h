@@ -49,7 +49,7 @@ void record_exec(pid_t child, long error);
 /* At start-up: names stdin, stdout and stderr, so that who holds the end of a pipe is known even if it never uses it.  */
 void record_stdio(void);
 
-/* In the child of a fork: begins its file, so that it has one before a vfork child of its own could, or it gives up its rights.  */
+/* In the child of a fork: begins its file, so that it has one before a vfork child of its own could, or it drops its rights.  */
 void record_forked(void);
 
 /* The program is about to give up its rights, and with them the trace directory, perhaps.  */

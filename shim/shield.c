@@ -13,8 +13,8 @@
 
 enum { INHERITED_MAX = 1024 };
 
-/* What an inherited fd was, so that another file under its number is not taken for it; and whether the program knows: that is never
- * forgotten, whatever becomes of the number.  */
+/* What an inherited fd was, so that another file under its number is not taken for it; and whether the program knows: that is
+ * never forgotten, whatever becomes of the number.  */
 static struct inherited {
 	dev_t device;
 	ino_t inode;

@@ -1,8 +1,8 @@
 /* shield.h - O_NONBLOCK that the program did not ask for (--shield).
  *
- * The flag belongs to the open file description.  What a program finds on its stdin, stdout and stderr may be the doing of whoever
- * started it, or of a process beside it: then it meets an EAGAIN that it was not written for ("write error: Resource temporarily
- * unavailable").  Where it has not set the flag, has not seen it (F_GETFL), and has not polled the fd, the shim waits instead.  */
+ * The flag belongs to the open file description.  What a program finds on its stdin, stdout and stderr may be the doing of
+ * whoever started it, or of a process beside it: then it meets an EAGAIN that it was not written for ("write error: Resource
+ * temporarily unavailable").  Where it has not set the flag, not seen it (F_GETFL), and not polled the fd, the shim waits.  */
 #ifndef EAGAIN_SHIELD_H
 #define EAGAIN_SHIELD_H
 

@@ -35,8 +35,8 @@ enum window_fate { WINDOW_OPEN, WINDOW_RESTARTS, WINDOW_ENDS };
 /* No result of the kernel's: a handler had run before it was entered, or re-entered.  The assembly knows the number.  */
 #define WINDOW_NOT_ENTERED (-4097L)
 
-/* Makes the call, or returns WINDOW_NOT_ENTERED where the counter had moved before the kernel was entered, or moves while the call
- * would be restarted.  Otherwise the kernel's own result (-errno on failure).  errno is untouched; signal-safe.  */
+/* Makes the call, or returns WINDOW_NOT_ENTERED where the counter had moved before the kernel was entered, or moves while the
+ * call would be restarted.  Otherwise the kernel's own result (-errno on failure).  errno is untouched; signal-safe.  */
 long window_syscall(const struct window *w);
 
 /* For calls/signal.c: the addresses that go into sa_restorer.  */

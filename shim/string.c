@@ -1,5 +1,6 @@
-/* string.c - the functions of <string.h> that the shim uses, its own: those that the loader would find may be a sanitizer's or another
- * shim's, and not work before that has started, which is after us.  STEP, and -fno-builtin, keep a compiler from making one of another.  */
+/* string.c - the functions of <string.h> that the shim uses, its own: those that the loader would find may be a sanitizer's or
+ * another shim's, and not work before that has started, which is after us.  STEP, and -fno-builtin, keep a compiler from making
+ * one of another.  */
 #include <stddef.h>
 #include <string.h>
 

@@ -70,7 +70,7 @@ uint64_t tracefile_start_ns(void);
 /* Another (ticks, ns) pair for the chunk in use, of now, so that the reader's fit spans the whole run.  */
 void tracefile_pair(void);
 
-/* The process is about to end: notes what it calls itself by now, and gives back to the budget what its only thread has not used.  */
+/* The process is about to end: notes what it calls itself by now, and gives the budget back what its only thread has left.  */
 void tracefile_end(void);
 
 /* The process may soon not be able to open the trace any more: takes the largest chunk for the calling thread.  */

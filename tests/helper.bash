@@ -11,8 +11,8 @@ unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_SHIELD EAGAIN_MAX_SIZE EAGAIN
 SESSION=$TOP/tests/session.bash
 export EAGAIN LIBRARY PROGRAMS SESSION
 
-# under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.  "parent": eagain stays as
-# the parent; "inside": CMD itself runs natively, and starts what $E stands before.
+# under MODE CMD...: CMD natively ("native") or under eagain; a trace goes beside the working directory.  "parent": eagain stays
+# as the parent; "inside": CMD itself runs natively, and starts what $E stands before.
 under() {
 	set_prefix "$1"
 	shift
@@ -56,7 +56,7 @@ sane_trace() {
 	"$EAGAIN" report "$1" >/dev/null && "$EAGAIN" log "$1" >/dev/null
 }
 
-# same CMD...: CMD does natively what it does under eagain, in each mode ($MODES).  What came of it is kept in the file "outcomes".
+# same CMD...: CMD does natively what it does under eagain, in each mode ($MODES).  What came of it is kept in "outcomes".
 same() {
 	local mode outcome failed=0
 	observe native "$@"
@@ -87,17 +87,19 @@ ends_with() {
 
 # damage GOOD BAD: a copy of a trace with some bytes changed, and perhaps cut short; by $RANDOM.
 damage() {
-	local file size at
 	rm -rf "$2"
 	cp -r "$1" "$2"
-	for file in "$2"/*; do
-		size=$(stat -c %s "$file")
-		for _ in 1 2 3 4 5 6 7 8; do
-			at=$((RANDOM % 2 ? RANDOM % 4600 : (RANDOM * 32768 + RANDOM) % size))
-			printf '%b' "\\x$(printf %02x $((RANDOM % 256)))" | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
-		done
-		[ $((RANDOM % 4)) != 0 ] || truncate -s $((RANDOM % size)) "$file"
-	done
+	perl -e '
+		srand shift;
+		for my $file (@ARGV) {
+			open my $f, "+<:raw", $file or die;
+			my $size = -s $f;
+			for (1 .. 8) {
+				sysseek $f, int rand(rand() < 0.5 ? 4600 : $size), 0;
+				syswrite $f, chr int rand 256;
+			}
+			truncate $f, int rand $size if rand() < 0.25;
+		}' "$RANDOM" "$2"/*
 }
 
 # rewrite TRACE KIND AT BYTES: puts bytes there in each record of that kind (its number in tracer/format.h).

@@ -1,5 +1,5 @@
-# The differential matrix: families of calls x kinds x calls x states x signals x contexts, native against each mode, line by line.
-# What is not combined, and why: build/tests/matrix left-out.
+# The differential matrix: families of calls x kinds x calls x states x signals x contexts, native against each mode, line by
+# line.  What is not combined, and why: build/tests/matrix left-out.
 
 load helper
 

@@ -114,7 +114,7 @@ struct trace_record {
 					 * REAP: wait status (wait(2)) */
 		struct {
 			uint32_t op;    /* WOULD_BLOCK, PARK, READY, RETURN: which operation of the trace, from 1 */
-			uint32_t lead;  /* WOULD_BLOCK: ticks from enter to t (cut at 2^32-1); RETURN: bytes moved before the last wait, cut */
+			uint32_t lead;  /* WOULD_BLOCK: ticks since enter, RETURN: bytes before the last wait; at most 2^32-1 */
 		};
 		struct {
 			uint16_t access;        /* NAME: O_RDONLY, O_WRONLY, O_RDWR */
@@ -125,26 +125,26 @@ struct trace_record {
 };
 
 /* X(ID, "log name"): what a record says. */
-#define TRACE_KINDS(X)                                                                                                \
-	X(NONE, "none")               /* torn, or never written */                                                    \
-	X(CALL, "call")               /* done at the first attempt, or a plain call: from t, for `duration` */         \
-	X(WOULD_BLOCK, "EWOULDBLOCK") /* the attempt (or a guard's poll) said: this would block */                      \
-	X(PARK, "park")               /* the wait begins */                                                           \
-	X(READY, "ready")             /* the multiplexer says the fd is ready; a plain wait has none: ready = return; \
-				       * with op 0: the poll or select before it in this thread returned fd as ready */ \
-	X(RETURN, "return")           /* the operation is over */                                                     \
-	X(NAME, "fd")                 /* this fd, from now on, is this; text_size bytes in TEXT slots follow */          \
-	X(TEXT, "text")               /* 31 bytes of the text of the NAME before it */                                \
-	X(THREAD, "thread")           /* fd = tid: whose records follow in this chunk; its name is in the last 16 bytes */ \
-	X(CLOSE, "close")             /* the program closed fd */                                                     \
-	X(DUP, "dup")                 /* fd was duplicated to `number` */                                             \
-	X(FORK, "fork")               /* a child `number` was made by this process */                                  \
+#define TRACE_KINDS(X)                                                                                                          \
+	X(NONE, "none")               /* torn, or never written */                                                              \
+	X(CALL, "call")               /* done at the first attempt, or a plain call: from t, for `duration` */                  \
+	X(WOULD_BLOCK, "EWOULDBLOCK") /* the attempt (or a guard's poll) said: this would block */                              \
+	X(PARK, "park")               /* the wait begins */                                                                     \
+	X(READY, "ready")             /* the multiplexer says the fd is ready; a plain wait has none: ready = return;           \
+				       * with op 0: the poll or select before it in this thread returned fd as ready */         \
+	X(RETURN, "return")           /* the operation is over */                                                               \
+	X(NAME, "fd")                 /* this fd, from now on, is this; text_size bytes in TEXT slots follow */                 \
+	X(TEXT, "text")               /* 31 bytes of the text of the NAME before it */                                          \
+	X(THREAD, "thread")           /* fd = tid: whose records follow in this chunk; its name is in the last 16 bytes */      \
+	X(CLOSE, "close")             /* the program closed fd */                                                               \
+	X(DUP, "dup")                 /* fd was duplicated to `number` */                                                       \
+	X(FORK, "fork")               /* a child `number` was made by this process */                                           \
 	X(EXEC, "exec")               /* this image is about to be replaced, or (`op`) that of a child by vfork or posix_spawn; \
-				       * with a `number`, -errno: it was not */ \
-	X(EXIT, "exit")               /* the program exits with status `number` */                                      \
-	X(USAGE, "usage")             /* `number`: nanoseconds of CPU time: of the process, before its EXIT; fd = tid: of a thread */ \
-	X(REAP, "reap")               /* a child `number` had ended, and was waited for */                             \
-	X(KEEP, "keep")               /* of the set in which the fds of a poll or select are kept: `op` is enum trace_keep, `number` how many, of `lead` */
+				       * with a `number`, -errno: it was not */                                                 \
+	X(EXIT, "exit")               /* the program exits with status `number` */                                              \
+	X(USAGE, "usage")             /* `number`: ns of CPU time: of the process, before its EXIT; fd = tid: of a thread */    \
+	X(REAP, "reap")               /* a child `number` had ended, and was waited for */                                      \
+	X(KEEP, "keep")               /* of a set of kept fds: `op` is enum trace_keep, `number` how many, of `lead` */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,
@@ -158,7 +158,7 @@ enum trace_kind {
 	X(NONE, "none")                 /* the plain call */                                                          \
 	X(DONTWAIT, "MSG_DONTWAIT")                                                                                   \
 	X(NOWAIT, "RWF_NOWAIT")                                                                                       \
-	X(GUARD, "guard")               /* poll(fd, 0) told whether it would block; then the plain call */              \
+	X(GUARD, "guard")               /* poll(fd, 0) told whether it would block; then the plain call */            \
 	X(FLAG, "O_NONBLOCK")           /* --switch=flag */                                                           \
 	X(KEPT, "kept")                 /* poll and select: from the interest set in which its fds are kept */
 
@@ -174,7 +174,7 @@ enum trace_flag {
 	TRACE_WAIT_DIRECT = 2,          /* PARK: waits in ppoll; without this bit: in the plain call */
 	TRACE_PARTIAL = 4,              /* PARK, RETURN: some bytes had been moved before */
 	TRACE_NONBLOCK = 8,             /* CALL: could not wait: O_NONBLOCK by the program, or MSG_DONTWAIT */
-	TRACE_SHIELD = 16,              /* CALL, WOULD_BLOCK, PARK, READY, RETURN: O_NONBLOCK is on the fd, and it waits (--shield) */
+	TRACE_SHIELD = 16,              /* CALL, WOULD_BLOCK, PARK, READY, RETURN: it waits, in spite of O_NONBLOCK (--shield) */
 };
 
 #define TRACE_WHY_SHIFT 5               /* CALL of a poll or select: the upper bits of flags */

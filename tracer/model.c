@@ -849,7 +849,7 @@ static const struct model_end *find_key(const struct model *m, const struct mode
 	return &m->ends[low];
 }
 
-/* Of those who use the other end of fd, or who only hold it, the one that moved most; their pids, one for each image, into pids.  */
+/* Of those who use the other end of fd, or only hold it, the one that moved most; their pids, one for each image, into pids.  */
 static const struct model_process *find_peer(const struct model_end *ends, size_t end_count, const struct model_process *p,
 					     const struct model_fd *fd, bool used, uint32_t *pids, size_t *count)
 {

@@ -26,9 +26,9 @@ struct options {
 /* Takes the verb out of argv, and returns it: the first word that is no option, unless it stands behind "--".  */
 enum verb_id options_verb(char **argv);
 
-/* Reads the options that `verb` takes and returns the other arguments, NULL at their end.  What a person has set in the environment
- * counts as given, except names of files: those are of an eagain around this one.  Dies on what is unknown, incomplete, out
- * of range or for another verb.  */
+/* Reads the options that `verb` takes and returns the other arguments, NULL at their end.  What a person has set in the
+ * environment counts as given, except names of files: those are of an eagain around this one.  Dies on what is unknown,
+ * incomplete, out of range or for another verb.  */
 char **options_read(struct options *o, enum verb_id verb, char **argv);
 
 /* What is used where nothing is given.  */

@@ -11,7 +11,7 @@
 /* One process file.  */
 struct trace_file {
 	const struct trace_process *header;
-	const char *bytes;              /* the whole file, mapped; between the chunks there may be holes, which nobody must touch */
+	const char *bytes;              /* the whole file, mapped; between the chunks may be holes, which nobody must touch */
 	size_t size;
 	size_t *chunks;                 /* their offsets */
 	size_t chunk_count;

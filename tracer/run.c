@@ -58,8 +58,8 @@ static void set_preload(void)
 	free(both);
 }
 
-/* What lasts over an exec, but does not come along to a fork's child: the timers of alarm(2) and setitimer(2), and the signal for the
- * death of the parent, which is ours to hand down.  */
+/* What lasts over an exec, but does not come along to a fork's child: the timers of alarm(2) and setitimer(2), and the signal for
+ * the death of the parent, which is ours to hand down.  */
 enum { TIMERS = 3 };
 
 struct heritage {
@@ -136,7 +136,7 @@ static void watch_signals(struct dispositions *old)
 	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
 	struct sigaction fallback = {.sa_handler = SIG_DFL};
 
-	*old = (struct dispositions){0};        /* the default for what cannot be asked for (valgrind keeps a signal for itself) */
+	*old = (struct dispositions){0};        /* the default for what cannot be read: valgrind keeps a signal for itself */
 	sigfillset(&action.sa_mask);
 	sigemptyset(&old->passed_on);
 	for (int signal = 1; signal <= 64; signal++)

@@ -1,7 +1,7 @@
 /* epoll.c - epoll: served by the kernel, timed; which fd an event is about is known from when the program registered it.
  *
- * An event has no fd, only what the program gave to epoll_ctl.  That is remembered in a small table while something is recorded: a
- * hint, which a newer one may overwrite; what is not found there, or could be one of two fds, is not told.  */
+ * An event has no fd, only what the program gave to epoll_ctl.  That is remembered in a small table while something is recorded:
+ * a hint, which a newer one may overwrite; what is not found there, or could be one of two fds, is not told.  */
 #include <sys/epoll.h>
 
 #include "calls.h"

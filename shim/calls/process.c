@@ -162,16 +162,15 @@ static size_t count(char *const *list)
 
 /* Declares `env` as the environment that a child of this call shall have, which runs what `looks`
  * (image_loads_us or image_found_loads_us) finds at `path`: where its loader cannot load us, we are left out.  A macro, for the
- * space must be on the caller's stack:
- * a vfork child may not allocate.  */
-#define CHILD_ENVIRONMENT(env, looks, path)                                                                            \
+ * space must be on the caller's stack: a vfork child may not allocate.  */
+#define CHILD_ENVIRONMENT(env, looks, path)                                                                           \
 	do {                                                                                                          \
 		const char *entries_[ENTRIES_MAX];                                                                    \
 		const char *theirs_;                                                                                  \
 		bool reachable_;                                                                                      \
 		unsigned n_;                                                                                          \
                                                                                                                       \
-		if (!shim_on || !config.library[0] || (!shim_sandboxed && !is_sound(env)))                             \
+		if (!shim_on || !config.library[0] || (!shim_sandboxed && !is_sound(env)))                            \
 			break;                                                                                        \
 		theirs_ = find(env, preload);                                                                         \
 		n_ = missing(env, entries_);                                                                          \

@@ -105,8 +105,8 @@ EXPORT FILE *freopen64(const char *restrict path, const char *restrict mode, FIL
 	return reopen(libc.freopen64, path, mode, stream);
 }
 
-/* From glibc 2.37 on dprintf goes past the jump tables.  What it writes is formatted by libc; what is too long for a small buffer is
- * libc's to write, too.  `flag` is _FORTIFY_SOURCE's.  */
+/* From glibc 2.37 on dprintf goes past the jump tables.  What it writes is formatted by libc; what is too long for a small buffer
+ * is libc's to write, too.  `flag` is _FORTIFY_SOURCE's.  */
 int __vsnprintf_chk(char *, size_t, int, size_t, const char *, va_list);
 
 static int print(int fd, int flag, const char *format, va_list list)

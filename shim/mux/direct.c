@@ -12,7 +12,7 @@
  * returns them then, too.  */
 static const struct timespec for_ever = {.tv_sec = 1000000000};
 
-/* Behind the shield: how often a write to a unix stream asks whether the peer has shut down reading, which poll does not tell.  */
+/* Behind the shield: how often a write to a unix stream asks whether the peer has shut down reading: poll does not tell.  */
 static const struct timespec a_while = {.tv_nsec = 100000000};
 
 static short events(const struct op *op)
@@ -58,8 +58,8 @@ enum mux_outcome mux_direct(struct op *op, long *revents)
 			return MUX_INTERRUPTED;
 		if (w.fate == WINDOW_RESTARTS)
 			op->seen.interrupting = signal_counts.interrupting;
-		/* The call would begin anew, perhaps on what the handler has made of the fd; or a handler ran that is not ours to know
-		 * (libc's, or one set by a raw system call): the plain call is right. */
+		/* The call would begin anew, perhaps on what the handler has made of the fd; or a handler ran that is not ours to
+		 * know (libc's, or one set by a raw system call): the plain call is right. */
 		if (!op->shielded)
 			return MUX_DONE;
 	}

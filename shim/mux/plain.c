@@ -10,9 +10,9 @@
 
 static const uint32_t never;
 
-/* The call goes through the window, so that a handler which ran since the operation began ends it.  With bytes moved, any
- * handler does; else only one without SA_RESTART, or, on a socket with a timeout, again any (signal(7)).  A call that nothing went
- * before is the kernel's alone.  */
+/* The call goes through the window, so that a handler which ran since the operation began ends it.  With bytes moved, any handler
+ * does; else only one without SA_RESTART, or, on a socket with a timeout, again any (signal(7)).  A call that nothing went before
+ * is the kernel's alone.  */
 static struct window open_window(const struct op *op, bool only)
 {
 	bool any = op->moved || (op->hint & HINT_TIMEOUT);

@@ -31,8 +31,8 @@ outcome_of() {
 	tr -d '\0' <"$1/stdout" | cat - "$1/stderr" | sed -E 's/0x[0-9a-f]+|[0-9]+(\.[0-9]+)?/N/g; s/(native|(run|record)\.(auto|flag))\b/MODE/g' | sort -u
 }
 
-# compare_modes NAME ARGUMENT...: a line for each mode in which it differs.  Of what differs natively from one run to the next only
-# the status is compared; one whose status does is not.
+# compare_modes NAME ARGUMENT...: a line for each mode in which it differs.  Of what differs natively from one run to the next
+# only the status is compared; one whose status does is not.
 compare_modes() {
 	local first second mode now
 	observe_test native "$@"

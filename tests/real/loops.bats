@@ -1,5 +1,5 @@
-# Event loops: what people are told to rewrite their programs around.  Each serves lines and HTTP, unchanged, and what it was told by
-# the kernel is in the trace.
+# Event loops: what people are told to rewrite their programs around.  Each serves lines and HTTP, unchanged, and what it was told
+# by the kernel is in the trace.
 
 load helper
 

@@ -132,6 +132,8 @@ ask() {
 }
 listen UDP-LISTEN:0,bind=127.0.0.1,fork PIPE
 ask "$port" one two three
+# The child that answers waits for more.
+kill "$(pgrep -P "${servers[0]}")"
 
 socat -u UNIX-RECV:datagrams OPEN:got,creat,append &
 servers+=($!)
@@ -242,7 +244,7 @@ cmp big got; cmp big made/put
 socat UNIX-LISTEN:echo,fork PIPE &
 servers+=($!)
 until_done $! socat -u /dev/null UNIX-CONNECT:echo
-ssh -N -L "$dir/forward:$dir/echo" -R "$dir/back:$dir/echo" here &
+command ssh -F config -N -L "$dir/forward:$dir/echo" -R "$dir/back:$dir/echo" here &
 servers+=($!)
 until_done $! socat -u /dev/null UNIX-CONNECT:forward
 until_done $! socat -u /dev/null UNIX-CONNECT:back

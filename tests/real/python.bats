@@ -5,8 +5,8 @@ load helper
 # PYTHONUNBUFFERED and the like, which CPython's own suite expects not to be set.
 unset "${!PYTHON@}"
 
-# suite: CPython's own tests of the modules that the test's name ends with do under eagain what they do natively, method by method.
-# Methods that differ are run again, natively and in the mode: an outcome counts that the mode has twice, and native never.
+# suite: CPython's own tests of the modules that the test's name ends with do under eagain what they do natively, each method.
+# Those that differ are run again, natively and in the mode: an outcome counts that the mode has twice, and native never.
 suite() {
 	local mode try outcome failed=0
 	need_package libpython3.11-testsuite
@@ -33,8 +33,8 @@ suite() {
 	return $failed
 }
 
-# run_suite MODE RESULTS [OPTION...]: in a terminal where the test's name says so.  The method that is ignored waits for the host of
-# a virtual machine; the network is 127.0.0.1.
+# run_suite MODE RESULTS [OPTION...]: in a terminal where the test's name says so.  The method that is ignored waits for the host
+# of a virtual machine; the network is 127.0.0.1.
 run_suite() {
 	local mode=$1 results=$PWD/$2 status=0 command prefix
 	shift 2

@@ -1,5 +1,5 @@
-# results.awk - tests/RESULTS.md from the rows that the tests with real programs wrote (helper.bash, teardown).  Rows of the old table
-# that comes first, where one does, stay as long as there is none newer.
+# results.awk - tests/RESULTS.md from the rows that the tests with real programs wrote (helper.bash, teardown).  Rows of the old
+# table that comes first, where one does, stay as long as there is none newer.
 
 function key(row) {
 	return match(row, /`bats -f .*\.bats`/) ? substr(row, RSTART, RLENGTH) : ""

@@ -1,5 +1,5 @@
-# Programs on a terminal.  Each test has a dialogue with them, once with eagain around the whole session, and once around each program
-# that is started in it.
+# Programs on a terminal.  Each test has a dialogue with them, once with eagain around the whole session, and once around each
+# program that is started in it.
 
 load helper
 

@@ -397,6 +397,18 @@ listen tcp
 	server one unix@$dir/one
 CONF
 }
+# ready PID: what comes before the master has executed itself anew, behind the worker that it has started, is lost, also natively.
+ready() {
+	until_done "$1" grep -q HAPROXY_MWORKER_WAIT_ONLY "/proc/$1/environ"
+	# It has its handlers, SIGUSR2's among them, and blocks nothing.
+	until_done "$1" grep -q 'SigCgt:.*[89a-f]..$' "/proc/$1/status"
+	until_done "$1" grep -q 'SigBlk:.0*$' "/proc/$1/status"
+}
+# ended PID: what comes just before it sleeps, it does when it wakes up, also natively: SIGCHLD wakes it, and does nothing else.
+ended() {
+	while kill -CHLD "$1" 2>/dev/null; do sleep 0.01; done
+	wait "$1"
+}
 forbidden=$*
 until get http://x/own >/dev/null 2>&1; do
 	port=$(free_port)
@@ -433,19 +445,22 @@ ask 'show info' | grep '^Name\|^Nbthread\|^Maxsock'
 begin http://x/large
 # With select and two threads, one that is told to finish sometimes crashes, also natively.
 configure second 1
+ready "${servers[1]}"
 kill -USR2 "${servers[1]}"
-until [ "$(get http://x/own)" = second ]; do kill -0 "${servers[1]}" || break; done
+until [ "$(get http://x/own)" = second ]; do kill -CHLD "${servers[1]}" || break; done
 finish "$dir/www/large"
 get http://x/small
+ready "${servers[1]}"
 kill -USR1 "${servers[1]}"
-wait "${servers[1]}"
+ended "${servers[1]}"
 echo "haproxy, told to finish: $?"
 
 haproxy -W -f "$dir/conf" 2>/dev/null &
 servers[1]=$!
 until_done $! get http://x/small
+ready "${servers[1]}"
 kill -9 $(pgrep -P "${servers[1]}") 2>/dev/null
-wait "${servers[1]}"
+ended "${servers[1]}"
 echo "haproxy, without a worker: $?"
 
 haproxy -db -f "$dir/conf" 2>/dev/null &

@@ -1,5 +1,5 @@
-/* alloc.c - a malloc of its own, as other allocators are: at each call it holds a lock, at the first ones it asks dlsym(3), reads a
- * file and writes to a pipe, all of which may come back to it.  */
+/* alloc.c - a malloc of its own, as other allocators are: at each call it holds a lock, at the first ones it asks dlsym(3), reads
+ * a file and writes to a pipe, all of which may come back to it.  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* layer.c - a library that, preloaded, changes what a call does, as libfaketime and torsocks do: what is read comes in capitals.  */
+/* layer.c - a library that, preloaded, changes what a call does, as libfaketime and torsocks do: what is read is in capitals.  */
 #include <ctype.h>
 #include <dlfcn.h>
 #include <time.h>

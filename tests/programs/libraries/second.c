@@ -1,5 +1,5 @@
-/* second.c - another shim, written as most are: each call looks for the next one by dlsym(3), and counts.  What it counted it says
- * in the end, on stderr, by the same way.  */
+/* second.c - another shim, written as most are: each call looks for the next one by dlsym(3), and counts.  What it counted it
+ * says in the end, on stderr, by the same way.  */
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -153,14 +153,17 @@ static bool has_context(const struct cell *c)
 	       (c->family == families || c->state->waits);
 }
 
+static bool takes_kind(const struct family *f, const struct kind *k)
+{
+	return f->kinds ? listed(f->kinds, k->name) : !(k->traits & (LISTENS | CONNECTS));
+}
+
 static bool fits_kind(const struct cell *c)
 {
 	const struct state *s = c->state;
 	unsigned traits = c->kind->traits, special = traits & (LISTENS | CONNECTS);
 
 	if (!(c->kind->directions & c->direction) || (traits & s->needs) != s->needs || (traits & s->refuses))
-		return false;
-	if (c->family->kinds ? !listed(c->family->kinds, c->kind->name) : special)
 		return false;
 	if ((c->call->traits & SOCKET_ONLY) && !(traits & SOCKET) && !(c->call->traits & SIMPLE))
 		return false;
@@ -191,10 +194,14 @@ static bool fits_state(const struct cell *c)
 	return c->family != families || (traits & SIMPLE) || !(s->needs & LOCAL);
 }
 
+/* The call and the state; most are not combined.  */
+static bool fits(const struct cell *c)
+{
+	return c->call->direction == c->direction && c->state->direction == c->direction && fits_kind(c) && fits_state(c);
+}
+
 static bool wanted(const struct cell *c)
 {
-	if (c->call->direction != c->direction || c->state->direction != c->direction || !fits_kind(c) || !fits_state(c))
-		return false;
 	if (!is(c->signal->name, "none") && !has_signal(c))
 		return false;
 	return is(c->context->name, "main") || has_context(c);
@@ -535,27 +542,40 @@ static void run_cell(const struct cell *c)
 	close(ends.other);
 }
 
-static unsigned long each_of(const struct family *f, const struct kind *k, const char *filter, void (*visit)(const struct cell *))
+/* With each signal, in each context.  */
+static unsigned long each_with(struct cell c, const char *filter, void (*visit)(const struct cell *))
 {
 	unsigned long n = 0;
 	char name[256];
 
+	for (size_t g = 0; g < signal_case_count; g++)
+		for (size_t x = 0; x < context_count; x++) {
+			c.signal = &signal_cases[g];
+			c.context = &contexts[x];
+			if (!wanted(&c))
+				continue;
+			snprintf(name, sizeof name, "/%s/%s/%s/%s/%s/%s/%s", c.family->name, c.kind->name, c.direction == READS ? "in" : "out",
+				 c.call->name, c.state->name, c.signal->name, c.context->name);
+			if (!strstr(name, filter))
+				continue;
+			n++;
+			visit(&c);
+		}
+	return n;
+}
+
+static unsigned long each_of(const struct family *f, const struct kind *k, const char *filter, void (*visit)(const struct cell *))
+{
+	unsigned long n = 0;
+
 	for (unsigned d = READS; d <= WRITES; d++)
 		for (size_t a = 0; a < *f->count; a++)
-			for (size_t s = 0; s < state_count; s++)
-				for (size_t g = 0; g < signal_case_count; g++)
-					for (size_t x = 0; x < context_count; x++) {
-						struct cell c = {f, k, d, &f->calls[a], &states[s], &signal_cases[g], &contexts[x]};
+			for (size_t s = 0; s < state_count; s++) {
+				struct cell c = {f, k, d, &f->calls[a], &states[s], NULL, NULL};
 
-						if (!wanted(&c))
-							continue;
-						snprintf(name, sizeof name, "/%s/%s/%s/%s/%s/%s/%s", f->name, k->name, d == READS ? "in" : "out",
-							 c.call->name, c.state->name, c.signal->name, c.context->name);
-						if (!strstr(name, filter))
-							continue;
-						n++;
-						visit(&c);
-					}
+				if (fits(&c))
+					n += each_with(c, filter, visit);
+			}
 	return n;
 }
 
@@ -565,7 +585,8 @@ static unsigned long each_cell(const char *filter, void (*visit)(const struct ce
 
 	for (const struct family *f = families; f < families + FAMILIES; f++)
 		for (size_t k = 0; k < kind_count; k++)
-			n += each_of(f, &kinds[k], filter, visit);
+			if (takes_kind(f, &kinds[k]))
+				n += each_of(f, &kinds[k], filter, visit);
 	return n;
 }
 

@@ -1,8 +1,9 @@
 /* matrix.h - the differential matrix: one small situation per cell, run natively and under eagain, compared line by line.
  *
  * A cell is a kind of fd, a call of some family on it, the state it is in, a signal, and the context of the call.  The subject, a
- * forked child, makes the call.  The actor, its parent, acts whenever the subject sleeps in the kernel: it looks at /proc, never at the clock.
- * What is printed is what a program can tell: results, errno, bytes, signals, the order of events; no pids, no times.  */
+ * forked child, makes the call.  The actor, its parent, acts whenever the subject sleeps in the kernel: it looks at /proc, never
+ * at the clock.  What is printed is what a program can tell: results, errno, bytes, signals, the order of events; no pids, and
+ * no times.  */
 #ifndef MATRIX_H
 #define MATRIX_H
 

@@ -314,8 +314,8 @@ static void read_by_many(const char *what, bool threads, bool clear)
 	tell("%s: %d bad", what, bad);
 }
 
-/* Those with threads wait in the plain call; one without sets O_NONBLOCK meanwhile, and takes the byte that has woken them up.  And of
- * two that clear it at once, the slower one must not spoil what a third has set meanwhile.  */
+/* Those with threads wait in the plain call; one without sets O_NONBLOCK meanwhile, and takes the byte that has woken them up.
+ * And of two that clear it at once, the slower one must not spoil what a third has set meanwhile.  */
 static void many_processes(char **argv)
 {
 	(void)argv;

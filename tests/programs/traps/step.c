@@ -1,8 +1,10 @@
 /* step.c - a signal at each single instruction of a call.
  *
- * A child makes the call while its parent steps it (ptrace(2)): n instructions from the call's beginning, then a signal.  For
- * each n, until the call sleeps in the kernel.  What must hold: a handler without SA_RESTART ends the call from some n on, and
- * from there at every n; before that n it came before the call, as it does natively until the kernel is entered.  */
+ * A child makes the call while its parent steps it (ptrace(2)), from the call's beginning until it sleeps in the kernel or is
+ * over.  Then, for each instruction that it came by, another child runs until there (a breakpoint), and gets a signal.  What must
+ * hold: a handler without SA_RESTART ends the call from some instruction on, and from there at each; before that one it came
+ * before the call, as it does natively until the kernel is entered.  */
+#include <elf.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,6 +15,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,8 +27,6 @@ static struct outcome {
 	volatile int done, error;
 	volatile long result;
 } *outcome;
-
-static sigset_t child_signal;
 
 struct situation {
 	int type;               /* SOCK_STREAM; 0: a pipe */
@@ -50,31 +51,103 @@ static void subject(const struct situation *s, const int fds[2])
 	_exit(0);
 }
 
-enum step { STEPPED, SLEEPS, ENDED };
+/* The instruction that stops the program, and where that leaves the program counter.  */
+#ifdef __x86_64__
+enum { BREAK = 0xcc, BREAK_MASK = 0xff, BREAK_LEAVES = 1 };
+#define PC(regs) ((regs).rip)
+#else
+enum { BREAK = 0xd4200000, BREAK_MASK = 0xffffffff, BREAK_LEAVES = 0 };
+#define PC(regs) ((regs).pc)
+#endif
 
-/* SIGCHLD, which is blocked, tells of the stop.  None comes while the child sleeps in the kernel.  */
-static enum step step(pid_t pid)
+enum { MANY = 10000 };
+
+/* What a call came by: the program counter before each instruction.  */
+static unsigned long way[MANY];
+static unsigned length;
+
+static sigset_t stops;         /* SIGCHLD, which is blocked */
+
+static struct user_regs_struct registers(pid_t pid)
 {
-	static const struct timespec pause = {.tv_nsec = 1000000};
-	bool told;
+	struct user_regs_struct regs;
+	struct iovec v = {&regs, sizeof regs};
+
+	need(ptrace(PTRACE_GETREGSET, pid, (void *)NT_PRSTATUS, &v) == 0, "registers");
+	return regs;
+}
+
+static void set_registers(pid_t pid, struct user_regs_struct regs)
+{
+	struct iovec v = {&regs, sizeof regs};
+
+	need(ptrace(PTRACE_SETREGSET, pid, (void *)NT_PRSTATUS, &v) == 0, "registers");
+}
+
+enum stop { STOPPED, SLEEPS, ENDED };
+
+/* Lets it go on, by one instruction or to the next breakpoint.  */
+static enum stop go(pid_t pid, int request)
+{
+	const struct timespec a_while = {.tv_nsec = 500000};
 	int status;
 
-	ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
-	for (int asleep = 0; asleep < 10; asleep = !told && thread_state(pid) == 'S' ? asleep + 1 : 0) {
+	ptrace(request, pid, NULL, NULL);
+	for (int asleep = 0; asleep < 3; asleep = thread_state(pid) == 'S' ? asleep + 1 : 0) {
+		sigtimedwait(&stops, NULL, &a_while);
 		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFSTOPPED(status) && !outcome->done ? STEPPED : ENDED;
-		told = sigtimedwait(&child_signal, NULL, &pause) > 0;
+			return WIFSTOPPED(status) && !outcome->done ? STOPPED : ENDED;
 	}
 	return SLEEPS;
 }
 
-/* The signal after n instructions.  Returns 'b' if the call then waits, 'i' if it was interrupted, 'd' if it returned data,
- * '?' otherwise, 0 if it is over before n.  *last: it is over, or sleeps in the kernel.  */
-static char try_at(const struct situation *s, unsigned n, bool *last)
+static enum stop go_to_breakpoint(pid_t pid, unsigned long at)
 {
-	enum step at = STEPPED;
-	int fds[2], status;
-	char found = '?';
+	long text = ptrace(PTRACE_PEEKTEXT, pid, (void *)at, NULL);
+	struct user_regs_struct regs;
+	enum stop end;
+
+	need(ptrace(PTRACE_POKETEXT, pid, (void *)at, (void *)((text & ~(long)BREAK_MASK) | BREAK)) == 0, "breakpoint");
+	end = go(pid, PTRACE_CONT);
+	if (end != STOPPED)
+		return end;
+	need(ptrace(PTRACE_POKETEXT, pid, (void *)at, (void *)text) == 0, "breakpoint");
+	regs = registers(pid);
+	PC(regs) -= BREAK_LEAVES;
+	set_registers(pid, regs);
+	return end;
+}
+
+/* To the nth instruction of the way: past the same one as often as the way has it.  */
+static enum stop go_to(pid_t pid, unsigned n)
+{
+	enum stop end = STOPPED;
+
+	for (unsigned i = 1; i <= n && end == STOPPED; i++) {
+		if (way[i] != way[n])
+			continue;
+		end = go(pid, PTRACE_SINGLESTEP);
+		if (end == STOPPED && PC(registers(pid)) != way[n])
+			end = go_to_breakpoint(pid, way[n]);
+	}
+	return end;
+}
+
+/* The whole way, which it makes.  */
+static enum stop go_along(pid_t pid)
+{
+	enum stop end = STOPPED;
+
+	for (length = 0; end == STOPPED; end = go(pid, PTRACE_SINGLESTEP)) {
+		need(length < MANY, "too many instructions");
+		way[length++] = PC(registers(pid));
+	}
+	return end;
+}
+
+static pid_t start(const struct situation *s, int fds[2])
+{
+	int status;
 	pid_t pid;
 
 	memset(outcome, 0, sizeof *outcome);
@@ -86,34 +159,66 @@ static char try_at(const struct situation *s, unsigned n, bool *last)
 	if (pid == 0)
 		subject(s, fds);
 	need(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status), "stop");
-	for (unsigned i = 0; i < n && at == STEPPED; i++)
-		at = step(pid);
-	if (at == SLEEPS) {
-		/* The last try: the signal finds it in the kernel. */
-		kill(pid, SIGUSR1);
+	return pid;
+}
+
+/* The signal comes, and the child goes on by itself.  Returns 'b' if the call then waits, 'i' if it was interrupted, 'd' if it
+ * returned data, '?' otherwise.  */
+static char end_with_signal(const struct situation *s, pid_t pid, int fd)
+{
+	int status;
+
+	ptrace(PTRACE_DETACH, pid, NULL, (void *)(long)SIGUSR1);
+	if (wait_asleep(pid) && !outcome->done) {
+		if (!(s->flags & SA_RESTART))
+			return 'b';
+		/* A restarted call goes on to wait, and gets what comes. */
+		need(write(fd, "hello", 5) == 5, "write");
 		waitpid(pid, &status, 0);
+		return outcome->done && outcome->result == 5 ? 'b' : '?';
 	}
-	if (at == ENDED) {
-		found = 0;
-	} else {
-		ptrace(PTRACE_DETACH, pid, NULL, (void *)(long)SIGUSR1);
-		if (wait_asleep(pid) && !outcome->done)
-			found = 'b';
-		else if (outcome->done)
-			found = outcome->result < 0 && outcome->error == EINTR ? 'i' : outcome->result == 5 ? 'd' : '?';
-	}
-	/* A restarted call goes on to wait, and gets what comes. */
-	if (found == 'b' && (s->flags & SA_RESTART)) {
-		need(write(fds[1], "hello", 5) == 5, "write");
-		waitpid(pid, &status, 0);
-		found = outcome->done && outcome->result == 5 ? 'b' : '?';
-	} else {
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
-	}
+	if (!outcome->done)
+		return '?';
+	return outcome->result < 0 && outcome->error == EINTR ? 'i' : outcome->result == 5 ? 'd' : '?';
+}
+
+static void forget(pid_t pid, const int fds[2])
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	close(fds[0]);
 	close(fds[1]);
-	*last = at != STEPPED;
+}
+
+/* The signal before the nth instruction; anew where the call went another way, and did not come there.  */
+static char try_at(const struct situation *s, unsigned n)
+{
+	char found = 0;
+
+	while (!found) {
+		int fds[2];
+		pid_t pid = start(s, fds);
+
+		if (go_to(pid, n) == STOPPED)
+			found = end_with_signal(s, pid, fds[1]);
+		forget(pid, fds);
+	}
+	return found;
+}
+
+/* The signal finds it in the kernel, where the way ends.  Returns 0 if the call is over.  */
+static char try_at_the_end(const struct situation *s)
+{
+	int fds[2], status;
+	pid_t pid = start(s, fds);
+	char found = 0;
+
+	if (go_along(pid) == SLEEPS) {
+		kill(pid, SIGUSR1);
+		waitpid(pid, &status, 0);
+		found = end_with_signal(s, pid, fds[1]);
+	}
+	forget(pid, fds);
 	return found;
 }
 
@@ -132,20 +237,21 @@ static void signal_at_each_instruction(char **argv)
 	unsigned long tries = 0;
 
 	(void)argv;
+	sigemptyset(&stops);
+	sigaddset(&stops, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &stops, NULL);
 	signal(SIGUSR1, SIG_IGN);
-	sigaddset(&child_signal, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child_signal, NULL);
 	outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (size_t i = 0; i < sizeof situations / sizeof *situations; i++) {
+		const struct situation *s = &situations[i].situation;
 		unsigned count[256] = {0}, lost = 0;
-		bool interrupted = false, last = false;
+		char last = try_at_the_end(s);
 
-		for (unsigned n = 0; !last; n++) {
-			char found = try_at(&situations[i].situation, n, &last);
+		for (unsigned n = 0; n <= length; n++) {
+			char found = n < length ? try_at(s, n) : last;
 
+			lost += found == 'b' && count['i'];
 			count[(unsigned char)found]++;
-			lost += found == 'b' && interrupted;
-			interrupted |= found == 'i';
 			tries += found != 0;
 		}
 		tell("%s: lost %u, odd %u, interrupted %s, waited %s, got data %s", situations[i].name, lost, count['?'],
@@ -156,8 +262,8 @@ static void signal_at_each_instruction(char **argv)
 }
 
 #ifdef __x86_64__
-/* Stopped in a sleep or a poll, which the kernel goes on with by restart_syscall(2): a signal comes before that is entered.  What the
- * kernel does on its way back from the stop is done here to the registers.  */
+/* Stopped in a sleep or a poll, which the kernel goes on with by restart_syscall(2): a signal comes before that is entered.  What
+ * the kernel does on its way back from the stop is done here to the registers.  */
 static void signal_before_a_restart(char **argv)
 {
 	static const char *const names[] = {"nanosleep", "poll"};

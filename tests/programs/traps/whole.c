@@ -53,7 +53,7 @@ static long sum_of(int fd)
 	return sum;
 }
 
-/* `count` vectors of `size` bytes, and then one that is not there: how much of the others goes is told by the pages of a pipe.  */
+/* `count` vectors of `size` bytes, and then one that is not there: how much of the others goes, the pages of a pipe tell.  */
 static void write_to_nowhere(int count, size_t size)
 {
 	static struct iovec v[128];
