@@ -14,11 +14,12 @@ enum {
 	STDIO_END = 3,
 };
 
-static void note_polled(const struct pollfd *fds, unsigned long count)
+/* Of the number of entries, the kernel takes 32 bits.  */
+static void note_polled(const struct pollfd *fds, unsigned count)
 {
 	const unsigned end = shield_end;
 
-	for (unsigned long i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++)
 		if (unlikely((unsigned)fds[i].fd < end))
 			shield_note_polled(fds[i].fd);
 }
@@ -26,11 +27,11 @@ static void note_polled(const struct pollfd *fds, unsigned long count)
 static void note_array(const struct op *op)
 {
 	const struct pollfd *fds = (const struct pollfd *)op->arg[0];
-	unsigned long count = (unsigned long)op->arg[1];
+	unsigned count = (unsigned)op->arg[1];
 	int told = 0;
 
 	note_polled(fds, count);
-	for (unsigned long i = 0; record_on && i < count && told < RECORD_POLLED_MAX; i++)
+	for (unsigned i = 0; record_on && i < count && told < RECORD_POLLED_MAX; i++)
 		if (fds[i].revents) {
 			record_polled(op->call, fds[i].fd, (unsigned short)fds[i].revents);
 			told++;
@@ -89,12 +90,12 @@ void poll_note(const struct op *op, long result)
 }
 
 /* Whether there is nothing to do but to note whether stdio was polled.  */
-static inline bool passes_few(unsigned long count)
+static inline bool passes_few(unsigned count)
 {
 	return likely(shim_passes) && count < KEEP_MIN && libc_single_threaded();
 }
 
-static int passed_array(long result, const struct pollfd *fds, unsigned long count)
+static int passed_array(long result, const struct pollfd *fds, unsigned count)
 {
 	if (result >= 0)
 		note_polled(fds, count);
@@ -115,8 +116,8 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 
 	if (timeout)
 		copy = *timeout;
-	if (passes_few(count))
-		return passed_array(sys(SYS_ppoll, fds, count, timeout ? &copy : NULL, mask, SIGNAL_SET_SIZE), fds, count);
+	if (passes_few((unsigned)count))
+		return passed_array(sys(SYS_ppoll, fds, count, timeout ? &copy : NULL, mask, SIGNAL_SET_SIZE), fds, (unsigned)count);
 	return run(op_of(CALL_ppoll, SYS_ppoll, (long)fds, (long)count, (long)(timeout ? &copy : NULL), (long)mask, SIGNAL_SET_SIZE, 0));
 }
 
@@ -124,12 +125,12 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
 	struct timespec t = {timeout / 1000, timeout % 1000 * 1000000L};
 
-	if (SYS_poll != -1 && passes_few(count))
-		return passed_array(sys(SYS_poll, fds, count, timeout), fds, count);
+	if (SYS_poll != -1 && passes_few((unsigned)count))
+		return passed_array(sys(SYS_poll, fds, count, timeout), fds, (unsigned)count);
 	if (SYS_poll != -1)
 		return run(op_of(CALL_poll, SYS_poll, (long)fds, (long)count, timeout, 0, 0, 0));
-	if (passes_few(count))
-		return passed_array(sys(SYS_ppoll, fds, count, timeout < 0 ? NULL : &t, NULL, SIGNAL_SET_SIZE), fds, count);
+	if (passes_few((unsigned)count))
+		return passed_array(sys(SYS_ppoll, fds, count, timeout < 0 ? NULL : &t, NULL, SIGNAL_SET_SIZE), fds, (unsigned)count);
 	return run(op_of(CALL_poll, SYS_ppoll, (long)fds, (long)count, (long)(timeout < 0 ? NULL : &t), 0, SIGNAL_SET_SIZE, 0));
 }
 
@@ -147,7 +148,7 @@ static int do_select(enum call_id call, int count, fd_set *in, fd_set *out, fd_s
 	} masked = {mask, SIGNAL_SET_SIZE};
 	long result;
 
-	if (!passes_few((unsigned long)(long)count) || shield_end > STDIO_END)
+	if (!passes_few((unsigned)count) || shield_end > STDIO_END)
 		return run(op_of(call, SYS_pselect6, count, (long)in, (long)out, (long)urgent, (long)timeout, (long)(mask ? &masked : NULL)));
 	result = sys(SYS_pselect6, count, in, out, urgent, timeout, mask ? &masked : NULL);
 	if (result >= 0)

@@ -478,7 +478,7 @@ bool keep_serve(struct op *op, long *result)
 /* Whether keeping the array would have paid.  */
 static bool would_pay(const struct op *op, long result)
 {
-	return result >= 0 && (op->class == OP_SELECT || (unsigned long)result <= (unsigned long)op->arg[1] / 4);
+	return result >= 0 && (op->class == OP_SELECT || (unsigned long)result <= (unsigned)op->arg[1] / 4);
 }
 
 void keep_learn(const struct op *op, long result)

@@ -20,7 +20,7 @@ enum {
 /* Whether it may be worth while to ask keep_serve().  */
 static inline bool keep_may_serve(const struct op *op)
 {
-	return (op->class == OP_POLL && (unsigned long)op->arg[1] >= KEEP_MIN) || (op->class == OP_SELECT && op->arg[0] >= KEEP_MIN);
+	return (op->class == OP_POLL && (unsigned)op->arg[1] >= KEEP_MIN) || (op->class == OP_SELECT && op->arg[0] >= KEEP_MIN);
 }
 
 /* Performs a poll or select on a kept set: true, with the kernel's result.  False: the plain call is to be made; op->why says why.

@@ -101,7 +101,7 @@ static bool read_array(struct request *r, const struct op *op)
 {
 	r->array = (struct pollfd *)op->arg[0];
 	r->count = r->asked = (unsigned)op->arg[1];
-	return (unsigned long)op->arg[1] == r->count && is_writable(r->array, r->count * sizeof *r->array);
+	return is_writable(r->array, r->count * sizeof *r->array);
 }
 
 bool request_read(struct request *r, const struct op *op)
