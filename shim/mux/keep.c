@@ -79,13 +79,13 @@ static void reset(bool given_up)
 void keep_forked(void)
 {
 	if (alive)
-		reset(false);
+		reset(shim_sandboxed);
 }
 
-/* Not so in a vfork child, which has our memory but fds of its own.  */
+/* Not so in a vfork child, which has our memory but fds of its own; and a sandbox may not be asked.  */
 static bool is_own(void)
 {
-	if (!alive)
+	if (!alive || shim_sandboxed)
 		return false;
 	if (!*alive)
 		reset(true);
@@ -510,7 +510,7 @@ void keep_learn(const struct op *op, long result)
 bool keep_forget(int fd)
 {
 	if (!is_own())
-		return !alive;
+		return !alive || shim_sandboxed;
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
 		const void *owner = __atomic_load_n(&k->owner, __ATOMIC_RELAXED);
 

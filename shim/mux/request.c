@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "shim/clock.h"
@@ -16,16 +17,14 @@ enum {
 	BLOCK = 64,                     /* entries that are compared at once */
 	READS = POLLIN | POLLRDNORM | POLLRDBAND,
 	WRITES = POLLOUT | POLLWRNORM | POLLWRBAND,
-	PAGE_MIN = 4096,
 };
 
 static const short events_of[REQUEST_SETS] = {READS, WRITES, POLLPRI};
 
-/* A bad address is EFAULT for the kernel and SIGSEGV for us, so the kernel is asked (madvise(2), Linux 5.14).  A page that is larger
- * than we think makes it refuse: then the call is the kernel's.  */
+/* A bad address is EFAULT for the kernel and SIGSEGV for us, so the kernel is asked (madvise(2), Linux 5.14).  */
 static bool is_writable(const void *memory, size_t size)
 {
-	uintptr_t from = (uintptr_t)memory & ~(uintptr_t)(PAGE_MIN - 1);
+	uintptr_t from = (uintptr_t)memory & ~(getauxval(AT_PAGESZ) - 1);
 
 	return sys(SYS_madvise, from, (uintptr_t)memory + size - from, MADV_POPULATE_WRITE) == 0;
 }
