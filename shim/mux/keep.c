@@ -78,8 +78,8 @@ static void reset(bool given_up)
 
 void keep_forked(void)
 {
-	if (alive)
-		reset(shim_sandboxed);
+	if (alive && !shim_sandboxed)
+		reset(false);
 }
 
 /* Not so in a vfork child, which has our memory but fds of its own; and a sandbox may not be asked.  */
