@@ -91,7 +91,7 @@ wait "${servers[0]}"
 echo "nginx: $?"
 servers=()
 ls "$dir"
-grep -c '" 200 ' "$dir/access.log" >/dev/null && grep -v '\[\(warn\|notice\|error\)\]' "$dir/error.log"
+grep -c '" 200 ' "$dir/access.log" >/dev/null && ! grep -v '\[\(warn\|notice\|error\)\]' "$dir/error.log"
 SESSION
 	same bash "$BATS_TEST_TMPDIR/session"
 	grep -qx 'nginx: 0' "$BATS_TEST_TMPDIR/native/stdout"
@@ -474,7 +474,7 @@ nginx -p "$dir/" -e error.log -c nginx.conf -s stop
 wait "${servers[0]}"
 echo "nginx: $?"
 servers=()
-grep -v '\[\(warn\|notice\|error\)\]' "$dir/error.log"
+! grep -v '\[\(warn\|notice\|error\)\]' "$dir/error.log"
 SESSION
 	same bash "$BATS_TEST_TMPDIR/session" "$@"
 	grep -qx 'nginx: 0' "$BATS_TEST_TMPDIR/native/stdout"
