@@ -119,7 +119,7 @@ static void install_show(int signal, int flags)
 static void handler_is_told(char **argv)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM, .sigev_value.sival_int = 4711};
-	struct itimerspec soon = {.it_value.tv_nsec = 1000000};
+	struct itimerspec soon = {.it_value.tv_nsec = 100000000};       /* after the read has begun */
 	timer_t timer;
 	char c;
 
