@@ -145,7 +145,7 @@ static bool append_address(struct text *t, const union address *a, socklen_t siz
 static bool ask_address(int fd, long nr, union address *a, socklen_t *size)
 {
 	*size = sizeof *a;
-	memset(&a->any, 0, sizeof a->any);
+	memset(a, 0, sizeof *a);
 	if (sys(nr, fd, a, size) < 0)
 		return false;
 	if (*size > sizeof *a)

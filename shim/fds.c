@@ -112,8 +112,12 @@ static enum fd_kind look_at_domain(int fd, const struct fd_facts *f, int domain)
 	}
 	if (domain != AF_UNIX)
 		return KIND_socket;
-	type = socket_option(fd, SO_TYPE);
-	return type == SOCK_STREAM ? KIND_stream : type == SOCK_DGRAM ? KIND_dgram : type == SOCK_SEQPACKET ? KIND_seqpacket : KIND_socket;
+	switch (socket_option(fd, SO_TYPE)) {
+	case SOCK_STREAM: return KIND_stream;
+	case SOCK_DGRAM: return KIND_dgram;
+	case SOCK_SEQPACKET: return KIND_seqpacket;
+	default: return KIND_socket;
+	}
 }
 
 enum fd_kind fds_socket_kind(int fd)

@@ -588,8 +588,8 @@ static void thread_end(void *thread)
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
 
-/* The first thread that records after a fork starts the process's file; others wait for it, with signals blocked like it.  True: it
- * had none; then *fd is the file, or -1.  */
+/* The first thread that records after a fork starts the process's file; others wait for it, with signals blocked like it.  True:
+ * it had none; then *fd is the file, or -1.  */
 static bool start_once(long *fd)
 {
 	uint32_t none = 0;

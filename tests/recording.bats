@@ -60,7 +60,7 @@ bytes_of() {
 # calls_of MODE ARGUMENT...: system calls of one round of "load", of which N is the number of rounds.
 calls_of() {
 	local mode=$1 n
-	local -a counts=()
+	local -a counts=() prefix=()
 	shift
 	set_prefix "$mode"
 	for n in 100 300; do
