@@ -2,7 +2,9 @@
 # table that comes first, where one does, stay as long as there is none newer.
 
 function key(row) {
-	return match(row, /`bats -f .*\.bats`/) ? substr(row, RSTART, RLENGTH) : ""
+	row = match(row, /`bats -f .*\.bats`/) ? substr(row, RSTART, RLENGTH) : ""
+	gsub(/'/, ".", row)
+	return row
 }
 
 BEGIN { FS = "\t" }
