@@ -21,7 +21,10 @@ def serve(listener, fd, connections, add, remove):
         connections[connection.fileno()] = connection
         add(connection.fileno())
         return
-    data = connections[fd].recv(65536)
+    try:
+        data = connections[fd].recv(65536)
+    except ConnectionResetError:
+        data = b""
     if data:
         connections[fd].sendall(data)
     else:

@@ -24,12 +24,12 @@ enum { OPENING = 200, TAIL = 16, EVENTS = 256 };
 
 static const struct protocol {
 	const char *name, *hello, *request;
-	const char *end;        /* of the answer */
+	const char *begin, *end;        /* of the answer */
 } protocols[] = {
-	{"http", "", "GET /small HTTP/1.1\r\nHost: x\r\n\r\n", "small\n"},
-	{"memcached", "", "get none\r\n", "END\r\n"},
-	{"echo", "", "echo\n", "echo\n"},
-	{"irc", "NICK n%d\r\nUSER u 0 * :u\r\n", "PING end\r\n", "end\r\n"},
+	{"http", "", "GET /small HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "small\n"},
+	{"memcached", "", "get none\r\n", "", "END\r\n"},
+	{"echo", "", "echo\n", "", "echo\n"},
+	{"irc", "PASS u:p\r\nNICK n%d\r\nUSER u 0 * :u\r\n", "PING end\r\n", ":", "end\r\n"},
 };
 
 static struct connection {
@@ -98,6 +98,7 @@ static int is_answered(struct connection *c)
 	size_t last = n < TAIL ? (size_t)n : TAIL, end = strlen(protocol->end);
 
 	need(n > 0, "a connection has ended");
+	need(c->tail[TAIL - 1] || !strncmp(part, protocol->begin, strlen(protocol->begin)), "not what was asked for");
 	memmove(c->tail, c->tail + last, TAIL - last);
 	memcpy(c->tail + TAIL - last, part + n - last, last);
 	return !memcmp(c->tail + TAIL - end, protocol->end, end);
