@@ -54,6 +54,17 @@ for i in range(50): p.poll(0)'
 	[ "$("$EAGAIN" log off | grep -c 'call=poll .*way=none why=limit$')" = 50 ]
 }
 
+@test "where most are ready, nothing is kept" {
+	cd "$BATS_TEST_TMPDIR"
+	"$EAGAIN" record /usr/bin/python3 -c 'import select, os
+fds = [os.pipe()[1] for i in range(64)]
+p = select.poll()
+for fd in fds: p.register(fd)
+for i in range(50): p.poll(0), select.select([], fds, [], 0)'
+	[ "$("$EAGAIN" log | grep -c 'call=\(poll\|select\) .*way=none why=new$')" = 100 ]
+	run -1 grep -c 'ev=keep' <("$EAGAIN" log)
+}
+
 @test "below 64 fds a poll costs some instructions more than natively: a budget" {
 	while read -r what budget; do
 		native=$("$PROGRAMS/budget" "$what")

@@ -478,7 +478,7 @@ bool keep_serve(struct op *op, long *result)
 /* Whether keeping the array would have paid.  */
 static bool would_pay(const struct op *op, long result)
 {
-	return result >= 0 && (op->class == OP_SELECT || (unsigned long)result <= (unsigned)op->arg[1] / 4);
+	return result >= 0 && (unsigned long)result <= (unsigned)op->arg[op->class == OP_SELECT ? 0 : 1] / 4;
 }
 
 void keep_learn(const struct op *op, long result)
@@ -487,9 +487,13 @@ void keep_learn(const struct op *op, long result)
 	struct keep *k;
 	uint32_t ticket;
 
-	if (op->why != TRACE_WHY_NEW || (!alive && !start()) || !is_own())
+	if (op->why != TRACE_WHY_NEW)
 		return;
 	k = find(op);
+	if (!would_pay(op, result) && (!k || !k->seen))
+		return;
+	if ((!alive && !start()) || !is_own())
+		return;
 	if (!k)
 		k = oldest();
 	if (!claim(k, &frame))

@@ -67,7 +67,7 @@ static void open_tcp(int at)
 	static struct sockaddr_in a = {.sin_family = AF_INET};
 	socklen_t size = sizeof a;
 	struct linger reset = {1, 0};   /* no TIME_WAIT: ports are few */
-	int fd, peer;
+	int fd, peer = -1;
 
 	if (listener < 0) {
 		a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
