@@ -492,7 +492,10 @@ void keep_learn(const struct op *op, long result)
 	k = find(op);
 	if (!would_pay(op, result) && (!k || !k->seen))
 		return;
-	if ((!alive && !start()) || !is_own())
+	if (!alive && !start())
+		return;
+	/* Without descriptors to mistake for its own, a vfork child may count. */
+	if ((!k || is_open(k) || !*alive) && !is_own())
 		return;
 	if (!k)
 		k = oldest();
