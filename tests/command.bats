@@ -322,7 +322,8 @@ takes() {
 	setpriv --pdeathsig HUP setpriv --dump >native
 	grep -q 'death signal: HUP' native
 	for mode in parent.auto run.flag; do
-		run -142 under inside.$mode sh -c 'exec perl -e "alarm 1; exec @ARGV" $E sleep 10'
+		# GNU parallel, which runs this file beside others, ignores the signal.
+		run -142 under inside.$mode env --default-signal=ALRM sh -c 'exec perl -e "alarm 1; exec @ARGV" $E sleep 10'
 		under inside.$mode sh -c 'setpriv --pdeathsig HUP $E setpriv --dump' >here
 		diff native here
 	done
