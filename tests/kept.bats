@@ -2,6 +2,14 @@
 
 load helper
 
+# kept TRAP: and the trace shows that it was about kept sets.
+kept() {
+	same timeout 120 "$PROGRAMS/traps" "$1"
+	cd "$BATS_TEST_TMPDIR"
+	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.record.auto" >log
+	grep -q ' way=kept' log
+}
+
 # Whole: the seed, so that a failure can be had again: eagain run kept SEED STEPS.
 at_random() {
 	local seed
@@ -75,4 +83,48 @@ for i in range(50): p.poll(0), select.select([], fds, [], 0)'
 poll-63 450
 select-1 120
 read 40'
+}
+
+@test "kept: the program finds each number free that it would find, up to the last" {
+	kept kept-numbers
+}
+
+@test "kept: more entries than there may be fds, since the limit was lowered" {
+	kept kept-lowered-limit
+}
+
+@test "kept: children of fork and vfork close what their parent watches" {
+	kept kept-children
+}
+
+@test "kept: masks that block more, and less, with signals at 10 kHz" {
+	kept kept-masks
+}
+
+@test "kept: handlers that poll the same array, on both stacks" {
+	kept kept-handlers
+}
+
+@test "kept: handlers that jump out of the wait" {
+	kept kept-jumps
+}
+
+@test "kept: threads that are canceled in the wait leave nothing behind" {
+	kept kept-canceled
+}
+
+@test "kept: while a thread waits, another shuts down, closes, takes all numbers" {
+	kept kept-taken
+}
+
+@test "kept: what becomes readable and wakes nobody is found" {
+	kept kept-becomes-readable
+}
+
+@test "kept: sets in less memory than select is told" {
+	kept kept-short-sets
+}
+
+@test "kept: arrays in memory that is read-only, shared, unmapped; bad times" {
+	kept kept-memory
 }

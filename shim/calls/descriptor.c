@@ -79,6 +79,7 @@ static int duplicated(int from, int to)
 {
 	if (to >= 0) {
 		fds_forget(to);
+		keep_notice(to);
 		shield_replaced(to);
 		if (record_on && !shim_sandboxed) {
 			/* To be duplicated is no use: what is not known stays so. */
@@ -93,8 +94,11 @@ static int duplicated(int from, int to)
 /* A number that we use is the program's.  */
 static int duplicate(int fd, long nr, long b, long c)
 {
-	long result = sys(nr, fd, b, c);
+	long result;
 
+	if (nr == SYS_fcntl)
+		keep_notice(c);
+	result = sys(nr, fd, b, c);
 	if (result == -EMFILE && keep_give_back())
 		result = sys(nr, fd, b, c);
 	return duplicated(fd, (int)as_libc(result));

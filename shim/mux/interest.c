@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -19,10 +20,13 @@ enum {
 	ROOM_MIN = 4096,
 	ROOM_MAX = 1 << 20,             /* fds beyond have no hints */
 	NUMBERS = 32,                   /* at the end of the descriptor table, for us */
+	MARGIN = 4,                     /* below each, left to what opens fds without our hearing of it */
 	EVENTS = POLLIN | POLLPRI | POLLOUT | POLLERR | POLLHUP | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND | POLLRDHUP,
 };
 
 #define WAKE (~0ull)
+
+int interest_ceiling = INT_MAX;
 
 /* A process with a limit on its address space keeps it for itself.  */
 static bool may_map(void)
@@ -58,7 +62,7 @@ static bool make_room(struct interest *in, unsigned need)
 		address += (long)(each[i] * (room + 64));
 	}
 	in->entries = (struct pollfd *)at[0];
-	in->watches = (struct watch *)at[1];
+	in->watches = (struct watched *)at[1];
 	in->scratch = at[2];
 	in->asked = (struct pollfd *)at[3];
 	in->where = (uint32_t *)at[4];
@@ -85,12 +89,25 @@ static long table_size(void)
 	return size;
 }
 
+/* The highest number below `size` that is free, and the MARGIN before it, too; -1: there is none.  */
+static long free_below(long size)
+{
+	long run = 0;
+
+	for (long at = size - 1; at >= 0 && at >= size - NUMBERS; at--) {
+		run = sys(SYS_fcntl, at, F_GETFD) == -EBADF ? run + 1 : 0;
+		if (run > MARGIN)
+			return at + MARGIN;
+	}
+	return -1;
+}
+
 /* Moves fd to a number where the program does not meet it: at the end of the descriptor table as it is, for a larger one would show
  * in what select(2) reads of the program's memory.  -1: there is no such number.  */
 static int hide(int fd)
 {
 	struct rlimit limit;
-	long size = table_size(), up = -1;
+	long size = table_size(), at, up;
 
 	if (fd < 0)
 		return -1;
@@ -98,19 +115,35 @@ static int hide(int fd)
 		limit.rlim_cur = 0;
 	if ((rlim_t)size > limit.rlim_cur)
 		size = (long)limit.rlim_cur;
-	for (long at = size - 1; at >= size - NUMBERS && at > fd && up < 0; at--)
-		if (sys(SYS_fcntl, at, F_GETFD) == -EBADF)
-			up = sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at);
+	at = free_below(size);
+	up = at < 0 ? -1 : sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at);
 	sys(SYS_close, fd);
 	/* Another thread was faster. */
 	if (up >= size) {
 		sys(SYS_close, up);
 		up = -1;
 	}
+	if (up < 0)
+		return -1;
+	if (up - MARGIN < interest_ceiling)
+		interest_ceiling = (int)up - MARGIN;
 	/* So that we hear of it if the program closes it. */
-	if (up >= 0)
-		fds_mark((int)up, HINT_KEPT, 0);
+	fds_mark((int)up, HINT_KEPT, 0);
 	return (int)up;
+}
+
+void interest_make_way(struct interest *in, int fd)
+{
+	int lowest = in->epoll, wake = in->wake;
+
+	if (lowest < 0)
+		return;
+	if (wake >= 0 && wake < lowest)
+		lowest = wake;
+	if (fd >= lowest - MARGIN)
+		interest_close(in);
+	else if (lowest - MARGIN < interest_ceiling)
+		interest_ceiling = lowest - MARGIN;
 }
 
 bool interest_open(struct interest *in, unsigned count, int top)
@@ -124,11 +157,11 @@ bool interest_open(struct interest *in, unsigned count, int top)
 	in->count = in->directs = in->found = in->verified = 0;
 	in->is_stale = in->has_forgotten = false;
 	for (unsigned i = 0; i < in->room; i++)
-		in->watches[i] = (struct watch){.at = -1};
+		in->watches[i] = (struct watched){.at = -1};
 	return true;
 }
 
-static void end_wake(struct interest *in)
+void interest_calm(struct interest *in)
 {
 	int fd = __atomic_exchange_n(&in->wake, -1, __ATOMIC_RELAXED);
 
@@ -144,7 +177,7 @@ void interest_close(struct interest *in)
 
 	if (fd < 0)
 		return;
-	end_wake(in);
+	interest_calm(in);
 	fds_mark(fd, 0, HINT_KEPT);
 	sys(SYS_close, fd);
 }
@@ -162,7 +195,7 @@ static uint64_t data_of(int fd, uint32_t generation)
 }
 
 /* Registers fd, for a new generation.  0: it was not registered before.  */
-static long add(struct interest *in, int fd, struct watch *w, unsigned events)
+static long add(struct interest *in, int fd, struct watched *w, unsigned events)
 {
 	long result = control(in, EPOLL_CTL_ADD, fd, events, data_of(fd, in->generation + 1));
 
@@ -200,7 +233,7 @@ static bool place(struct interest *in, uint32_t at)
 {
 	int fd = in->entries[at].fd;
 	unsigned events = (unsigned short)in->entries[at].events;
-	struct watch *w;
+	struct watched *w;
 
 	if (fd < 0)
 		return true;
@@ -237,7 +270,7 @@ static void remove_direct(struct interest *in, uint32_t at)
 
 static void remove_watch(struct interest *in, int fd)
 {
-	struct watch *w;
+	struct watched *w;
 
 	if (fd < 0 || (unsigned)fd >= in->room)
 		return;
@@ -301,13 +334,16 @@ enum interest_found interest_collect(struct interest *in, unsigned max)
 	long n = sys(SYS_epoll_pwait, in->epoll, ready, max, 0, NULL, 8);
 
 	in->found = 0;
-	if (n < 0)
+	/* The number is another's by now. */
+	if (n < 0) {
+		in->epoll = in->wake = -1;
 		return INTEREST_BROKEN;
+	}
 	if ((unsigned)n == max)
 		return INTEREST_TOO_MANY;
 	for (long i = 0; i < n; i++) {
 		unsigned fd = (unsigned)ready[i].data.u64;
-		const struct watch *w;
+		const struct watched *w;
 
 		if (ready[i].data.u64 == WAKE)
 			return INTEREST_WOKEN;
@@ -322,11 +358,12 @@ enum interest_found interest_collect(struct interest *in, unsigned max)
 	return INTEREST_SOME;
 }
 
-/* To register it once more is refused if it is registered: 0.  1: it was not.  */
+/* To change nothing of what is registered is refused if it is not (1), and has epoll look whether it is ready: there are changes
+ * that wake nobody, as that of SO_OOBINLINE.  */
 static int verify(struct interest *in, uint32_t at)
 {
 	int fd = in->entries[at].fd;
-	struct watch *w;
+	struct watched *w;
 	long result;
 
 	if (fd < 0 || (unsigned)fd >= in->room)
@@ -334,9 +371,9 @@ static int verify(struct interest *in, uint32_t at)
 	w = &in->watches[fd];
 	if (w->at != (int)at || !w->registered)
 		return 0;
-	result = add(in, fd, w, w->events);
-	if (result == -EEXIST)
+	if (control(in, EPOLL_CTL_MOD, fd, w->events, data_of(fd, w->generation)) == 0)
 		return 0;
+	result = add(in, fd, w, w->events);
 	if (result < 0) {
 		w->registered = false;
 		if (!make_direct(in, at))
@@ -379,7 +416,7 @@ int interest_verify_slice(struct interest *in)
 
 void interest_forget(struct interest *in, int fd, bool wake)
 {
-	struct watch *w;
+	struct watched *w;
 	int32_t at;
 
 	if (in->epoll < 0 || (unsigned)fd >= in->room)
@@ -398,9 +435,11 @@ void interest_forget(struct interest *in, int fd, bool wake)
 	if (wake && __atomic_load_n(&in->wake, __ATOMIC_RELAXED) < 0) {
 		int event = hide((int)sys(SYS_eventfd2, 1, EFD_CLOEXEC)), none = -1;
 
-		if (event >= 0 && !__atomic_compare_exchange_n(&in->wake, &none, event, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		if (event >= 0 && !__atomic_compare_exchange_n(&in->wake, &none, event, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+			fds_mark(event, 0, HINT_KEPT);
 			sys(SYS_close, event);
-		else if (event >= 0)
+		} else if (event >= 0) {
 			control(in, EPOLL_CTL_ADD, event, POLLIN, WAKE);
+		}
 	}
 }

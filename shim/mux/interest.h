@@ -20,7 +20,7 @@ enum {
 };
 
 /* What is known of an fd.  */
-struct watch {
+struct watched {
 	int32_t at;                     /* the entry that asks for it; -1: none */
 	uint32_t generation;            /* of its registration: what an older one reports is stale */
 	uint16_t events;
@@ -44,16 +44,25 @@ struct interest {
 	bool has_forgotten;             /* an entry is INTEREST_FORGOTTEN; for who has seen that */
 	bool is_stale;                  /* something in it cannot be removed: begin anew */
 	struct pollfd *entries;         /* as the program gave them, without revents */
-	struct watch *watches;          /* by fd */
+	struct watched *watches;          /* by fd */
 	void *scratch;                  /* struct change or struct epoll_event, for all entries */
 	struct pollfd *asked;           /* for poll(2): [0] is the epoll instance, then the direct entries, then those found */
 	uint32_t *where;                /* the entries of what was found */
 	uint32_t direct[INTEREST_DIRECT_MAX];
 };
 
+/* An fd of the program's with this number, or a larger one, is close to one of ours.  */
+extern int interest_ceiling;
+
 /* Opens a set with room for this many entries and for fds up to `top`; false where memory, descriptors or limits forbid.  */
 bool interest_open(struct interest *in, unsigned count, int top);
 void interest_close(struct interest *in);
+
+/* Closes it if the program, which has got fd, would come to its numbers next; else lowers interest_ceiling as it needs.  */
+void interest_make_way(struct interest *in, int fd);
+
+/* It has been seen that the wait was ended (INTEREST_WOKEN).  */
+void interest_calm(struct interest *in);
 
 /* Takes over what has changed in the program's array, of `count` entries now.  False: the set cannot serve it.  */
 bool interest_change(struct interest *in, struct change *changes, unsigned n, unsigned count);

@@ -2,6 +2,7 @@
 #include "keep.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/mman.h>
 
 #include "mux.h"
@@ -9,6 +10,7 @@
 #include "shim/clock.h"
 #include "shim/config.h"
 #include "shim/init.h"
+#include "shim/libc.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 #include "shim/sys.h"
@@ -21,11 +23,12 @@ enum {
 	STRIKES = 4,            /* calls in a row that did not pay */
 	PAID = 64,              /* calls that did, after which patience is as at first */
 	LIES = 4,               /* how often in one call something may be reported that poll does not see, before it is the kernel's */
+	LOOK_NS = 100000000,    /* a thread looks so often whether another has taken something away from the set that it waits in */
 };
 
 /* An array that the program polls.  Whoever changes anything in it but an entry's mark (interest_forget) owns it.  */
 static struct keep {
-	const void *owner;      /* the thread that is using it, by the address of a variable of its own; NULL: free */
+	uint32_t owner;         /* the thread that is using it; 0: free */
 	const char *frame;      /* where on that thread's stack */
 	uint32_t ticket;        /* of its owner's use */
 	const void *address;    /* of the array, or of the first set */
@@ -42,6 +45,7 @@ static struct keep {
 static volatile uint32_t *alive;
 static long own_pid;
 static uint64_t calls;
+static __thread uint32_t own_tid __attribute__((tls_model("initial-exec")));
 
 static bool start(void)
 {
@@ -69,9 +73,10 @@ static void reset(bool given_up)
 			k->interest.epoll = k->interest.wake = -1;
 		interest_close(&k->interest);
 		k->class = 0;
-		k->owner = NULL;
+		k->owner = 0;
 		k->ticket++;
 	}
+	own_tid = 0;
 	own_pid = sys(SYS_getpid);
 	*alive = 1;
 }
@@ -92,30 +97,40 @@ static bool is_own(void)
 	return sys(SYS_getpid) == own_pid;
 }
 
-static const void *self(void)
+static uint32_t self(void)
 {
-	return &signal_counts;
+	if (!own_tid)
+		own_tid = (uint32_t)sys(SYS_gettid);
+	return own_tid;
 }
 
-/* A thread that left a wait by siglongjmp still seems to own what it used; it is known by a frame that has gone.  */
-static bool is_left(const struct keep *k, const char *frame)
+static bool is_on_signal_stack(void)
 {
-	return k->owner == self() && frame >= k->frame;
+	stack_t s;
+
+	return sys(SYS_sigaltstack, NULL, &s) == 0 && (s.ss_flags & SS_ONSTACK);
+}
+
+/* A thread that left a wait by siglongjmp still seems to own what it used, and is known by a frame that has gone; so does one that
+ * was canceled.  */
+static bool is_left(const struct keep *k, uint32_t owner, const char *frame)
+{
+	if (owner == self())
+		return frame >= k->frame && !is_on_signal_stack();
+	return sys(SYS_tgkill, own_pid, owner, 0) == -ESRCH;
 }
 
 /* Takes possession; false while somebody else, or this thread below a signal handler, has it.  */
 static bool claim(struct keep *k, const char *frame)
 {
-	const void *nobody = NULL;
+	uint32_t owner = 0;
 
-	if (__atomic_compare_exchange_n(&k->owner, &nobody, self(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-		k->frame = frame;
-		k->ticket++;
-		return true;
+	if (!__atomic_compare_exchange_n(&k->owner, &owner, self(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		if (!is_left(k, owner, frame) ||
+		    !__atomic_compare_exchange_n(&k->owner, &owner, self(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return false;
+		interest_close(&k->interest);
 	}
-	if (!is_left(k, frame))
-		return false;
-	interest_close(&k->interest);
 	k->frame = frame;
 	k->ticket++;
 	return true;
@@ -124,7 +139,7 @@ static bool claim(struct keep *k, const char *frame)
 static void release(struct keep *k, uint32_t ticket)
 {
 	if (k->ticket == ticket && k->owner == self())
-		__atomic_store_n(&k->owner, NULL, __ATOMIC_RELEASE);
+		__atomic_store_n(&k->owner, 0, __ATOMIC_RELEASE);
 }
 
 static const void *address_of(const struct op *op)
@@ -217,13 +232,15 @@ static unsigned entries_of(const struct request *r)
 static bool change(struct keep *k, struct op *op, struct request *r, unsigned max)
 {
 	struct interest *in = &k->interest;
-	unsigned n = request_changes(r, in, &k->sets, in->scratch, max);
+	bool all = __atomic_exchange_n(&in->has_forgotten, false, __ATOMIC_ACQUIRE);
+	unsigned n = request_changes(r, in, &k->sets, all, in->scratch, max);
 
-	if (n > max)
+	if (n > max) {
+		in->has_forgotten |= all;
 		return refuse(k, op, TRACE_WHY_CHANGES);
+	}
 	if (n == 0 && in->count == entries_of(r))
 		return true;
-	in->has_forgotten = false;
 	for (unsigned i = 0; i < n; i++)
 		shield_polled(((struct change *)in->scratch)[i].value.fd);
 	return interest_change(in, in->scratch, n, entries_of(r)) || end(k, op, TRACE_WHY_KINDS);
@@ -277,7 +294,7 @@ static enum outcome look(struct wait *w, long *result)
 		refuse(w->keep, w->op, TRACE_WHY_READY);
 		return PLAIN;
 	case INTEREST_WOKEN:
-		interest_close(in);
+		interest_calm(in);
 		w->op->why = TRACE_WHY_BUSY;
 		return PLAIN;
 	case INTEREST_BROKEN:
@@ -285,6 +302,11 @@ static enum outcome look(struct wait *w, long *result)
 		return PLAIN;
 	case INTEREST_SOME:
 		break;
+	}
+	/* Also where its number could not be told to wake us. */
+	if (in->has_forgotten) {
+		w->op->why = TRACE_WHY_BUSY;
+		return PLAIN;
 	}
 	if (in->found || in->directs) {
 		*result = request_ask(w->request, in);
@@ -342,9 +364,10 @@ static enum outcome wait_for(struct wait *w, long *result)
 	struct interest *in = &w->keep->interest;
 	struct timespec left;
 	bool in_time = w->request->for_ever || request_left(w->request, &left), is_slice = false;
+	long slice = w->to_verify ? KEEP_SLICE_NS : libc_single_threaded() ? 0 : LOOK_NS;
 
-	if (w->to_verify && in_time && (w->request->for_ever || left.tv_sec > 0 || left.tv_nsec > KEEP_SLICE_NS)) {
-		left = (struct timespec){.tv_nsec = KEEP_SLICE_NS};
+	if (slice && in_time && (w->request->for_ever || left.tv_sec > 0 || left.tv_nsec > slice)) {
+		left = (struct timespec){.tv_nsec = slice};
 		is_slice = true;
 	}
 	in->asked[0] = (struct pollfd){.fd = in->epoll, .events = POLLIN};
@@ -445,7 +468,7 @@ static bool run(struct op *op, struct keep *k, long *result)
 	k->strikes = 0;
 	k->served++;
 	if (*result == 0)
-		request_nothing(&r);
+		*result = request_nothing(&r, &k->interest);
 	if (record_on && *result > 0 && r.array)
 		record_found(op, &k->interest);
 	request_note_left(&r);
@@ -519,7 +542,7 @@ bool keep_forget(int fd)
 	if (!is_own())
 		return !alive || shim_sandboxed;
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
-		const void *owner = __atomic_load_n(&k->owner, __ATOMIC_RELAXED);
+		uint32_t owner = __atomic_load_n(&k->owner, __ATOMIC_RELAXED);
 
 		if (k->interest.epoll == fd || k->interest.wake == fd)
 			interest_close(&k->interest);
@@ -529,24 +552,29 @@ bool keep_forget(int fd)
 	return true;
 }
 
+/* Without asking who owns it: a thread that waits in a set has the epoll instance, and looks for its number afterwards.  */
 bool keep_give_back(void)
 {
-	char frame;
 	bool any = false;
 
 	if (!is_own())
 		return false;
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
-		uint32_t ticket;
-
-		if (!is_open(k) || !claim(k, &frame))
+		if (!is_open(k))
 			continue;
-		ticket = k->ticket;
 		any = true;
 		interest_close(&k->interest);
 		k->patience = PATIENCE_MAX;
 		k->seen = 0;
-		release(k, ticket);
 	}
 	return any;
+}
+
+void keep_make_way(int fd)
+{
+	if (!is_own())
+		return;
+	interest_ceiling = INT_MAX;
+	for (struct keep *k = keeps; k < keeps + KEEPS; k++)
+		interest_make_way(&k->interest, fd);
 }

@@ -11,6 +11,7 @@
 #ifndef EAGAIN_KEEP_H
 #define EAGAIN_KEEP_H
 
+#include "interest.h"
 #include "shim/op.h"
 
 enum {
@@ -34,8 +35,17 @@ void keep_learn(const struct op *op, long result);
  * and thread-safe.  */
 bool keep_forget(int fd);
 
-/* Descriptors have run out: gives back what can be; false where there was nothing.  */
+/* Descriptors, or a user's epoll registrations, have run out: gives back what we have; false where there was nothing.  */
 bool keep_give_back(void);
+
+/* The program has got, or asks for, a number as high as this, and must find those free that it comes to next.  */
+void keep_make_way(int fd);
+
+static inline void keep_notice(long fd)
+{
+	if (unlikely(fd >= interest_ceiling))
+		keep_make_way((int)fd);
+}
 
 /* In the child of a fork: the sets are its parent's.  */
 void keep_forked(void);

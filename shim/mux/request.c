@@ -1,9 +1,11 @@
 /* request.c - reads what a poll or select asks, and writes its answer, as the kernel does (Linux, fs/select.c).  */
 #include "request.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "shim/clock.h"
 #include "shim/sys.h"
@@ -67,6 +69,18 @@ static const void *mask_of(const struct op *op)
 	return op->nr == SYS_ppoll ? (const void *)op->arg[3] : NULL;
 }
 
+/* A mask that blocks what the program itself does not is the kernel's alone: one wait of the program's is several here, and between
+ * two of them such a signal would be delivered.  */
+static bool blocks_more(const void *mask)
+{
+	uint64_t before, both;
+
+	if (sys(SYS_rt_sigprocmask, SIG_BLOCK, mask, &before, 8) < 0)
+		return true;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, &both, 8);
+	return both != before;
+}
+
 static unsigned words(const struct request *r)
 {
 	return (r->count + BITS - 1) / BITS;
@@ -96,11 +110,19 @@ static bool read_sets(struct request *r, const struct op *op)
 	return true;
 }
 
+/* The kernel refuses more entries than there may be fds, as the limit is now.  */
+static bool is_within_limit(unsigned count)
+{
+	struct rlimit limit;
+
+	return sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0 && count <= limit.rlim_cur;
+}
+
 static bool read_array(struct request *r, const struct op *op)
 {
 	r->array = (struct pollfd *)op->arg[0];
 	r->count = r->asked = (unsigned)op->arg[1];
-	return is_writable(r->array, r->count * sizeof *r->array);
+	return is_within_limit(r->count) && is_writable(r->array, r->count * sizeof *r->array);
 }
 
 bool request_read(struct request *r, const struct op *op)
@@ -109,6 +131,8 @@ bool request_read(struct request *r, const struct op *op)
 	if (!read_timeout(r, op))
 		return false;
 	r->mask = mask_of(op);
+	if (r->mask && blocks_more(r->mask))
+		return false;
 	return op->class == OP_SELECT ? read_sets(r, op) : read_array(r, op);
 }
 
@@ -170,11 +194,10 @@ static struct pollfd bit_of(const struct request *r, int fd)
 	return p;
 }
 
-static unsigned set_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes,
-			    unsigned max)
+static unsigned set_changes(const struct request *r, const struct interest *in, struct request_sets *sets, bool all,
+			    struct change *changes, unsigned max)
 {
 	unsigned n = 0;
-	bool all = in->has_forgotten;
 
 	for (unsigned w = 0; w < REQUEST_WORDS; w++) {
 		unsigned long bits = all ? ~0ul : 0;
@@ -200,9 +223,10 @@ static unsigned set_changes(const struct request *r, const struct interest *in, 
 	return n;
 }
 
-unsigned request_changes(struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes, unsigned max)
+unsigned request_changes(struct request *r, const struct interest *in, struct request_sets *sets, bool all, struct change *changes,
+			 unsigned max)
 {
-	return r->array ? array_changes(r->array, r->count, in, changes, max) : set_changes(r, in, sets, changes, max);
+	return r->array ? array_changes(r->array, r->count, in, changes, max) : set_changes(r, in, sets, all, changes, max);
 }
 
 static const struct timespec none;
@@ -232,19 +256,26 @@ static void answer_sets(const struct request *r, unsigned long answer[REQUEST_SE
 				r->set[i][w] = answer[i][w];
 }
 
-static long ask_select(const struct request *r, const struct interest *in)
+/* The kernel leaves alone what lies beyond its descriptor table: such fds are not open, and so direct.  */
+static long ask_about(const struct request *r, const struct interest *in, unsigned found,
+		      unsigned long answer[REQUEST_SETS][REQUEST_WORDS])
 {
-	unsigned long answer[REQUEST_SETS][REQUEST_WORDS] = {{0}};
 	struct timespec at_once = none;
-	long result;
 
-	for (unsigned i = 0; i < in->directs + in->found; i++) {
+	for (unsigned i = 0; i < in->directs + found; i++) {
 		unsigned fd = i < in->directs ? in->direct[i] : in->where[i - in->directs];
 
 		for (unsigned s = 0; s < REQUEST_SETS; s++)
 			answer[s][fd / BITS] |= word_of(r, s, fd / BITS) & 1ul << fd % BITS;
 	}
-	result = sys(SYS_pselect6, r->count, answer[0], answer[1], answer[2], &at_once, NULL);
+	return sys(SYS_pselect6, r->count, answer[0], answer[1], answer[2], &at_once, NULL);
+}
+
+static long ask_select(const struct request *r, const struct interest *in)
+{
+	unsigned long answer[REQUEST_SETS][REQUEST_WORDS] = {{0}};
+	long result = ask_about(r, in, in->found, answer);
+
 	if (result > 0)
 		answer_sets(r, answer);
 	return result;
@@ -277,12 +308,18 @@ int request_fd(const struct request *r, unsigned at)
 	return r->array ? r->array[at].fd : bit_of(r, (int)at).fd;
 }
 
-void request_nothing(const struct request *r)
+long request_nothing(const struct request *r, const struct interest *in)
 {
 	unsigned long answer[REQUEST_SETS][REQUEST_WORDS] = {{0}};
+	long result = 0;
 
-	if (!r->array)
+	if (r->array)
+		return 0;
+	if (in->directs)
+		result = ask_about(r, in, 0, answer);
+	if (result >= 0)
 		answer_sets(r, answer);
+	return result;
 }
 
 bool request_left(const struct request *r, struct timespec *left)

@@ -33,8 +33,9 @@ struct request {
 bool request_read(struct request *r, const struct op *op);
 
 /* What the program asks otherwise than the set has it, into `changes`, of at most `max`; more: max + 1.  Clears the array's revents,
- * as the kernel will.  */
-unsigned request_changes(struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes, unsigned max);
+ * as the kernel will.  `all`: the interest set may have forgotten some that are in the sets still.  */
+unsigned request_changes(struct request *r, const struct interest *in, struct request_sets *sets, bool all, struct change *changes,
+			 unsigned max);
 
 /* Asks the kernel about the direct entries, and about those found, and fills in the program's array or sets: its answer.  */
 long request_ask(const struct request *r, struct interest *in);
@@ -45,8 +46,8 @@ long request_ask_all(const struct request *r);
 /* The fd of an entry, or the number of a bit that is set; -1 for others.  */
 int request_fd(const struct request *r, unsigned at);
 
-/* Nothing was ready in time.  */
-void request_nothing(const struct request *r);
+/* Nothing was ready in time: clears the sets; or what is ready after all.  */
+long request_nothing(const struct request *r, const struct interest *in);
 
 /* The time left until the deadline; false where there is none.  */
 bool request_left(const struct request *r, struct timespec *left);
