@@ -28,17 +28,17 @@ enum {
 
 /* An array that the program polls.  Whoever changes anything in it but an entry's mark (interest_forget) owns it.  */
 static struct keep {
-	uint32_t owner;         /* the thread that is using it; 0: free */
-	const char *frame;      /* where on that thread's stack */
-	uint32_t ticket;        /* of its owner's use */
 	const void *address;    /* of the array, or of the first set */
-	uint8_t class;          /* enum op_class; 0: nothing here */
-	uint32_t fds;           /* that it has, about */
-	uint32_t patience, seen, strikes, served;
 	uint64_t last;          /* the call in which it was last used */
 	uint64_t slice_ns;      /* when the next slice is due */
 	struct request_sets sets;
 	struct interest interest;
+	uintptr_t frame;        /* where on its owner's stack it is used */
+	uint32_t owner;         /* the thread that is using it; 0: free */
+	uint32_t ticket;        /* of its owner's use */
+	uint32_t fds;           /* that it has, about */
+	uint32_t patience, seen, strikes, served;
+	uint8_t class;          /* enum op_class; 0: nothing here */
 } keeps[KEEPS];
 
 /* 0 in a child that was forked behind our back (MADV_WIPEONFORK): the sets are its parent's.  NULL: nothing has been kept yet.  */
@@ -111,9 +111,15 @@ static bool is_on_signal_stack(void)
 	return sys(SYS_sigaltstack, NULL, &s) == 0 && (s.ss_flags & SS_ONSTACK);
 }
 
+/* Where on the stack the caller is.  */
+static inline __attribute__((always_inline)) uintptr_t own_frame(void)
+{
+	return (uintptr_t)__builtin_frame_address(0);
+}
+
 /* A thread that left a wait by siglongjmp still seems to own what it used, and is known by a frame that has gone; so does one that
  * was canceled.  */
-static bool is_left(const struct keep *k, uint32_t owner, const char *frame)
+static bool is_left(const struct keep *k, uint32_t owner, uintptr_t frame)
 {
 	if (owner == self())
 		return frame >= k->frame && !is_on_signal_stack();
@@ -121,7 +127,7 @@ static bool is_left(const struct keep *k, uint32_t owner, const char *frame)
 }
 
 /* Takes possession; false while somebody else, or this thread below a signal handler, has it.  */
-static bool claim(struct keep *k, const char *frame)
+static bool claim(struct keep *k, uintptr_t frame)
 {
 	uint32_t owner = 0;
 
@@ -225,7 +231,7 @@ static int top_of(const struct request *r)
 
 static unsigned entries_of(const struct request *r)
 {
-	return r->array ? r->count : REQUEST_WORDS * 8 * sizeof(long);
+	return r->array ? r->count : REQUEST_BITS;
 }
 
 /* Takes over up to `max` changes.  */
@@ -477,7 +483,6 @@ static bool run(struct op *op, struct keep *k, long *result)
 
 bool keep_serve(struct op *op, long *result)
 {
-	char frame;
 	struct keep *k;
 	uint32_t ticket;
 	bool served;
@@ -489,7 +494,7 @@ bool keep_serve(struct op *op, long *result)
 	if (!alive || !(k = find(op)) || k->seen < k->patience)
 		return false;
 	op->why = TRACE_WHY_BUSY;
-	if (!is_own() || !claim(k, &frame))
+	if (!is_own() || !claim(k, own_frame()))
 		return false;
 	ticket = k->ticket;
 	k->last = ++calls;
@@ -506,7 +511,6 @@ static bool would_pay(const struct op *op, long result)
 
 void keep_learn(const struct op *op, long result)
 {
-	char frame;
 	struct keep *k;
 	uint32_t ticket;
 
@@ -522,7 +526,7 @@ void keep_learn(const struct op *op, long result)
 		return;
 	if (!k)
 		k = oldest();
-	if (!claim(k, &frame))
+	if (!claim(k, own_frame()))
 		return;
 	ticket = k->ticket;
 	if (k->class != op->class || k->address != address_of(op)) {

@@ -97,7 +97,7 @@ static bool read_sets(struct request *r, const struct op *op)
 {
 	unsigned i;
 
-	if (op->arg[0] < 0 || op->arg[0] > REQUEST_WORDS * BITS)
+	if (op->arg[0] < 0 || op->arg[0] > REQUEST_BITS)
 		return false;
 	r->count = (unsigned)op->arg[0];
 	for (i = 0; i < REQUEST_SETS; i++) {

@@ -10,6 +10,7 @@
 enum {
 	REQUEST_SETS = 3,               /* in, out, urgent */
 	REQUEST_WORDS = 16,             /* of a set: FD_SETSIZE bits; what lies beyond is left to the kernel, which may read less */
+	REQUEST_BITS = REQUEST_WORDS * 8 * (int)sizeof(long),
 };
 
 /* The sets of a select as they were when the interest set last saw them.  */
