@@ -5,7 +5,7 @@ load helper
 # kept TRAP: and the trace shows that it was about kept sets.
 kept() {
 	same timeout 120 "$PROGRAMS/traps" "$1"
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.record.auto" >log
 	grep -q ' way=kept' log
 }
