@@ -66,12 +66,13 @@ void record_would_block(struct op *op)
 	};
 	uint64_t lead = e.t - op->enter;
 
-	if (!op->number)
+	if (!op->number) {
 		op->number = tracefile_next_op();
+		e.lead = lead > UINT32_MAX ? UINT32_MAX : lead ? (uint32_t)lead : 1;
+	}
 	e.length = op->length;
 	e.flags = flags_of(op);
 	e.op = op->number;
-	e.lead = lead > UINT32_MAX ? UINT32_MAX : (uint32_t)lead;
 	put(&e);
 }
 

@@ -73,13 +73,13 @@ static void add_step(struct operation *o, enum as as, const struct trace_record 
 	o->steps[o->count++] = (struct step){as, r, ns};
 }
 
-static void collect(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
+static void collect(const struct trace_record *r, const struct reader_place *place, void *arg)
 {
 	struct operation *o = arg;
 	uint64_t ns = reader_ns(o->trace, r->t);
+	uint32_t tid = place->tid;
 
-	(void)rest;
-	if (o->over)
+	if (o->over || place->enter)
 		return;
 	if (r->kind < TRACE_WOULD_BLOCK || r->kind > TRACE_RETURN || r->op != o->number) {
 		if (o->first && tid == o->tid && !o->left_ns)
@@ -98,15 +98,14 @@ static void collect(const struct trace_record *r, uint32_t tid, size_t rest, voi
 }
 
 /* The name that the fd had when the operation began.  */
-static void find_name(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
+static void find_name(const struct trace_record *r, const struct reader_place *place, void *arg)
 {
 	struct operation *o = arg;
 
-	(void)tid;
 	if (r->fd != o->first->fd || r->t > o->first->t)
 		return;
 	if (r->kind == TRACE_NAME)
-		reader_text(r, rest, o->name, sizeof o->name);
+		reader_text(r, place, o->name, sizeof o->name);
 	else if (r->kind == TRACE_CLOSE)
 		o->name[0] = 0;
 }
@@ -120,7 +119,7 @@ static size_t find_operation(const struct trace *t, uint32_t number, struct oper
 	for (size_t i = 0; i < t->file_count; i++) {
 		struct operation o = {.trace = t, .number = number};
 
-		reader_each(&t->files[i], collect, &o);
+		reader_each(t, &t->files[i], collect, &o);
 		if (o.first && (!found->first || o.first->t < found->first->t)) {
 			struct operation swap = *found;
 
@@ -132,7 +131,7 @@ static size_t find_operation(const struct trace *t, uint32_t number, struct oper
 	}
 	if (!found->first)
 		die(STATUS_FAILED, "--op %" PRIu32 ": no such operation: those that had to wait have op=N in eagain log", number);
-	reader_each(&t->files[file], find_name, found);
+	reader_each(t, &t->files[file], find_name, found);
 	return file;
 }
 

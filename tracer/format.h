@@ -114,7 +114,7 @@ struct trace_record {
 					 * REAP: wait status (wait(2)) */
 		struct {
 			uint32_t op;    /* WOULD_BLOCK, PARK, READY, RETURN: which operation of the trace, from 1 */
-			uint32_t lead;  /* WOULD_BLOCK: ticks since enter, RETURN: bytes before the last wait; at most 2^32-1 */
+			uint32_t lead;  /* WOULD_BLOCK: ticks since enter, at most 2^32-1; 0: not the operation's first.  KEEP: of */
 		};
 		struct {
 			uint16_t access;        /* NAME: O_RDONLY, O_WRONLY, O_RDWR */
@@ -144,7 +144,14 @@ struct trace_record {
 	X(EXIT, "exit")               /* the program exits with status `number` */                                              \
 	X(USAGE, "usage")             /* `number`: ns of CPU time: of the process, before its EXIT; fd = tid: of a thread */    \
 	X(REAP, "reap")               /* a child `number` had ended, and was waited for */                                      \
-	X(KEEP, "keep")               /* of a set of kept fds: `op` is enum trace_keep, `number` how many, of `lead` */
+	X(KEEP, "keep")               /* of a set of kept fds: `op` is enum trace_keep, `number` how many, of `lead` */         \
+	X(WATCH, "watch")             /* fd is watched for readiness from now on, as registration `op`, for events `lead` */    \
+	X(EDGE, "edge")               /* in the observer's file: registration `op` of process `number` and its fd became ready, \
+				       * for `call`-less events in `way`: 1 to read, 2 to write; at t, or up to `lead` ticks before */ \
+	X(LOCK, "lock")               /* waited for the lock at address `number`, from t for `duration`; fd = the tid that held \
+				       * it, or -1; way = enum trace_lock */                                                    \
+	X(AWAY, "away")               /* a thread that polls was away from its polls from t for `duration`; of that `number` ns \
+				       * on a CPU; a struct trace_away follows in a TEXT slot */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,

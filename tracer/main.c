@@ -12,6 +12,7 @@
 
 #include "color.h"
 #include "drawing.h"
+#include "export.h"
 #include "json.h"
 #include "log.h"
 #include "options.h"
@@ -206,6 +207,13 @@ static int timeline_verb(struct options *o, char **argv)
 		timeline_print(t, by && !strcmp(by, "fd"), output);
 	reader_close(t);
 	return close_output(output);
+}
+
+static int export_verb(struct options *o, char **argv)
+{
+	const struct export_format *format = export_find(*argv);
+
+	return view_verb(o, argv + 1, format->print);
 }
 
 static int check_verb(struct options *o, char **argv)

@@ -157,12 +157,12 @@ static struct model_fd *find_fd(struct build *b, int fd)
 	return index ? &b->process->fds[index - 1] : new_fd(b, fd);
 }
 
-static void name_fd(struct build *b, const struct trace_record *r, size_t rest)
+static void name_fd(struct build *b, const struct trace_record *r, const struct reader_place *place)
 {
 	char text[512];
 	struct model_fd *f = find_fd(b, r->fd);
 
-	reader_text(r, rest, text, sizeof text);
+	reader_text(r, place, text, sizeof text);
 	screen_clean(text);
 	/* The recording repeats names from time to time; and a socket's changes when it is bound or connected. */
 	if (f->name && f->inode == r->inode && f->kind == r->fd_kind && (r->inode || !strcmp(f->name, text)))
@@ -491,12 +491,14 @@ static void see_thread(struct model_thread *t, const struct trace_record *r)
 	screen_clean(t->name);
 }
 
-static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
+static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
 {
 	struct build *b = arg;
 	uint64_t end = r->t + (r->kind == TRACE_CALL ? r->duration : 0);
 
-	b->thread = find_thread(b, tid);
+	if (place->enter)
+		return;
+	b->thread = find_thread(b, place->tid);
 	if (r->kind == TRACE_THREAD) {
 		see_thread(b->thread, r);
 		return;
@@ -517,7 +519,7 @@ static void see(const struct trace_record *r, uint32_t tid, size_t rest, void *a
 		b->thread->start_ns = reader_ns(b->trace, r->t);
 	b->thread->end_ns = reader_ns(b->trace, end);
 	switch (r->kind) {
-	case TRACE_NAME: name_fd(b, r, rest); break;
+	case TRACE_NAME: name_fd(b, r, place); break;
 	case TRACE_CLOSE: *fd_index(b, r->fd) = 0; break;
 	case TRACE_CALL: see_call(b, r); break;
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN: see_operation(b, r); break;
@@ -578,7 +580,7 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	p->cpu_ns = MODEL_UNKNOWN;
 	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
 	b->first = b->last = f->header->preamble.start_ticks;
-	reader_each(f, see, b);
+	reader_each(t, f, see, b);
 	if (p->exit_status < 0 && !p->vanished)
 		find_end(b);
 	close_operations(b);

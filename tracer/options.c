@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export.h"
 #include "say.h"
 #include "shim/config.h"
 
@@ -263,6 +264,10 @@ void options_help(enum verb_id verb, FILE *to)
 	fputs("usage: ", to);
 	synopsis(verb, to);
 	fprintf(to, "\n%s.\n\n%s\n", verbs[verb].summary, verbs[verb].text);
+	if (verb == VERB_export) {
+		fputs("\nformats:\n", to);
+		export_help(to);
+	}
 	for (const struct setting *s = settings; s < settings + SETTING_COUNT; s++) {
 		if (!*s->verbs || !takes(verb, s))
 			continue;

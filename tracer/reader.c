@@ -70,22 +70,117 @@ static size_t next_data(int fd, size_t offset)
 	return (size_t)next / TRACE_CHUNK_ALIGN * TRACE_CHUNK_ALIGN;
 }
 
-/* Looks for the chunks by reading: in a mapping, a hole of a full tmpfs is a SIGBUS.  */
-static void find_chunks(struct trace_file *f, int fd)
+static void add_pair(struct trace *t, uint64_t ticks, uint64_t ns)
 {
-	size_t offset = TRACE_HEADER_SIZE, room = 0;
+	if (ns <= t->last_ns || ticks <= t->last_ticks)
+		return;
+	t->last_ticks = ticks;
+	t->last_ns = ns;
+}
+
+static bool is_event(uint8_t kind)
+{
+	return kind != TRACE_NONE && kind != TRACE_TEXT && kind < TRACE_KIND_COUNT;
+}
+
+static bool is_opening(const struct trace_record *r)
+{
+	static const bool opens[] = {
+#define CALL(id, name, wait, class, number) OP_##class == OP_OPEN || OP_##class == OP_OPEN_PAIR,
+#include "shim/calls.def"
+#undef CALL
+	};
+
+	return r->kind == TRACE_CALL && r->call < sizeof opens && opens[r->call];
+}
+
+static uint64_t time_of(const struct trace_record *r)
+{
+	return is_opening(r) ? r->t + r->duration : r->t;
+}
+
+/* Whether it is visited as it is entered, too.  */
+static bool has_enter(const struct trace_record *r)
+{
+	return is_opening(r) || (r->kind == TRACE_WOULD_BLOCK && r->lead && r->lead <= r->t);
+}
+
+static uint64_t time_entered(const struct trace_record *r)
+{
+	return r->kind == TRACE_CALL ? r->t : r->t - r->lead;
+}
+
+static struct trace_run *new_run(struct trace_file *f, const struct trace_record *first, uint32_t tid)
+{
+	if (f->run_count == f->run_room) {
+		f->run_room = f->run_room ? f->run_room * 2 : 4;
+		f->runs = must_have(realloc(f->runs, f->run_room * sizeof *f->runs));
+	}
+	f->runs[f->run_count] = (struct trace_run){.first = first, .tid = tid, .in_order = true, .earliest = UINT64_MAX};
+	return &f->runs[f->run_count++];
+}
+
+/* Looks once at each record of a chunk: where runs begin, and whether they are in order.  */
+static void scan_chunk(struct trace *t, struct trace_file *f, const struct trace_chunk *c, size_t size)
+{
+	const struct trace_record *r = (const void *)(c + 1), *end = r + (size - sizeof *c) / sizeof *r;
+	struct trace_run *run = new_run(f, r, c->tid);
+	uint64_t before = 0;
+
+	add_pair(t, c->ticks, c->ns);
+	add_pair(t, c->last_ticks, c->last_ns);
+	for (; r < end; r++) {
+		uint8_t kind = __atomic_load_n(&r->kind, __ATOMIC_ACQUIRE);
+		uint64_t at;
+
+		if (!is_event(kind))
+			continue;
+		if (kind == TRACE_THREAD && r > run->first) {
+			run->count = (uint32_t)(r - run->first);
+			run->rest = (uint32_t)(end - r);
+			run = new_run(f, r, 0);
+			before = 0;
+		}
+		if (kind == TRACE_THREAD)
+			run->tid = (uint32_t)r->fd;
+		if (kind == TRACE_EXIT)
+			add_pair(t, r->t, r->duration);
+		at = time_of(r);
+		if (at < before || has_enter(r))
+			run->in_order = false;
+		if (has_enter(r))
+			at = time_entered(r);
+		if (at < run->earliest)
+			run->earliest = at;
+		before = time_of(r);
+	}
+	run->count = (uint32_t)(end - run->first);
+}
+
+/* Gives the memory back that the file's pages take while they are mapped.  */
+static void leave(const void *from, const void *to)
+{
+	uintptr_t first = ((uintptr_t)from + 4095) & ~(uintptr_t)4095, last = (uintptr_t)to & ~(uintptr_t)4095;
+
+	if (last > first)
+		madvise((void *)first, last - first, MADV_DONTNEED);
+}
+
+/* Looks for the chunks by reading: in a mapping, a hole of a full tmpfs is a SIGBUS.  */
+static void scan(struct trace *t, struct trace_file *f, int fd)
+{
+	size_t offset = TRACE_HEADER_SIZE, left;
 	struct trace_chunk c;
 
+	add_pair(t, f->header->preamble.start_ticks, f->header->preamble.start_ns);
 	while (offset < f->size && pread(fd, &c, sizeof c, (off_t)offset) == (ssize_t)sizeof c) {
 		if (c.magic != TRACE_CHUNK_MAGIC || !c.size || c.size % TRACE_CHUNK_ALIGN != 0) {
 			offset = next_data(fd, offset + TRACE_CHUNK_ALIGN);
 			continue;
 		}
-		if (f->chunk_count == room) {
-			room = room ? room * 2 : 4;
-			f->chunks = must_have(realloc(f->chunks, room * sizeof *f->chunks));
-		}
-		f->chunks[f->chunk_count++] = offset;
+		left = f->size - offset;
+		scan_chunk(t, f, (const void *)(f->bytes + offset), c.size < left ? c.size : left);
+		leave(f->bytes + offset, f->bytes + offset + (c.size < left ? c.size : left));
 		offset += c.size;
 	}
 }
@@ -93,7 +188,7 @@ static void find_chunks(struct trace_file *f, int fd)
 static void close_file(struct trace_file *f)
 {
 	munmap((void *)(uintptr_t)f->bytes, f->size);
-	free(f->chunks);
+	free(f->runs);
 }
 
 /* Why there is nothing in a file yet.  */
@@ -115,7 +210,7 @@ static const char *map_file(int fd, struct stat *st, void **p)
 }
 
 /* Maps one process file; NULL or why not.  */
-static const char *open_file(struct trace_file *f, int dir, const char *name)
+static const char *open_file(struct trace *t, struct trace_file *f, int dir, const char *name)
 {
 	struct stat st;
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -132,12 +227,13 @@ static const char *open_file(struct trace_file *f, int dir, const char *name)
 	f->size = (size_t)st.st_size;
 	f->header = p;
 	snprintf(f->name, sizeof f->name, "%s", name);
-	find_chunks(f, fd);
-	close(fd);
 	/* The magic is written last. */
 	why = f->header->preamble.magic[0] ? check_preamble(&f->header->preamble, TRACE_PROCESS_MAGIC) : unbegun;
 	if (why)
 		close_file(f);
+	else
+		scan(t, f, fd);
+	close(fd);
 	return why;
 }
 
@@ -147,6 +243,15 @@ static int by_start(const void *a, const void *b)
 	uint64_t s = x->header->preamble.start_ns, t = y->header->preamble.start_ns;
 
 	return s < t ? -1 : s > t ? 1 : strcmp(x->name, y->name);
+}
+
+static int by_earliest(const void *a, const void *b)
+{
+	const struct trace_run *x = a, *y = b;
+
+	if (x->earliest != y->earliest)
+		return x->earliest < y->earliest ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
 }
 
 static void open_files(struct trace *t, const char *dir)
@@ -162,7 +267,7 @@ static void open_files(struct trace *t, const char *dir)
 			room = room ? room * 2 : 16;
 			t->files = must_have(realloc(t->files, room * sizeof *t->files));
 		}
-		why = open_file(&t->files[t->file_count], dirfd(d), e->d_name);
+		why = open_file(t, &t->files[t->file_count], dirfd(d), e->d_name);
 		if (!why)
 			t->file_count++;
 		else if (!t->unread_count++)
@@ -172,53 +277,22 @@ static void open_files(struct trace *t, const char *dir)
 		closedir(d);
 	if (t->file_count)
 		qsort(t->files, t->file_count, sizeof *t->files, by_start);
-}
+	for (size_t i = 0; i < t->file_count; i++) {
+		struct trace_file *f = &t->files[i];
 
-struct pairs {
-	uint64_t first_ticks, first_ns, last_ticks, last_ns;
-};
-
-static void add_pair(struct pairs *p, uint64_t ticks, uint64_t ns)
-{
-	if (ns < p->first_ns || ticks < p->first_ticks || ns <= p->last_ns || ticks <= p->last_ticks)
-		return;
-	p->last_ticks = ticks;
-	p->last_ns = ns;
-}
-
-static void exit_pair(const struct trace_record *r, uint32_t tid, size_t rest, void *arg)
-{
-	(void)tid;
-	(void)rest;
-	if (r->kind == TRACE_EXIT)
-		add_pair(arg, r->t, r->duration);
+		for (size_t k = 0; k < f->run_count; k++)
+			f->runs[k].file = f;
+		if (f->run_count)
+			qsort(f->runs, f->run_count, sizeof *f->runs, by_earliest);
+	}
 }
 
 /* One fit for the whole trace: through its start and the latest pair of all, which is the longest base there is.  */
 static void fit_clock(struct trace *t)
 {
-	const struct trace_preamble *start = &t->control.preamble;
-	struct pairs p = {start->start_ticks, start->start_ns, start->start_ticks, start->start_ns};
-
-	t->base_ticks = start->start_ticks;
-	t->base_ns = start->start_ns;
 	t->ns_per_tick = 1;
-	if (start->clock != TRACE_CLOCK_TSC)
-		return;
-	for (size_t i = 0; i < t->file_count; i++) {
-		const struct trace_file *f = &t->files[i];
-
-		add_pair(&p, f->header->preamble.start_ticks, f->header->preamble.start_ns);
-		for (size_t k = 0; k < f->chunk_count; k++) {
-			const struct trace_chunk *c = (const void *)(f->bytes + f->chunks[k]);
-
-			add_pair(&p, c->ticks, c->ns);
-			add_pair(&p, c->last_ticks, c->last_ns);
-		}
-		reader_each(f, exit_pair, &p);
-	}
-	if (p.last_ticks > p.first_ticks)
-		t->ns_per_tick = (double)(p.last_ns - p.first_ns) / (double)(p.last_ticks - p.first_ticks);
+	if (t->control.preamble.clock == TRACE_CLOCK_TSC && t->last_ticks > t->base_ticks)
+		t->ns_per_tick = (double)(t->last_ns - t->base_ns) / (double)(t->last_ticks - t->base_ticks);
 }
 
 struct trace *reader_try(const char *dir, const char **why)
@@ -231,6 +305,8 @@ struct trace *reader_try(const char *dir, const char **why)
 		free(t);
 		return NULL;
 	}
+	t->base_ticks = t->last_ticks = t->control.preamble.start_ticks;
+	t->base_ns = t->last_ns = t->control.preamble.start_ns;
 	open_files(t, dir);
 	if (t->unread_count && !t->file_count) {
 		snprintf(none, sizeof none, "none of its %zu process file%s can be read: %s", t->unread_count,
@@ -280,91 +356,226 @@ uint64_t reader_ticks(const struct trace *t, uint64_t ns)
 	return t->base_ticks + (ticks < 1e18 ? (uint64_t)ticks : 0);
 }
 
-/* A call stands at its beginning; but one that opened an fd, behind the NAME of what it opened.  */
-static uint64_t place(const struct trace_record *r)
+/* A run that is being read.  */
+struct cursor {
+	const struct trace_run *run;
+	uint32_t *order;                /* slot * 2 + 1 as it is entered, or * 2; NULL: as they lie */
+	uint32_t at, count;             /* of `order`, or slots */
+	uint64_t time;                  /* of the record in hand */
+};
+
+static const struct trace_record *record_of(const struct cursor *c)
 {
-	static const bool opens[] = {
-#define CALL(id, name, wait, class, number) OP_##class == OP_OPEN || OP_##class == OP_OPEN_PAIR,
-#include "shim/calls.def"
-#undef CALL
+	return &c->run->first[c->order ? c->order[c->at] >> 1 : c->at];
+}
+
+static uint64_t time_in(const struct trace_run *run, uint32_t entry)
+{
+	const struct trace_record *r = &run->first[entry >> 1];
+
+	return entry & 1 ? time_entered(r) : time_of(r);
+}
+
+static bool comes_before(const struct trace_run *run, uint32_t a, uint32_t b)
+{
+	uint64_t x = time_in(run, a), y = time_in(run, b);
+
+	return x != y ? x < y : (a >> 1) != (b >> 1) ? a >> 1 < b >> 1 : a > b;
+}
+
+static int by_time(const void *a, const void *b, void *run)
+{
+	return comes_before(run, *(const uint32_t *)a, *(const uint32_t *)b) ? -1 : 1;
+}
+
+/* They are nearly in order, but for a trace that somebody has made up.  */
+static void put_in_order(const struct trace_run *run, uint32_t *order, uint32_t count)
+{
+	uint64_t patience = 64ull * count;
+
+	for (uint32_t i = 1; i < count; i++) {
+		uint32_t entry = order[i], k = i;
+
+		for (; k && comes_before(run, entry, order[k - 1]); k--) {
+			order[k] = order[k - 1];
+			if (patience-- == 0) {
+				order[k - 1] = entry;
+				qsort_r(order, count, sizeof *order, by_time, (void *)(uintptr_t)run);
+				return;
+			}
+		}
+		order[k] = entry;
+	}
+}
+
+/* Goes on to the next that is an event; false at the end.  */
+static bool settle(struct cursor *c)
+{
+	if (!c->order)
+		while (c->at < c->count && !is_event(__atomic_load_n(&c->run->first[c->at].kind, __ATOMIC_ACQUIRE)))
+			c->at++;
+	if (c->at == c->count)
+		return false;
+	c->time = c->order ? time_in(c->run, c->order[c->at]) : time_of(&c->run->first[c->at]);
+	return true;
+}
+
+static bool open_run(struct cursor *c, const struct trace_run *run)
+{
+	*c = (struct cursor){.run = run, .count = run->count};
+	if (run->in_order)
+		return settle(c);
+	c->order = must_have(malloc(2 * (size_t)run->count * sizeof *c->order));
+	c->count = 0;
+	for (uint32_t i = 0; i < run->count; i++) {
+		if (!is_event(__atomic_load_n(&run->first[i].kind, __ATOMIC_ACQUIRE)))
+			continue;
+		if (has_enter(&run->first[i]))
+			c->order[c->count++] = i << 1 | 1;
+		c->order[c->count++] = i << 1;
+	}
+	put_in_order(run, c->order, c->count);
+	return settle(c);
+}
+
+static void close_run(struct cursor *c)
+{
+	free(c->order);
+	leave(c->run->first, c->run->first + c->run->count);
+}
+
+/* What is read at the same time: a heap, the earliest first.  */
+struct merge {
+	struct cursor *open;
+	size_t count, room;
+};
+
+static bool is_earlier(const struct cursor *a, const struct cursor *b)
+{
+	if (a->time != b->time)
+		return a->time < b->time;
+	return a->run->file != b->run->file ? a->run->file < b->run->file : record_of(a) < record_of(b);
+}
+
+static void swap(struct cursor *a, struct cursor *b)
+{
+	struct cursor c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+static void add_run(struct merge *m, const struct trace_run *run)
+{
+	size_t i = m->count;
+
+	if (m->count == m->room) {
+		m->room = m->room ? m->room * 2 : 16;
+		m->open = must_have(realloc(m->open, m->room * sizeof *m->open));
+	}
+	if (!open_run(&m->open[i], run)) {
+		close_run(&m->open[i]);
+		return;
+	}
+	m->count++;
+	for (; i && is_earlier(&m->open[i], &m->open[(i - 1) / 2]); i = (i - 1) / 2)
+		swap(&m->open[i], &m->open[(i - 1) / 2]);
+}
+
+static void sink(struct merge *m)
+{
+	for (size_t i = 0, child; (child = 2 * i + 1) < m->count; i = child) {
+		if (child + 1 < m->count && is_earlier(&m->open[child + 1], &m->open[child]))
+			child++;
+		if (!is_earlier(&m->open[child], &m->open[i]))
+			break;
+		swap(&m->open[child], &m->open[i]);
+	}
+}
+
+static void visit_one(const struct cursor *c, record_visitor *visit, void *arg)
+{
+	const struct trace_run *run = c->run;
+	const struct trace_record *r = record_of(c);
+	size_t before = (size_t)(r - run->first);
+	struct reader_place place = {
+		.file = run->file, .tid = run->tid, .enter = c->order && (c->order[c->at] & 1), .entered = has_enter(r),
+		.before = before, .rest = run->count - before - 1 + run->rest,
 	};
 
-	return r->kind == TRACE_CALL && r->call < sizeof opens && opens[r->call] ? r->t + r->duration : r->t;
+	place.entered &= !place.enter;
+	visit(r, &place, arg);
 }
 
-struct found {
-	const struct trace_record *record;
-	size_t rest;
-	uint32_t tid;
-};
-
-struct found_list {
-	struct found *all;
-	size_t count, room;
-	bool sorted;                    /* as they were found: so it is in most files of one thread */
-};
-
-static void found(struct found_list *list, const struct trace_record *r, uint32_t tid, size_t rest)
+static void merge(const struct trace_run *const *runs, size_t count, record_visitor *visit, void *arg)
 {
-	if (list->count == list->room) {
-		list->room = list->room ? list->room * 2 : 2048;
-		list->all = must_have(realloc(list->all, list->room * sizeof *list->all));
-	}
-	if (list->count && place(list->all[list->count - 1].record) > place(r))
-		list->sorted = false;
-	list->all[list->count++] = (struct found){r, rest, tid};
-}
+	struct merge m = {0};
+	struct cursor *first;
 
-static void find_in_chunk(struct found_list *list, const struct trace_chunk *c, size_t size)
-{
-	const struct trace_record *r = (const void *)(c + 1);
-	size_t n = (size - sizeof *c) / sizeof *r;
-	uint32_t tid = c->tid;
-
-	for (size_t i = 0; i < n; i++) {
-		uint8_t kind = __atomic_load_n(&r[i].kind, __ATOMIC_ACQUIRE);
-
-		if (kind == TRACE_NONE || kind == TRACE_TEXT || kind >= TRACE_KIND_COUNT)
+	for (size_t next = 0; next < count || m.count;) {
+		if (next < count && (!m.count || runs[next]->earliest <= m.open->time)) {
+			add_run(&m, runs[next++]);
 			continue;
-		if (kind == TRACE_THREAD)
-			tid = (uint32_t)r[i].fd;
-		found(list, &r[i], tid, n - i - 1);
+		}
+		first = m.open;
+		visit_one(first, visit, arg);
+		first->at++;
+		if (!settle(first)) {
+			close_run(first);
+			*first = m.open[--m.count];
+		}
+		sink(&m);
 	}
+	free(m.open);
 }
 
-static int by_time(const void *a, const void *b)
+static int by_earliest_of_all(const void *a, const void *b)
 {
-	const struct trace_record *x = ((const struct found *)a)->record, *y = ((const struct found *)b)->record;
+	const struct trace_run *x = *(const struct trace_run *const *)a, *y = *(const struct trace_run *const *)b;
 
-	if (place(x) != place(y))
-		return place(x) < place(y) ? -1 : 1;
-	return x < y ? -1 : x > y;
+	if (x->earliest != y->earliest)
+		return x->earliest < y->earliest ? -1 : 1;
+	return x->file != y->file ? (x->file < y->file ? -1 : 1) : x->first < y->first ? -1 : x->first > y->first;
 }
 
-void reader_each(const struct trace_file *file, record_visitor *visit, void *arg)
+void reader_each(const struct trace *t, const struct trace_file *file, record_visitor *visit, void *arg)
 {
-	struct found_list list = {.sorted = true};
+	const struct trace_run **runs;
+	size_t count = 0, from = file ? (size_t)(file - t->files) : 0, to = file ? from + 1 : t->file_count;
 
-	for (size_t k = 0; k < file->chunk_count; k++) {
-		const struct trace_chunk *c = (const void *)(file->bytes + file->chunks[k]);
-		size_t left = file->size - file->chunks[k];
+	for (size_t i = from; i < to; i++)
+		count += t->files[i].run_count;
+	runs = must_have(malloc((count + 1) * sizeof(const struct trace_run *)));
+	count = 0;
+	for (size_t i = from; i < to; i++)
+		for (size_t k = 0; k < t->files[i].run_count; k++)
+			runs[count++] = &t->files[i].runs[k];
+	if (!file)
+		qsort(runs, count, sizeof(const struct trace_run *), by_earliest_of_all);
+	merge(runs, count, visit, arg);
+	free(runs);
+}
 
-		find_in_chunk(&list, c, c->size < left ? c->size : left);
+const struct trace_record *reader_name_before(const struct trace_record *call, struct reader_place *place)
+{
+	for (; place->before; place->before--) {
+		call--;
+		place->rest++;
+		if (call->kind == TRACE_NAME)
+			return call;
+		if (call->kind != TRACE_TEXT)
+			return NULL;
 	}
-	if (!list.sorted)
-		qsort(list.all, list.count, sizeof *list.all, by_time);
-	for (size_t i = 0; i < list.count; i++)
-		visit(list.all[i].record, list.all[i].tid, list.all[i].rest, arg);
-	free(list.all);
+	return NULL;
 }
 
-size_t reader_text(const struct trace_record *name, size_t rest, char *text, size_t size)
+size_t reader_text(const struct trace_record *name, const struct reader_place *place, char *text, size_t size)
 {
 	size_t n = name->text_size, done = 0;
 
 	if (n > size - 1)
 		n = size - 1;
-	for (size_t slot = 1; done < n && slot <= rest && name[slot].kind == TRACE_TEXT; slot++) {
+	for (size_t slot = 1; done < n && slot <= place->rest && name[slot].kind == TRACE_TEXT; slot++) {
 		size_t part = n - done < TRACE_TEXT_BYTES ? n - done : TRACE_TEXT_BYTES;
 
 		memcpy(text + done, (const char *)&name[slot] + 1, part);

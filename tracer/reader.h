@@ -8,13 +8,24 @@
 
 #include "format.h"
 
+/* Records of one thread that lie together in a chunk.  */
+struct trace_run {
+	const struct trace_record *first;
+	uint32_t count;                 /* slots */
+	uint32_t rest;                  /* slots behind them in the chunk */
+	uint32_t tid;
+	bool in_order;                  /* as they lie; else they are put in order when they are read */
+	uint64_t earliest;              /* ticks */
+	const struct trace_file *file;
+};
+
 /* One process file.  */
 struct trace_file {
 	const struct trace_process *header;
 	const char *bytes;              /* the whole file, mapped; between the chunks may be holes, which nobody must touch */
 	size_t size;
-	size_t *chunks;                 /* their offsets */
-	size_t chunk_count;
+	struct trace_run *runs;         /* by `earliest` */
+	size_t run_count, run_room;
 	char name[256];
 };
 
@@ -31,6 +42,7 @@ struct trace {
 	size_t file_count;
 	double ns_per_tick;
 	uint64_t base_ticks, base_ns;
+	uint64_t last_ticks, last_ns;   /* the latest pair of all */
 	struct trace_end end;           /* of the first process */
 	size_t unread_count;            /* process files that could not be opened, or are damaged */
 	const char *unread_why;         /* of the first */
@@ -56,13 +68,25 @@ uint64_t reader_ticks(const struct trace *t, uint64_t ns);
 /* A duration in ticks as nanoseconds.  */
 uint64_t reader_duration(const struct trace *t, uint64_t ticks);
 
-/* Calls visit for each whole record of the file, in the order of time over all its threads (a CALL stands at its beginning;
- * one that opened an fd, at its end).
- * `rest` is how many slots lie behind the record in its chunk, for a name's text.  */
-typedef void record_visitor(const struct trace_record *record, uint32_t tid, size_t rest, void *arg);
-void reader_each(const struct trace_file *file, record_visitor *visit, void *arg);
+/* Where a record was found.  */
+struct reader_place {
+	const struct trace_file *file;
+	uint32_t tid;
+	size_t before, rest;            /* slots before it of its thread, and behind it, in its chunk */
+	bool enter;                     /* this is the moment in which its operation was entered: it is visited again */
+	bool entered;                   /* and this is then */
+};
+
+/* Calls visit for each whole record of the file, or with NULL of all files, in the order of time; a CALL stands at its beginning.
+ * A WOULD_BLOCK is visited first as its operation was entered; and a CALL that opened an fd stands at its end, behind the NAME of what
+ * it opened, and is first visited at its beginning.  Takes memory for what overlaps in time, not for what there is.  */
+typedef void record_visitor(const struct trace_record *record, const struct reader_place *place, void *arg);
+void reader_each(const struct trace *t, const struct trace_file *file, record_visitor *visit, void *arg);
+
+/* The NAME of what a call has opened, which lies before it; place becomes that of the NAME.  NULL where it is in another chunk.  */
+const struct trace_record *reader_name_before(const struct trace_record *call, struct reader_place *place);
 
 /* The text that follows a NAME record: copies it and a NUL into text, returns its length.  */
-size_t reader_text(const struct trace_record *name, size_t rest, char *text, size_t size);
+size_t reader_text(const struct trace_record *name, const struct reader_place *place, char *text, size_t size);
 
 #endif

@@ -1,0 +1,254 @@
+/* events.c - from records to events: with names, operations put together, and what the records leave out.  */
+#include "events.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "say.h"
+
+enum { OPEN_MAX = 4096, FDS_MAX = 1 << 20, TEXT_MAX = 512 };
+
+struct open_op {
+	uint32_t op;
+	bool ready;                     /* there is a READY record since its last PARK */
+	uint64_t enter;
+};
+
+/* What is known of a process while its records go by.  */
+struct process {
+	char **names;                   /* of each fd now; NULL: none */
+	size_t fd_room;
+	struct open_op *open;           /* operations that have not returned */
+	size_t open_count, open_room;
+};
+
+struct stream {
+	const struct trace *trace;
+	struct process *processes;
+	event_visitor *visit;
+	void *arg;
+};
+
+static char **name_of(struct process *p, int64_t fd)
+{
+	if (fd < 0 || fd >= FDS_MAX)
+		return NULL;
+	if ((size_t)fd >= p->fd_room) {
+		size_t room = (size_t)fd * 2 + 8;
+
+		p->names = must_have(realloc(p->names, room * sizeof(char *)));
+		memset(p->names + p->fd_room, 0, (room - p->fd_room) * sizeof(char *));
+		p->fd_room = room;
+	}
+	return &p->names[fd];
+}
+
+static void set_name(struct process *p, int64_t fd, const char *text)
+{
+	char **name = name_of(p, fd);
+
+	if (!name)
+		return;
+	free(*name);
+	*name = text ? must_have(strdup(text)) : NULL;
+}
+
+/* A copy is named by itself only when it is used.  */
+static void hand_name_on(struct process *p, int fd, int64_t copy)
+{
+	char **from = name_of(p, fd), *text = from && *from ? must_have(strdup(*from)) : NULL;
+
+	set_name(p, copy, text);
+	free(text);
+}
+
+/* The operation's place among those that have not returned; made where there is none yet, entered at `enter`.  */
+static struct open_op *open_op(struct process *p, uint32_t op, uint64_t enter)
+{
+	for (size_t i = p->open_count; i-- > 0;)
+		if (p->open[i].op == op)
+			return &p->open[i];
+	/* Beyond any number of threads that wait at once: those that siglongjmp has left. */
+	if (p->open_count >= OPEN_MAX)
+		memmove(p->open, p->open + 1, --p->open_count * sizeof *p->open);
+	if (p->open_count == p->open_room) {
+		p->open_room += 16;
+		p->open = must_have(realloc(p->open, p->open_room * sizeof *p->open));
+	}
+	p->open[p->open_count] = (struct open_op){op, false, enter};
+	return &p->open[p->open_count++];
+}
+
+static const char *const kind_names[] = {
+#define X(id, name) name,
+	TRACE_KINDS(X)
+#undef X
+};
+
+static bool is_call(uint8_t kind)
+{
+	return kind == TRACE_CALL || kind == TRACE_WOULD_BLOCK || kind == TRACE_PARK || kind == TRACE_READY || kind == TRACE_RETURN;
+}
+
+static bool has_fd(uint8_t kind)
+{
+	return is_call(kind) || kind == TRACE_NAME || kind == TRACE_CLOSE || kind == TRACE_DUP;
+}
+
+/* What `ret` is.  */
+static void tell_result(struct line *l, const struct trace_record *r)
+{
+	switch (r->kind) {
+	case TRACE_CALL: case TRACE_RETURN: case TRACE_FORK: case TRACE_REAP: case TRACE_EXIT: case TRACE_DUP: case TRACE_KEEP:
+		l->has_result = true;
+		l->result = r->number;
+		break;
+	case TRACE_WOULD_BLOCK:
+		l->has_result = true;
+		l->result = -EAGAIN;
+		break;
+	case TRACE_EXEC:
+		l->has_result = r->number || r->op;
+		l->result = r->number ? r->number : r->op;
+		break;
+	default:
+		break;
+	}
+}
+
+/* The event as the record alone tells it.  */
+static struct line event_of(const struct stream *s, struct process *p, const struct trace_record *r, const struct reader_place *place)
+{
+	struct line l = {
+		.t_ns = reader_ns(s->trace, r->t), .pid = place->file->header->pid, .tid = place->tid, .event = kind_names[r->kind], .fd = r->fd,
+		.is_keep = r->kind == TRACE_KEEP, .keep = r->op, .ended = r->kind == TRACE_REAP,
+	};
+	char **name = has_fd(r->kind) ? name_of(p, r->fd) : NULL;
+
+	if (name && *name) {
+		l.name = *name;
+		l.name_size = strlen(*name);
+	}
+	if (l.ended)
+		l.status = (int)r->duration;
+	if (is_call(r->kind) || l.is_keep)
+		l.call = model_call_name(r->call);
+	if (l.is_keep || r->kind == TRACE_CALL)
+		l.why = r->flags >> TRACE_WHY_SHIFT;
+	if (is_call(r->kind)) {
+		l.way = model_way_name(r->way);
+		l.op = r->kind == TRACE_CALL ? 0 : r->op;
+		l.shielded = r->flags & TRACE_SHIELD;
+		l.asked = (r->kind == TRACE_CALL || r->kind == TRACE_RETURN) && (r->flags & TRACE_ASKED);
+	}
+	tell_result(&l, r);
+	return l;
+}
+
+/* As what it stands for beside itself: `enter`, or a `ready` without a record.  */
+static void tell_as(const struct stream *s, struct line l, const char *event)
+{
+	l.event = event;
+	l.has_result = l.asked = false;
+	s->visit(&l, s->arg);
+}
+
+static void tell_return(const struct stream *s, struct process *p, const struct trace_record *r, struct line *l)
+{
+	struct open_op *op = open_op(p, r->op, r->t);
+
+	if (!op->ready && r->result != -EINTR && r->result != -EAGAIN)
+		tell_as(s, *l, kind_names[TRACE_READY]);
+	l->has_duration = true;
+	l->duration_ns = reader_duration(s->trace, r->t - op->enter);
+	*op = p->open[--p->open_count];
+}
+
+static void tell_call(const struct stream *s, const struct trace_record *r, struct line *l)
+{
+	l->has_duration = true;
+	l->duration_ns = reader_duration(s->trace, r->duration);
+	/* A program that asked for it itself gets its EAGAIN. */
+	if (l->asked)
+		l->event = kind_names[TRACE_WOULD_BLOCK];
+	s->visit(l, s->arg);
+}
+
+/* A call that opened an fd, at its beginning: what it opened is named after that.  */
+static void tell_opening(const struct stream *s, const struct trace_record *r, const struct reader_place *place, struct line *l)
+{
+	struct reader_place at = *place;
+	const struct trace_record *name = r->fd < 0 ? NULL : reader_name_before(r, &at);
+	char text[TEXT_MAX];
+
+	l->name = NULL;
+	if (name && name->fd == r->fd) {
+		l->name = text;
+		l->name_size = reader_text(name, &at, text, sizeof text);
+	}
+	tell_call(s, r, l);
+}
+
+static void see_entered(const struct stream *s, struct process *p, const struct trace_record *r, const struct reader_place *place)
+{
+	struct line l = event_of(s, p, r, place);
+
+	if (r->kind == TRACE_CALL) {
+		tell_opening(s, r, place, &l);
+		return;
+	}
+	open_op(p, r->op, r->t - r->lead);
+	l.t_ns = reader_ns(s->trace, r->t - r->lead);
+	tell_as(s, l, "enter");
+}
+
+static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
+{
+	struct stream *s = arg;
+	struct process *p = &s->processes[place->file - s->trace->files];
+	char text[TEXT_MAX];
+	struct line l;
+
+	if (r->kind == TRACE_USAGE || r->kind == TRACE_THREAD)
+		return;
+	if (place->enter) {
+		see_entered(s, p, r, place);
+		return;
+	}
+	if (r->kind == TRACE_NAME) {
+		reader_text(r, place, text, sizeof text);
+		set_name(p, r->fd, text);
+	}
+	l = event_of(s, p, r, place);
+	if (r->kind == TRACE_PARK)
+		open_op(p, r->op, r->t)->ready = false;
+	else if (r->kind == TRACE_READY && r->op)
+		open_op(p, r->op, r->t)->ready = true;
+	else if (r->kind == TRACE_RETURN)
+		tell_return(s, p, r, &l);
+	if (r->kind != TRACE_CALL)
+		s->visit(&l, s->arg);
+	else if (!place->entered)
+		tell_call(s, r, &l);
+	if (r->kind == TRACE_CLOSE)
+		set_name(p, r->fd, NULL);
+	else if (r->kind == TRACE_DUP)
+		hand_name_on(p, r->fd, r->number);
+}
+
+void events_each(const struct trace *t, event_visitor *visit, void *arg)
+{
+	struct stream s = {.trace = t, .visit = visit, .arg = arg};
+
+	s.processes = must_have(calloc(t->file_count + 1, sizeof *s.processes));
+	reader_each(t, NULL, see, &s);
+	for (size_t i = 0; i < t->file_count; i++) {
+		for (size_t fd = 0; fd < s.processes[i].fd_room; fd++)
+			free(s.processes[i].names[fd]);
+		free(s.processes[i].names);
+		free(s.processes[i].open);
+	}
+	free(s.processes);
+}
