@@ -10,23 +10,38 @@ kept() {
 	grep -q ' way=kept' log
 }
 
-# Whole: the seed, so that a failure can be had again: eagain run kept SEED STEPS.
+# at_random STEPS SEEDS CMD...: so that a failure can be had again, its command is shown.
 at_random() {
 	local seed
 
-	for seed in "${@:4}"; do
-		run "$1" "$2" "$PROGRAMS/kept" "$seed" "$3"
-		[ "$status" = 0 ] || { echo "$1 $2 kept $seed $3"; echo "$output"; false; }
+	for seed in $2; do
+		# shellcheck disable=SC2086 # several words
+		run "${@:3}" "$PROGRAMS/kept" "$seed" $1
+		[ "$status" = 0 ] || { echo "${*:3} kept $seed $1"; echo "$output"; false; }
 	done
 }
 
-@test "arrays and sets of select, at random, a million steps: each answer is the kernel's" {
-	local seeds=()
+some_seeds() {
+	local i
 
-	for ((i = 0; i < 20; i++)); do seeds+=("$RANDOM$RANDOM"); done
-	note "seeds: ${seeds[*]}"
-	at_random env LC_ALL=C 50000 "${seeds[0]}"
-	at_random "$EAGAIN" run 50000 "${seeds[@]}"
+	seeds=
+	for ((i = 0; i < $1; i++)); do seeds+="$RANDOM$RANDOM "; done
+	note "seeds: $seeds"
+}
+
+@test "arrays and sets of select, at random, a million steps: each answer is the kernel's" {
+	some_seeds 20
+	at_random 50000 "${seeds%% *}" env LC_ALL=C
+	at_random 50000 "$seeds" "$EAGAIN" run
+}
+
+@test "the same in two threads at once" {
+	some_seeds 4
+	at_random '25000 threads' "${seeds%% *}" env LC_ALL=C
+	at_random '25000 threads' "$seeds" "$EAGAIN" run
+	cd "$BATS_TEST_TMPDIR"
+	"$EAGAIN" record "$PROGRAMS/kept" 6 5000 threads
+	[ "$("$EAGAIN" log | grep ' way=kept' | grep -o ' tid=[0-9]*' | sort -u | wc -l)" = 2 ]
 }
 
 @test "the same while it is recorded, and most of them from kept sets; what became another unseen is told" {

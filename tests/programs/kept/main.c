@@ -1,6 +1,8 @@
 /* kept - drives arrays of poll and sets of select, and the fds in them, at random, and compares each answer with the kernel's own,
  * asked by raw system calls while nothing else moves.
  * usage: kept SEED STEPS [STEP]: prints what happens from STEP on.
+ *        kept SEED STEPS threads: two at once, each with fds, arrays and sets of its own.  They share the numbers that fds are made
+ *        under, so none is left free for the other's: what ends there becomes another.
  *
  * What is done behind libc's back ("hidden": raw close, dup2, and a description that lives on elsewhere) may be noticed late, if it
  * cannot be seen; then the program waits until it is, and each late answer may only lack something.  */
@@ -8,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,7 +32,8 @@
 #include <unistd.h>
 
 enum {
-	LOW = 20, FDS = 420,            /* the numbers that things are given */
+	FIRST = 20, SHARE = 400,        /* the numbers that a thread's things are given: its `low` up to `high` */
+	THREADS = 2, FDS = FIRST + THREADS * SHARE,
 	ARRAYS = 4, ARRAY_MAX = 330,
 	SETS = 2, SET_FDS = FD_SETSIZE,
 	LATE_MAX = 10000,               /* polls until a hidden change must have been noticed */
@@ -37,25 +41,30 @@ enum {
 
 enum kind { NOTHING, UNIX, TCP, PIPE, EVENT, TIMER, UDP, REGULAR, NULL_DEVICE, TERMINAL, EPOLL, INOTIFY, LISTENER, KINDS };
 
-static struct thing {
+static int threads = 1;
+static __thread int low, high;
+
+static __thread struct thing {
 	enum kind kind;
 	int peer;               /* of a pair; -1: none */
 	bool hidden;            /* its meaning was changed behind libc's back, and nobody has told that it was noticed */
 } things[FDS];
 
-static struct array {
+static __thread struct array {
 	struct pollfd fds[ARRAY_MAX];
 	unsigned count;
 } arrays[ARRAYS];
 
-static struct sets {
+static __thread struct sets {
 	fd_set in, out, urgent;
 	int count;
 } sets[SETS];
 
-static uint64_t state, seed;
-static long step, loud = -1;
-static unsigned long compared, late;
+static uint64_t seed;
+static long steps, loud = -1;
+static __thread uint64_t state;
+static __thread long step;
+static __thread unsigned long compared, late;
 
 static uint32_t draw(uint32_t below)
 {
@@ -68,6 +77,11 @@ static uint32_t draw(uint32_t below)
 static bool chance(uint32_t percent)
 {
 	return draw(100) < percent;
+}
+
+static int any_number(void)
+{
+	return low + (int)draw(SHARE);
 }
 
 static void say(const char *format, ...)
@@ -136,12 +150,12 @@ static void move_to(int from, int to)
 /* A peer lives above all the numbers that are polled, so that closing it by its number is nothing special.  */
 static int away(int fd)
 {
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, FDS + 100);
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, FDS + 100);
 
-	if (high < 0)
+	if (moved < 0)
 		fail("F_DUPFD: %s", strerror(errno));
 	close(fd);
-	return high;
+	return moved;
 }
 
 static bool make_pair(enum kind kind, int pair[2])
@@ -199,7 +213,7 @@ static int make_single(enum kind kind)
 		return fd;
 	case EPOLL: {
 		struct epoll_event e = {.events = EPOLLIN};
-		int other = LOW + (int)draw(FDS - LOW);
+		int other = any_number();
 
 		fd = epoll_create1(0);
 		epoll_ctl(fd, EPOLL_CTL_ADD, other, &e);
@@ -257,6 +271,12 @@ static void end(int at)
 		close(things[at].peer);
 	things[at] = (struct thing){.peer = -1};
 	say("fd %d closed", at);
+}
+
+/* Where other threads make fds, too, no number is left free.  */
+static bool may_leave_free(void)
+{
+	return threads == 1;
 }
 
 static void set_nonblocking(int fd, bool on)
@@ -346,7 +366,7 @@ static void stir(int at)
 }
 
 /* The description goes on in a message that nobody has read yet, or in a child; the number is closed, or means something else.  */
-static int posts[2] = {-1, -1};
+static __thread int posts[2] = {-1, -1};
 
 static void pass(int at)
 {
@@ -374,7 +394,7 @@ static void pass(int at)
 	say("fd %d passed", at);
 }
 
-static pid_t child = -1;
+static __thread pid_t child = -1;
 
 static void have_child(void)
 {
@@ -409,11 +429,11 @@ static void child_closes(int at)
 
 static void hide(int at)
 {
-	int other = LOW + (int)draw(FDS - LOW), pair[2];
+	int other = any_number(), pair[2];
 
 	if (chance(50))
 		pass(at);
-	if (chance(40)) {
+	if (may_leave_free() && chance(40)) {
 		raw(SYS_close, at, 0, 0, 0, 0, 0);
 		if (things[at].peer >= 0)
 			close(things[at].peer);
@@ -451,14 +471,14 @@ static int any_fd(void)
 		return -1 - (int)draw(3);
 	if (chance(1))
 		return 100000 + (int)draw(10);
-	return LOW + (int)draw(FDS - LOW);
+	return any_number();
 }
 
 static void rebuild(struct array *a)
 {
 	a->count = 70 + draw(ARRAY_MAX - 70);
 	for (unsigned i = 0; i < a->count; i++)
-		a->fds[i] = (struct pollfd){chance(3) ? any_fd() : LOW + (int)(i % (FDS - LOW)), any_events(), (short)draw(0x10000)};
+		a->fds[i] = (struct pollfd){chance(3) ? any_fd() : low + (int)(i % SHARE), any_events(), (short)draw(0x10000)};
 	say("array %d begun anew", (int)(a - arrays));
 }
 
@@ -485,9 +505,9 @@ static void edit(struct array *a)
 
 static void edit_sets(struct sets *s)
 {
-	int fd = LOW + (int)draw(FDS - LOW);
+	int fd = any_number();
 
-	s->count = FDS + (int)draw(SET_FDS - FDS);
+	s->count = high + (int)draw((uint32_t)(SET_FDS - high));
 	switch (draw(6)) {
 	case 0: FD_CLR(fd, &s->in); FD_CLR(fd, &s->out); FD_CLR(fd, &s->urgent); break;
 	case 1: FD_SET(fd, &s->out); break;
@@ -545,7 +565,7 @@ static long ask_array(const struct array *a, struct pollfd *answer)
 /* TCP moves by itself, a little: then all is asked anew.  */
 static void compare_array(struct array *a, int timeout)
 {
-	static struct pollfd want[ARRAY_MAX], again[ARRAY_MAX];
+	static __thread struct pollfd want[ARRAY_MAX], again[ARRAY_MAX];
 	long want_n, got_n;
 	bool is_late = true;
 
@@ -620,12 +640,12 @@ static long ask_sets(const struct sets *s, struct sets *answer)
 /* A set may have no closed fd: EBADF, which a hidden close makes late.  */
 static void compare_sets(struct sets *s)
 {
-	static struct sets works[SETS];
+	static __thread struct sets works[SETS];
 	struct sets *work = &works[s - sets], want, again;
 	struct timeval timeout;
 	long want_n, got_n, lacks;
 
-	for (int fd = LOW; fd < FDS; fd++)
+	for (int fd = low; fd < high; fd++)
 		if (things[fd].kind == NOTHING) {
 			FD_CLR(fd, &s->in);
 			FD_CLR(fd, &s->out);
@@ -664,7 +684,7 @@ static void compare_sets(struct sets *s)
 /* Most of what is ready is served, as a program would, so that there is something to wait for.  */
 static void serve(void)
 {
-	for (int at = LOW; at < FDS; at++)
+	for (int at = low; at < high; at++)
 		if (things[at].kind != NOTHING && chance(80)) {
 			struct pollfd p = {at, POLLIN, 0};
 			struct timespec zero = {0};
@@ -680,7 +700,7 @@ static void serve(void)
 
 static void act(void)
 {
-	int at = LOW + (int)draw(FDS - LOW);
+	int at = any_number();
 	uint32_t what = draw(10000);
 
 	if (what < 5000)
@@ -695,7 +715,7 @@ static void act(void)
 		edit_sets(&sets[draw(SETS)]);
 	else if (what < 9300)
 		make(at);
-	else if (what < 9320)
+	else if (what < 9320 && may_leave_free())
 		end(at);
 	else if (what < 9340 && things[at].kind != NOTHING) {
 		pass(at);
@@ -719,27 +739,14 @@ static void act(void)
 		serve();
 }
 
-int main(int argc, char **argv)
+static void drive(int thread)
 {
-	socklen_t size = sizeof address;
-	long steps;
-
-	if (argc < 3)
-		return 2;
-	seed = strtoull(argv[1], NULL, 0);
-	steps = strtol(argv[2], NULL, 0);
-	if (argc > 3)
-		loud = strtol(argv[3], NULL, 0);
-	state = seed * 0x9e3779b97f4a7c15u + 1;
-	signal(SIGPIPE, SIG_IGN);
-	address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	listener = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 16) < 0)
-		fail("listen: %s", strerror(errno));
-	getsockname(listener, (struct sockaddr *)&address, &size);
+	low = FIRST + thread * SHARE;
+	high = low + SHARE;
+	state = (seed + (uint64_t)thread) * 0x9e3779b97f4a7c15u + 1;
 	for (int at = 0; at < FDS; at++)
 		things[at].peer = -1;
-	for (int at = LOW; at < FDS; at++)
+	for (int at = low; at < high; at++)
 		make(at);
 	for (int i = 0; i < ARRAYS; i++)
 		rebuild(&arrays[i]);
@@ -750,7 +757,52 @@ int main(int argc, char **argv)
 		act();
 	if (child > 0)
 		have_child();
-	printf("%ld steps: all the same\n", steps);
 	fprintf(stderr, "seed %lu: %ld steps, %lu answers compared, %lu late ones\n", (unsigned long)seed, steps, compared, late);
+}
+
+static void *other_thread(void *unused)
+{
+	drive(1);
+	return unused;
+}
+
+/* So that no number below those of the things is free, either.  */
+static void fill_numbers(void)
+{
+	int fd;
+
+	while ((fd = open("/dev/null", O_RDONLY)) < FDS)
+		if (fd < 0)
+			fail("open: %s", strerror(errno));
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	socklen_t size = sizeof address;
+	pthread_t other;
+
+	if (argc < 3)
+		return 2;
+	seed = strtoull(argv[1], NULL, 0);
+	steps = strtol(argv[2], NULL, 0);
+	if (argc > 3 && !strcmp(argv[3], "threads"))
+		threads = THREADS;
+	else if (argc > 3)
+		loud = strtol(argv[3], NULL, 0);
+	signal(SIGPIPE, SIG_IGN);
+	address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(listener, 16) < 0)
+		fail("listen: %s", strerror(errno));
+	getsockname(listener, (struct sockaddr *)&address, &size);
+	if (threads > 1) {
+		fill_numbers();
+		pthread_create(&other, NULL, other_thread, NULL);
+	}
+	drive(0);
+	if (threads > 1)
+		pthread_join(other, NULL);
+	printf("%ld steps: all the same\n", steps);
 	return 0;
 }
