@@ -46,6 +46,8 @@ static long run_plain(struct op *op)
 	if (record_on && op->way == TRACE_WAY_GUARD && mux_would_block(op)) {
 		record_would_block(op);
 		record_park(op, false);
+	} else if (record_on) {
+		record_enter(op);
 	}
 	result = mux_enter(op, op->way == TRACE_WAY_NONE);
 	/* A handler came between: it ends a wait, but not a call that does not wait. */
@@ -205,6 +207,8 @@ static long run_many(struct op *op)
 {
 	long result;
 
+	if (record_on)
+		record_enter(op);
 	if (keep_serve(op, &result))
 		return result;
 	result = run_plain(op);
@@ -355,10 +359,13 @@ long op_run(struct op *op)
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);
 	if (record_on) {
-		if (op->number)
+		if (op->number) {
 			record_return(op, result);
-		else
+		} else {
+			if (op->way == TRACE_WAY_NONE || op->way == TRACE_WAY_GUARD || op->way == TRACE_WAY_KEPT)
+				record_leave();
 			record_call(op, result);
+		}
 	}
 	return result;
 }

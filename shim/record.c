@@ -59,6 +59,33 @@ void record_call(const struct op *op, long result)
 	put(&e);
 }
 
+/* The slot is a hint: where a handler has done the same meanwhile, or a jump has left the call, it says less, or too much until the
+ * thread's next call.  */
+void record_enter(const struct op *op)
+{
+	struct trace_record *r = to_trace ? tracefile_now() : NULL;
+
+	if (!r)
+		return;
+	__atomic_store_n(&r->kind, TRACE_NONE, __ATOMIC_RELAXED);
+	r->call = op->call;
+	r->way = op->way;
+	r->flags = 0;
+	r->fd = op->fd;
+	r->t = op->enter;
+	r->number = tracefile_thread.tid;
+	r->duration = 0;
+	__atomic_store_n(&r->kind, TRACE_ENTER, __ATOMIC_RELEASE);
+}
+
+void record_leave(void)
+{
+	struct trace_record *r = to_trace ? tracefile_now() : NULL;
+
+	if (r)
+		__atomic_store_n(&r->kind, TRACE_NONE, __ATOMIC_RELAXED);
+}
+
 void record_would_block(struct op *op)
 {
 	struct trace_record e = {

@@ -17,6 +17,10 @@ void record_start(void);
 /* The operation was done at its first attempt, or was a plain call.  Reads the clock.  */
 void record_call(const struct op *op, long result);
 
+/* The plain call is about to be made, and may take long; it has been made.  */
+void record_enter(const struct op *op);
+void record_leave(void);
+
 /* The attempt said EWOULDBLOCK.  Gives the operation its number.  */
 void record_would_block(struct op *op);
 

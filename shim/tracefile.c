@@ -427,6 +427,21 @@ static uint64_t next_size(const struct tracefile_thread *t)
 	return size < CHUNK_MAX ? size : CHUNK_MAX;
 }
 
+/* The thread's records go there from now on, behind the slot for the call that it is in; which moves along, for whoever takes a chunk
+ * may be a handler.  */
+static void use_chunk(struct tracefile_thread *t, struct trace_chunk *c)
+{
+	struct trace_record *now = t->chunk ? (struct trace_record *)(t->chunk + 1) : NULL, *next = (struct trace_record *)(c + 1);
+
+	if (now && now != next) {
+		*next = *now;
+		__atomic_store_n(&now->kind, TRACE_NONE, __ATOMIC_RELAXED);
+	}
+	t->chunk = c;
+	t->next = (uintptr_t)(next + 1);
+	t->end = (uintptr_t)c + c->size;
+}
+
 /* A new chunk of the file, of about this size, for this thread.  fd: the file, or -1.  */
 static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size, long fd)
 {
@@ -474,9 +489,7 @@ static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size, lon
 	} else {
 		c->link = (uintptr_t)c;
 	}
-	t->chunk = c;
-	t->next = (uintptr_t)(c + 1);
-	t->end = (uintptr_t)c + size;
+	use_chunk(t, c);
 	put_thread(t);
 	__atomic_store_n(&c->magic, TRACE_CHUNK_MAGIC, __ATOMIC_RELEASE);
 	return TRACE_STOP_NONE;
@@ -506,9 +519,7 @@ static bool come_round(struct tracefile_thread *t)
 	drop_records(c);
 	c->lap++;
 	c->tid = t->tid;
-	t->chunk = c;
-	t->next = (uintptr_t)(c + 1);
-	t->end = (uintptr_t)c + c->size;
+	use_chunk(t, c);
 	put_thread(t);
 	next_lap();
 	return true;

@@ -58,6 +58,14 @@ static inline struct trace_record *tracefile_reserve(unsigned n)
 	}
 }
 
+/* The slot for the call that the thread is in; NULL where it has no chunk.  */
+static inline struct trace_record *tracefile_now(void)
+{
+	struct tracefile_thread *t = &tracefile_thread;
+
+	return likely(t->chunk && t->generation == *tracefile_alive) ? (struct trace_record *)(t->chunk + 1) : NULL;
+}
+
 /* Grows whenever recorded names may have been lost: at a fork, and when the flight recorder comes round.  1 to 65535.  */
 uint32_t tracefile_lap(void);
 

@@ -128,6 +128,29 @@ calls_of() {
 	done
 }
 
+# killed_in CALL CMD...
+killed_in() {
+	"$EAGAIN" record "${@:2}" &
+	until "$EAGAIN" log 2>/dev/null | grep -q " pid=$! .* ev=enter call=$1 "; do
+		kill -0 $!
+		sleep 0.01
+	done
+	kill -9 $!
+	ends_with 137 $!
+	"$EAGAIN" report >report
+	grep -qx "  was in $1() when it was last seen" report
+}
+
+@test "killed in a call that is not attempted: the trace says in which" {
+	killed_in nanosleep sleep 1000
+	killed_in select perl -e 'select undef, undef, undef, 1000'
+	# The child ends when its parent has.
+	killed_in waitpid perl -e 'pipe R, W; if (!fork) { close W; <R>; exit } wait'
+	# One that returns is no sign any more.
+	"$EAGAIN" record sh -c 'sleep 0.01; :'
+	run -1 grep -c ' ev=enter' <("$EAGAIN" log)
+}
+
 @test "--max-size: one budget for the whole tree" {
 	"$EAGAIN" record --max-size=2M "$PROGRAMS/load" children 100 2000
 	[ "$(bytes_of eagain.trace)" -le $((2 << 20)) ]

@@ -89,7 +89,8 @@ static const char *const kind_names[] = {
 
 static bool is_call(uint8_t kind)
 {
-	return kind == TRACE_CALL || kind == TRACE_WOULD_BLOCK || kind == TRACE_PARK || kind == TRACE_READY || kind == TRACE_RETURN;
+	return kind == TRACE_CALL || kind == TRACE_ENTER || kind == TRACE_WOULD_BLOCK || kind == TRACE_PARK || kind == TRACE_READY ||
+	       kind == TRACE_RETURN;
 }
 
 static bool has_fd(uint8_t kind)
@@ -139,7 +140,7 @@ static struct line event_of(const struct stream *s, struct process *p, const str
 		l.why = r->flags >> TRACE_WHY_SHIFT;
 	if (is_call(r->kind)) {
 		l.way = model_way_name(r->way);
-		l.op = r->kind == TRACE_CALL ? 0 : r->op;
+		l.op = r->kind == TRACE_CALL || r->kind == TRACE_ENTER ? 0 : r->op;
 		l.shielded = r->flags & TRACE_SHIELD;
 		l.asked = (r->kind == TRACE_CALL || r->kind == TRACE_RETURN) && (r->flags & TRACE_ASKED);
 	}

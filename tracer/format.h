@@ -83,7 +83,8 @@ enum trace_origin {
 	TRACE_ORIGIN_FORK = 1,          /* a fork without exec: same command as its parent */
 };
 
-/* The first 64 bytes (two slots) of each chunk. */
+/* The first 64 bytes (two slots) of each chunk.  The slot behind it is for the call that the thread is in now (ENTER), for who is
+ * killed in it, and who looks meanwhile: it is cleared when the call returns. */
 struct trace_chunk {
 	uint32_t magic;
 	uint32_t size;                  /* of the chunk with this header, in bytes */
@@ -145,6 +146,7 @@ struct trace_record {
 	X(USAGE, "usage")             /* `number`: ns of CPU time: of the process, before its EXIT; fd = tid: of a thread */    \
 	X(REAP, "reap")               /* a child `number` had ended, and was waited for */                                      \
 	X(KEEP, "keep")               /* of a set of kept fds: `op` is enum trace_keep, `number` how many, of `lead` */         \
+	X(ENTER, "enter")             /* in a chunk's first slot alone: its thread, tid `number`, is in this call since t */        \
 	X(WATCH, "watch")             /* fd is watched for readiness from now on, as registration `op`, for events `lead` */    \
 	X(EDGE, "edge")               /* in the observer's file: registration `op` of process `number` and its fd became ready, \
 				       * for `call`-less events in `way`: 1 to read, 2 to write; at t, or up to `lead` ticks before */ \

@@ -247,10 +247,12 @@ static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f
 /* It has waited until it was left for good.  */
 static void abandon(struct build *b, struct model_thread *t, const struct open_op *op, uint64_t end)
 {
-	struct model_fd *f = &b->process->fds[op->fd];
+	struct model_fd *f = op->fd == MODEL_NO_FD ? NULL : &b->process->fds[op->fd];
 
 	if (op->parked && !op->left)
-		f->waiting = t->waiting = true;
+		t->waiting = true;
+	if (f && op->parked && !op->left)
+		f->waiting = true;
 	if (op->left)
 		end = op->left;
 	if (op->parked && end > op->parked)
@@ -475,6 +477,20 @@ static void find_end(struct build *b)
 		p->signal = WTERMSIG(first->status);
 }
 
+/* It is in this call still, or was until the process ended.  Whatever its thread does after that says that it is not.  */
+static void see_enter(struct build *b, const struct trace_record *r)
+{
+	struct open_op *op;
+
+	b->thread->in_call = r->call;
+	if (model_call_direction(r->call) == DIRECTION_NONE)
+		return;
+	op = new_op(b, b->thread, 0);
+	op->fd = r->fd < 0 ? MODEL_NO_FD : (size_t)(find_fd(b, r->fd) - b->process->fds);
+	op->direction = model_call_direction(r->call);
+	op->parked = r->t;
+}
+
 static void see_usage(struct build *b, const struct trace_record *r)
 {
 	uint64_t ns = (uint64_t)r->number;
@@ -509,6 +525,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		if (!op->left && !(is_operation(r) && r->op == op->number))
 			op->left = r->t;
 	}
+	b->thread->in_call = 0;
 	b->process->events++;
 	b->process->vanished = r->kind == TRACE_EXEC && !r->op && !r->number;
 	if (!b->first || r->t < b->first)
@@ -527,6 +544,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_EXEC: note_exec(b, r); break;
 	case TRACE_USAGE: see_usage(b, r); break;
 	case TRACE_KEEP: see_keep(&b->process->polls, r); break;
+	case TRACE_ENTER: see_enter(b, r); break;
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}

@@ -46,6 +46,7 @@ struct model_thread {
 	uint64_t start_ns, end_ns;      /* first and last sign of it */
 	uint64_t wait_ns[DIRECTION_COUNT];
 	bool waiting;                   /* as model_fd's */
+	unsigned in_call;               /* enum call_id: its last sign is that it is in this one; 0: none */
 	uint64_t polled_from, polled_to;        /* while the model is built: ticks of its last poll or select */
 	struct open_op *ops;            /* and its operations that have not returned */
 	size_t op_count;

@@ -124,11 +124,17 @@ static struct trace_run *new_run(struct trace_file *f, const struct trace_record
 static void scan_chunk(struct trace *t, struct trace_file *f, const struct trace_chunk *c, size_t size)
 {
 	const struct trace_record *r = (const void *)(c + 1), *end = r + (size - sizeof *c) / sizeof *r;
-	struct trace_run *run = new_run(f, r, c->tid);
+	struct trace_run *run;
 	uint64_t before = 0;
 
 	add_pair(t, c->ticks, c->ns);
 	add_pair(t, c->last_ticks, c->last_ns);
+	if (r->kind == TRACE_ENTER) {
+		run = new_run(f, r, (uint32_t)r->number);
+		run->count = 1;
+		run->earliest = r->t;
+	}
+	run = new_run(f, ++r, c->tid);
 	for (; r < end; r++) {
 		uint8_t kind = __atomic_load_n(&r->kind, __ATOMIC_ACQUIRE);
 		uint64_t at;

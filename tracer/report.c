@@ -16,6 +16,7 @@
 enum {
 	PROCESSES_SHOWN = 20,
 	FDS_SHOWN = 6,
+	THREADS_SHOWN = 4,
 	COMMAND_WIDTH = 44,
 	CHAIN_MAX = 8,
 };
@@ -193,6 +194,24 @@ static void print_polls(const struct model_polls *polls, FILE *to)
 			duration(polls->bound_ns, text));
 }
 
+/* What its threads were in when they were last seen: it was killed, or runs still.  */
+static void print_last_calls(const struct model_process *p, FILE *to)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->thread_count; i++) {
+		const struct model_thread *t = &p->threads[i];
+
+		if (!t->in_call || ++count > THREADS_SHOWN)
+			continue;
+		if (p->thread_count > 1)
+			fprintf(to, "  tid %" PRIu32 " was", t->tid);
+		fprintf(to, "%s in %s() when it was last seen\n", p->thread_count > 1 ? "" : "  was", model_call_name(t->in_call));
+	}
+	if (count > THREADS_SHOWN)
+		fprintf(to, "  and so were %zu more threads\n", count - THREADS_SHOWN);
+}
+
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)
 {
 	const struct model_fd **order = must_have(calloc(p->fd_count + 1, sizeof *order));
@@ -209,6 +228,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 		fprintf(to, ", exit status %d", p->exit_status);
 	fputc('\n', to);
 	print_times(p, wall, to);
+	print_last_calls(p, to);
 	print_polls(&p->polls, to);
 	for (size_t i = 0; i < p->fd_count; i++)
 		order[i] = &p->fds[i];
