@@ -128,6 +128,20 @@ calls_of() {
 	done
 }
 
+@test "more fds than are told apart: the rest is put together" {
+	mkdir d
+	"$EAGAIN" record perl -e 'for (1 .. 17000) { open F, ">", "d/$_" or die; syswrite F, "x" x $_ or die; close F }'
+	"$EAGAIN" report --json >json
+	perl -MJSON::PP -e '
+		my ($p) = @{decode_json(do { local $/; <STDIN> })->{processes}};
+		my @many = grep { !defined $_->{fd} } @{$p->{fds}};
+		my $bytes = 0;
+		$bytes += $_->{bytes_written} for @{$p->{fds}};
+		print scalar(@{$p->{fds}}) <= 16384 + 256 ? "bounded" : "not bounded", " ", join(",", map { $_->{name} =~ s!.*/d/!d/!r } grep { $_->{calls} } @many), " $bytes\n";
+	' <json >out
+	[ "$(cat out)" = "bounded d/* $((17000 * 17001 / 2))" ]
+}
+
 # killed_in CALL CMD...
 killed_in() {
 	"$EAGAIN" record "${@:2}" &

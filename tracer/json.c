@@ -61,7 +61,9 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	const struct model_process *peer = model_peer(m, p, f, &others);
 	char text[2200];
 
-	fprintf(to, "{\"fd\":%d,\"kind\":", f->fd);
+	fputc('{', to);
+	number("fd", f->many ? MODEL_UNKNOWN : (uint64_t)f->fd, to);
+	fputs(",\"kind\":", to);
 	string(model_kind_name(f->kind), to);
 	fputs(",\"name\":", to);
 	string(f->name, to);

@@ -87,6 +87,9 @@ struct open_op {
 /* Handlers nest; beyond this depth the oldest was left by siglongjmp.  */
 enum { OPS_MAX = 8 };
 
+/* Names of fds that are put together.  */
+enum { COMMON_MAX = 256, FD_NAME_MAX = 512 };
+
 /* A guarded write that takes longer than this has blocked.  */
 enum { GUARDED_WRITE_NS = 1000000 };
 
@@ -134,19 +137,91 @@ static uint32_t *fd_index(struct build *b, int fd)
 	return &b->fd_index[fd];
 }
 
-static struct model_fd *new_fd(struct build *b, int fd)
+static struct model_fd *add_fd(struct model_process *p)
 {
-	struct model_process *p = b->process;
-
 	if (p->fd_count == p->fd_room) {
 		p->fd_room = p->fd_room ? p->fd_room * 2 : 8;
 		p->fds = must_have(realloc(p->fds, p->fd_room * sizeof *p->fds));
 	}
 	memset(&p->fds[p->fd_count], 0, sizeof *p->fds);
-	p->fds[p->fd_count].fd = fd;
 	p->fds[p->fd_count].access = O_ACCMODE;
-	*fd_index(b, fd) = (uint32_t)p->fd_count + 1;
 	return &p->fds[p->fd_count++];
+}
+
+/* What the names of many fds have in common, in place: a directory, an address.  */
+static void make_common(char *name)
+{
+	char *last = strrchr(name, name[0] == '/' ? '/' : ':');
+
+	if (last)
+		strcpy(last + 1, "*");
+}
+
+/* Of the near end of a connection.  */
+static void make_near_common(char *name)
+{
+	char *arrow = strstr(name, "->"), *colon = arrow;
+
+	while (colon && colon > name && *colon != ':')
+		colon--;
+	if (!colon || colon == name || arrow - colon < 2)
+		return;
+	colon[1] = '*';
+	memmove(colon + 2, arrow, strlen(arrow) + 1);
+}
+
+static struct model_fd *find_common(struct model_process *p, const char *name, unsigned kind)
+{
+	for (size_t i = MODEL_FDS_MAX; i < p->fd_count; i++)
+		if (p->fds[i].kind == kind && !strcmp(p->fds[i].name, name))
+			return &p->fds[i];
+	return NULL;
+}
+
+/* The fd of `many` under a name.  When there are too many of these, too, the last one takes what is left.  */
+static struct model_fd *make_common_fd(struct model_process *p, const char *name, unsigned kind)
+{
+	struct model_fd *f;
+
+	if (p->fd_count == MODEL_FDS_MAX + COMMON_MAX)
+		return &p->fds[p->fd_count - 1];
+	f = add_fd(p);
+	f->fd = -1;
+	f->many = true;
+	f->kind = kind;
+	f->name = must_have(strdup(p->fd_count == MODEL_FDS_MAX + COMMON_MAX ? "other fds" : name));
+	return f;
+}
+
+/* A server's connections have the near end in common, a client's the far one: whichever has been met, or else that with the smaller
+ * port, which is the service's.  */
+static struct model_fd *common_fd(struct model_process *p, const char *name, unsigned kind)
+{
+	char far[FD_NAME_MAX], near[FD_NAME_MAX];
+	const char *arrow = strstr(name, "->"), *colon = arrow;
+	struct model_fd *f;
+
+	make_common(strcpy(far, name));
+	make_near_common(strcpy(near, name));
+	f = find_common(p, far, kind);
+	if (!f)
+		f = find_common(p, near, kind);
+	if (f)
+		return f;
+	while (colon && colon > name && *colon != ':')
+		colon--;
+	return make_common_fd(p, colon && strtoul(colon + 1, NULL, 10) > strtoul(strrchr(name, ':') + 1, NULL, 10) ? near : far, kind);
+}
+
+static struct model_fd *new_fd(struct build *b, int fd)
+{
+	struct model_process *p = b->process;
+	struct model_fd *f = p->fd_count < MODEL_FDS_MAX ? add_fd(p) : common_fd(p, "fds without a name", KIND_unknown);
+
+	if (!f->many)
+		f->fd = fd;
+	*fd_index(b, fd) = (uint32_t)(f - p->fds) + 1;
+	return f;
 }
 
 /* What fd means now; the number is all that is known where its NAME was lost.  */
@@ -159,16 +234,20 @@ static struct model_fd *find_fd(struct build *b, int fd)
 
 static void name_fd(struct build *b, const struct trace_record *r, const struct reader_place *place)
 {
-	char text[512];
+	char text[FD_NAME_MAX];
 	struct model_fd *f = find_fd(b, r->fd);
 
 	reader_text(r, place, text, sizeof text);
 	screen_clean(text);
 	/* The recording repeats names from time to time; and a socket's changes when it is bound or connected. */
-	if (f->name && f->inode == r->inode && f->kind == r->fd_kind && (r->inode || !strcmp(f->name, text)))
+	if (f->name && !f->many && f->inode == r->inode && f->kind == r->fd_kind && (r->inode || !strcmp(f->name, text))) {
 		free(f->name);
-	else if (f->name)
+	} else if (f->name && b->process->fd_count >= MODEL_FDS_MAX) {
+		*fd_index(b, r->fd) = (uint32_t)(common_fd(b->process, text, r->fd_kind) - b->process->fds) + 1;
+		return;
+	} else if (f->name) {
 		f = new_fd(b, r->fd);
+	}
 	f->name = must_have(strdup(text));
 	f->kind = r->fd_kind;
 	f->access = r->access;
@@ -192,6 +271,9 @@ static struct model_thread *find_thread(struct build *b, uint32_t tid)
 	}
 	if (low < p->thread_count && p->threads[low].tid == tid)
 		return &p->threads[low];
+	/* All later ones are the last. */
+	if (p->thread_count == MODEL_THREADS_MAX)
+		return &p->threads[p->thread_count - 1];
 	p->threads = must_have(realloc(p->threads, (p->thread_count + 1) * sizeof *p->threads));
 	memmove(&p->threads[low + 1], &p->threads[low], (p->thread_count - low) * sizeof *p->threads);
 	memset(&p->threads[low], 0, sizeof *p->threads);
@@ -717,6 +799,8 @@ static bool has_end(const struct model_fd *f, uint64_t *key)
 {
 	const char *arrow = f->name && f->kind == KIND_stream ? strstr(f->name, "->") : NULL;
 
+	if (f->many)
+		return false;
 	if (arrow) {
 		*key = hash(f->name + 4, (size_t)(arrow - f->name) - 4) + hash(arrow + 2, strlen(arrow + 2));
 		return !strncmp(f->name, "tcp ", 4);

@@ -12,9 +12,12 @@ enum direction {
 	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_COUNT
 };
 
+/* So many fds, and threads, of a process are told apart; those that come later are put together.  */
+enum { MODEL_FDS_MAX = 1 << 14, MODEL_THREADS_MAX = 1 << 14 };
+
 /* One meaning of an fd number: from its NAME record to its close, or to the next NAME.  */
 struct model_fd {
-	int fd;
+	int fd;                         /* -1: of `many` */
 	unsigned kind;                  /* enum fd_kind */
 	unsigned access;                /* O_RDONLY, O_WRONLY, O_RDWR; of those it was used for if unknown */
 	uint64_t inode;
@@ -24,6 +27,7 @@ struct model_fd {
 	uint64_t bytes[DIRECTION_COUNT];
 	uint64_t wait_ns[DIRECTION_COUNT];
 	uint64_t longest_ns;
+	bool many;                      /* several meanings of several numbers, beyond MODEL_FDS_MAX of a process, under a common name */
 	bool listens;                   /* connections were accepted here */
 	bool waiting;                   /* an operation had not returned when the trace ended */
 };

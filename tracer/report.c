@@ -100,8 +100,9 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 		      (!fd_waited(f) && f->bytes[DIRECTION_WRITE] > f->bytes[DIRECTION_READ]);
 	char wait[16], longest[16], in[16], out[16];
 
-	fprintf(to, "  %s%9s%s  fd %d, %s%s%s", color(fd_waited(f) ? COLOR_WAIT : COLOR_DETAIL), duration(fd_waited(f), wait), color(COLOR_END), f->fd,
-		color(COLOR_NAME), f->name ? f->name : "?", color(COLOR_END));
+	fprintf(to, "  %s%9s%s  ", color(fd_waited(f) ? COLOR_WAIT : COLOR_DETAIL), duration(fd_waited(f), wait), color(COLOR_END));
+	fprintf(to, f->many ? "more fds" : "fd %d", f->fd);
+	fprintf(to, ", %s%s%s", color(COLOR_NAME), f->name ? f->name : "?", color(COLOR_END));
 	if (peer) {
 		fprintf(to, writes ? " -> " : " <- ");
 		print_peer(peer, others, COMMAND_WIDTH, to);
