@@ -377,7 +377,8 @@ bench() {
 	sysbench --db-driver=mysql --mysql-socket="$dir/s" --mysql-user=root --mysql-db=d --mysql-ignore-errors=all --tables=2 \
 		--table-size=2000 --threads=4 --events=400 --time=0 oltp_read_write "$1"
 }
-bench prepare | grep -c Creating
+# Its threads may write into each other's lines.
+bench prepare | grep -o Creating | wc -l
 bench run | grep 'total number of events\|reconnects' | sed 's/(.*//'
 
 # One waits for a lock that another holds; one is killed while it sleeps.

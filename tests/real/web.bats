@@ -195,8 +195,10 @@ get "$at/small"
 configure "$dir/www"
 apache2 -f "$dir/conf" -k restart
 until [ "$(get "$at/small" 2>/dev/null)" = small ]; do kill -0 "${servers[0]}" || break; done
-# Whichever child it is, it is replaced.
-kill -9 $(pgrep -P "${servers[0]}")
+# Whichever child it is, it is replaced; until it is gone it may still take a connection.
+killed=$(pgrep -P "${servers[0]}")
+kill -9 $killed
+until ! kill -0 $killed; do :; done 2>/dev/null
 until get "$at/small" 2>/dev/null; do kill -0 "${servers[0]}" || break; done
 # A request that is under way when the server is told to go is served to its end.
 begin "$at/large"
