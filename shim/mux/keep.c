@@ -22,7 +22,7 @@ enum {
 	PATIENCE_MIN = 8,       /* plain calls on an array, with little ready, before it is kept */
 	PATIENCE_MAX = 1 << 16,
 	PATIENCE_GROWS = 4,     /* times, when it did not pay */
-	TEACHES = 4,            /* of so many calls on arrays that are not known, one teaches */
+	SKIPS = 7,              /* calls, after one that has taught nothing new */
 	LIES = 4,               /* how often in one call something may be reported that poll does not see, before it is the kernel's */
 	LOOK_NS = 100000000,    /* when all have been verified: other threads, or processes with the same fds, change them all the same */
 	LEAVE_MS = 100,
@@ -56,8 +56,9 @@ static struct keep {
 	uint8_t class;          /* enum op_class; 0: nothing here */
 } keeps[KEEPS];
 
-/* Of the array, or of the first set.  */
-static const void *addresses[KEEPS];
+/* Of the array, or of the first set; and of those that are kept.  */
+static uintptr_t addresses[KEEPS], kept[KEEPS];
+HOT_DATA uint32_t keep_skips;
 
 static uint64_t calls;
 static bool is_full;                    /* no place is left that was never used */
@@ -135,11 +136,11 @@ static void release(struct keep *k, uint32_t ticket)
 	__atomic_store_n(&k->owner, 0, __ATOMIC_RELEASE);
 }
 
-static const void *address_of(const struct op *op)
+static uintptr_t address_of(const struct op *op)
 {
 	if (op->class == OP_POLL)
-		return (const void *)op->arg[0];
-	return (const void *)(op->arg[1] ? op->arg[1] : op->arg[2] ? op->arg[2] : op->arg[3]);
+		return (uintptr_t)op->arg[0];
+	return (uintptr_t)(op->arg[1] ? op->arg[1] : op->arg[2] ? op->arg[2] : op->arg[3]);
 }
 
 static bool is_of(const struct keep *k, const struct op *op)
@@ -149,12 +150,20 @@ static bool is_of(const struct keep *k, const struct op *op)
 
 static struct keep *find(const struct op *op)
 {
-	const void *address = address_of(op);
+	uintptr_t address = address_of(op);
 
 	for (unsigned i = 0; i < KEEPS; i++)
 		if (addresses[i] == address && keeps[i].class == op->class)
 			return &keeps[i];
 	return NULL;
+}
+
+bool keep_has(uintptr_t address)
+{
+	for (unsigned i = 0; i < KEEPS; i++)
+		if (kept[i] == address)
+			return true;
+	return false;
 }
 
 static bool is_open(const struct keep *k)
@@ -201,6 +210,7 @@ static void give_up(struct keep *k, const struct op *op)
 	}
 	be_wary(&k->patience, k->interest.hidden && k->gain >= 0);
 	interest_close(&k->interest);
+	kept[k - keeps] = 0;
 	k->seen = 0;
 }
 
@@ -651,34 +661,42 @@ static bool would_pay(const struct op *op, long result)
 	return result >= 0 && (unsigned long)result <= ready_max((unsigned)op->arg[op->class == OP_SELECT ? 0 : 1]);
 }
 
-void keep_learn(const struct op *op, long result)
+/* Takes a place for an array that is new; NULL where there is none.  */
+static struct keep *know(const struct op *op)
 {
-	bool pays = would_pay(op, result);
-	struct keep *k;
+	struct keep *k = hidden_start() && hidden_is_own() ? oldest() : NULL;
 	uint32_t ticket;
 
-	if (op->why != TRACE_WHY_NEW)
-		return;
-	k = find(op);
-	if ((!pays && (!k || !k->seen)) || (!k && ++calls % TEACHES && is_full))
-		return;
-	if (!hidden_start() || !hidden_is_own())
-		return;
-	if (!k)
-		k = oldest();
 	if (!k || !claim(k, own_frame()))
-		return;
+		return NULL;
 	ticket = k->ticket;
-	if (!is_of(k, op)) {
-		interest_close(&k->interest);
-		addresses[k - keeps] = address_of(op);
-		k->class = op->class;
-		k->seen = 0;
-		k->patience = wary;
-	}
-	k->last = ++calls;
-	k->seen = pays ? k->seen + 1 : 0;
+	interest_close(&k->interest);
+	addresses[k - keeps] = address_of(op);
+	kept[k - keeps] = 0;
+	k->class = op->class;
+	k->seen = 0;
+	k->patience = wary;
 	release(k, ticket);
+	return k;
+}
+
+/* Hints, that need not be owned.  */
+void keep_learn(const struct op *op, long result)
+{
+	struct keep *k = op->why == TRACE_WHY_NEW ? find(op) : NULL;
+	bool pays = would_pay(op, result);
+
+	calls++;
+	if (!pays || is_full || (k && k->patience > PATIENCE_MIN))
+		keep_skips = SKIPS;
+	if (!k && pays && op->why == TRACE_WHY_NEW)
+		k = know(op);
+	if (!k)
+		return;
+	k->last = calls;
+	k->seen = pays ? k->seen + 1 : 0;
+	if (k->seen >= k->patience)
+		kept[k - keeps] = addresses[k - keeps];
 }
 
 /* Who waits in it is woken: he does not hear of a removal.  */

@@ -26,6 +26,15 @@ static inline bool keep_may_serve(const struct op *op)
 	return (op->class == OP_POLL && (unsigned)op->arg[1] >= KEEP_MIN) || (op->class == OP_SELECT && op->arg[0] >= KEEP_MIN);
 }
 
+/* Of the calls on arrays that are not kept, so many more need not be looked at: others have shown how little there is to learn.  */
+extern uint32_t keep_skips;
+bool keep_has(uintptr_t address);
+
+static inline bool keep_skip(uintptr_t address)
+{
+	return keep_skips > 0 && !keep_has(address) && keep_skips-- > 0;
+}
+
 /* Performs a poll or select on a kept set: true, with the kernel's result.  False: the plain call is to be made; op->why says why.
  * A cancellation point.  */
 bool keep_serve(struct op *op, long *result);
