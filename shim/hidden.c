@@ -19,7 +19,7 @@
 
 enum {
 	INSTANCES = 16,
-	STOCK = 4,              /* for a process with threads */
+	STOCK = 8,              /* for a process with threads */
 	NUMBERS = 40,           /* at the end of the descriptor table, for ours */
 	MARGIN = 8,             /* before them, left to what opens fds without our hearing of it */
 	LIMIT = 1024,           /* what a process usually may have: who asks for more means to use many */
@@ -350,7 +350,7 @@ void hidden_leave(void)
 /* Registrations stay with the instance, whatever its number; the mark's is for the number that it was registered under.  */
 static void move(struct hidden *h, long end)
 {
-	uint64_t old = numbers_of(h), new = GONE;
+	uint64_t old = numbers_of(h), expected = old, new = GONE;
 
 	if (is_ours(old))
 		new = copy_both(instance_of(old), mark_of(old), end);
@@ -358,11 +358,11 @@ static void move(struct hidden *h, long end)
 		drop(h);
 		return;
 	}
-	if (!set_mark(old, EPOLL_CTL_DEL, 0) || !set_mark(new, EPOLL_CTL_ADD, 0) ||
-	    !__atomic_compare_exchange_n(&h->numbers, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-		close_both(new);
-		return;
-	}
+	/* Where another thread was faster, ours are too many. */
+	if (!set_mark(new, EPOLL_CTL_ADD, 0) ||
+	    !__atomic_compare_exchange_n(&h->numbers, &expected, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		old = new;
+	set_mark(old, EPOLL_CTL_DEL, 0);
 	close_both(old);
 }
 

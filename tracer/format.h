@@ -210,7 +210,9 @@ enum trace_why {
 #define KEEP_SLICE_NS 10000000u
 static inline unsigned keep_slice(unsigned fds)
 {
-	return fds / 4 < 16 ? 16 : fds / 4 > 256 ? 256 : fds / 4;
+	unsigned quarter = (fds + 3) / 4;
+
+	return quarter < 16 ? 16 : quarter > 256 ? 256 : quarter;
 }
 
 /* X(ID, "log name"): what happened to a kept set.  */

@@ -35,12 +35,12 @@ static bool is_any_below(const struct pollfd *fds, unsigned end)
 /* Of the number of entries, the kernel takes 32 bits.  */
 static void note_polled(const struct pollfd *fds, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
-		if (i % BLOCK == 0 && i + BLOCK <= count && !is_any_below(&fds[i], shield_end))
-			i += BLOCK - 1;
-		else
-			shield_polled(fds[i].fd);
+	while (count >= BLOCK && !is_any_below(fds, shield_end)) {
+		fds += BLOCK;
+		count -= BLOCK;
 	}
+	for (unsigned i = 0; i < count; i++)
+		shield_polled(fds[i].fd);
 }
 
 static void note_array(const struct op *op)
