@@ -19,9 +19,9 @@
 enum {
 	KEEPS = 16,             /* arrays that are known at a time */
 	IDLE = 4096,            /* calls after which a set that was not used makes room for another */
-	PATIENCE_MIN = 8,       /* plain calls on an array, with little ready, before it is kept */
-	PATIENCE_MAX = 1 << 16,
-	PATIENCE_GROWS = 4,     /* times, when it did not pay */
+	PATIENCE = 8,           /* plain calls on an array, with little ready, before it is kept */
+	DOUBT_MIN = 4,          /* a loss must be so small a part of what the kernel does next, before another is risked; */
+	DOUBT_MAX = 32,         /* twice as small each time */
 	SKIPS = 7,              /* calls, after one that has taught nothing new */
 	LIES = 4,               /* how often in one call something may be reported that poll does not see, before it is the kernel's */
 	LOOK_NS = 100000000,    /* when all have been verified: other threads, or processes with the same fds, change them all the same */
@@ -37,6 +37,7 @@ enum {
 	COST_EVENTS = 8,        /* EPOLL_CTL_MOD */
 	COST_FD = 60,           /* EPOLL_CTL_ADD, and EPOLL_CTL_DEL at last */
 	COST_WAKE = 80,
+	COST_BEGIN = 1000,      /* to make an instance, and /proc tell where */
 	WAIT_SAVES = 2,         /* entries more for each: the kernel queues for all, and looks twice */
 	CREDIT = 8,             /* calls for nothing that a set may make */
 };
@@ -47,12 +48,15 @@ static struct keep {
 	uint64_t slice_ns;      /* when the next slice is due */
 	int64_t credit;         /* what it may lose */
 	int64_t gain;           /* since it was begun */
+	int64_t debt;           /* what the kernel has to look at before it is begun again */
 	struct request_sets sets;
 	struct interest interest;
 	uintptr_t frame;        /* where on its owner's stack it is used; 0: that is not yet known */
 	uint32_t owner;         /* the thread that is using it; 0: free */
 	uint32_t ticket;        /* of its owner's use */
-	uint32_t patience, seen;
+	uint32_t seen;          /* calls, since it was known, or not worth it */
+	uint32_t peak;          /* of how many fds it has asked for */
+	uint32_t doubt;
 	uint8_t class;          /* enum op_class; 0: nothing here */
 } keeps[KEEPS];
 
@@ -62,7 +66,8 @@ HOT_DATA uint32_t keep_skips;
 
 static uint64_t calls;
 static bool is_full;                    /* no place is left that was never used */
-static uint32_t wary = PATIENCE_MIN;    /* the patience with what is new: how well others have paid */
+static int64_t debt;                    /* of what is new: how badly others have paid */
+static uint32_t doubt = DOUBT_MIN;
 static bool autodisarmed;
 static __thread uint32_t own_tid __attribute__((tls_model("initial-exec")));
 
@@ -194,21 +199,25 @@ static void note(const struct op *op, const struct keep *k, enum trace_keep what
 		record_keep(op, what, k->interest.live, corrected);
 }
 
-static void be_wary(uint32_t *patience, bool paid)
+static void settle_debt(int64_t *owed, uint32_t *by, int64_t gain)
 {
-	if (paid)
-		*patience = PATIENCE_MIN;
-	else if (*patience < PATIENCE_MAX)
-		*patience *= PATIENCE_GROWS;
+	if (gain >= 0) {
+		*owed = 0;
+		*by = DOUBT_MIN;
+		return;
+	}
+	*owed = -gain * *by;
+	if (*by < DOUBT_MAX)
+		*by *= 2;
 }
 
 static void give_up(struct keep *k, const struct op *op)
 {
 	if (k->interest.hidden) {
 		note(op, k, TRACE_KEEP_LEFT, 0);
-		be_wary(&wary, k->gain >= 0);
+		settle_debt(&debt, &doubt, k->gain);
 	}
-	be_wary(&k->patience, k->interest.hidden && k->gain >= 0);
+	settle_debt(&k->debt, &k->doubt, k->gain);
 	interest_close(&k->interest);
 	kept[k - keeps] = 0;
 	k->seen = 0;
@@ -279,28 +288,31 @@ static bool asks_for_ours(const struct change *changes, unsigned n)
 	return false;
 }
 
-static int64_t cost_of(const struct interest *in, const struct change *changes, unsigned n)
+/* What it costs to take them over; and how many fds it asks for then.  */
+static int64_t cost_of(const struct interest *in, const struct change *changes, unsigned n, unsigned *live)
 {
 	int64_t cost = 0;
 
-	for (unsigned i = 0; i < n; i++)
+	*live = in->live;
+	for (unsigned i = 0; i < n; i++) {
+		*live += (changes[i].value.fd >= 0) - (changes[i].at < in->count && in->entries[changes[i].at].fd >= 0);
 		if (interest_has(in, &changes[i].value))
 			cost += COST_MOVED;
 		else
 			cost += interest_asks_for(in, changes[i].value.fd) ? COST_EVENTS : COST_FD;
+	}
 	return cost;
 }
 
-/* Takes over what has changed, as far as the account allows.  */
-static bool change(struct keep *k, struct op *op, struct request *r, int64_t may_cost)
+/* Takes over what has changed, as far as the account allows.  To become larger than it was is no loss yet.  */
+static bool change(struct keep *k, struct op *op, struct request *r)
 {
 	struct interest *in = &k->interest;
 	struct request_sets before = k->sets;
-	unsigned max = may_cost < UINT32_MAX ? (unsigned)may_cost / COST_MOVED : UINT32_MAX - 1;
-	unsigned n = request_changes(r, in, &k->sets, in->scratch, max);
-	int64_t cost = n > max ? INT64_MAX : cost_of(in, in->scratch, n);
+	unsigned live, n = request_changes(r, in, &k->sets, in->scratch);
+	int64_t cost = cost_of(in, in->scratch, n, &live), grown = live > k->peak ? (int64_t)(live - k->peak) * COST_FD : 0;
 
-	if (cost > may_cost) {
+	if (cost - grown > k->credit + in->live) {
 		k->sets = before;
 		return refuse(k, op, TRACE_WHY_CHANGES);
 	}
@@ -308,7 +320,10 @@ static bool change(struct keep *k, struct op *op, struct request *r, int64_t may
 		hidden_end();
 		return end(k, op, TRACE_WHY_LIMIT);
 	}
-	account(k, -cost);
+	account(k, grown - cost);
+	k->gain -= grown;
+	if (live > k->peak)
+		k->peak = live;
 	for (unsigned i = 0; i < n; i++)
 		shield_polled(((struct change *)in->scratch)[i].value.fd);
 	return interest_change(in, in->scratch, n, entries_of(r)) || end(k, op, TRACE_WHY_KINDS);
@@ -320,13 +335,15 @@ static bool begin(struct keep *k, struct op *op, struct request *r)
 	int top;
 	unsigned asked = look_through(r, &top);
 
-	k->credit = k->gain = 0;
+	k->credit = 0;
+	k->gain = -COST_BEGIN - (int64_t)r->count;
+	k->peak = 0;
 	if (asked < KEEP_MIN)
 		return end(k, op, TRACE_WHY_FEW);
 	if (!interest_open(&k->interest, entries_of(r), top))
 		return end(k, op, TRACE_WHY_LIMIT);
 	k->sets = (struct request_sets){{{0}}};
-	if (!change(k, op, r, INT64_MAX))
+	if (!change(k, op, r))
 		return false;
 	k->credit = (int64_t)k->interest.live * CREDIT / 2;
 	note(op, k, TRACE_KEEP_BEGUN, 0);
@@ -352,7 +369,7 @@ static bool prepare(struct keep *k, struct op *op, struct request *r)
 		return end(k, op, TRACE_WHY_LIMIT);
 	if (r->count > k->interest.room)
 		return end(k, op, TRACE_WHY_CHANGES);
-	if (!change(k, op, r, k->credit + k->interest.live))
+	if (!change(k, op, r))
 		return false;
 	if (k->interest.live < KEEP_MIN)
 		return end(k, op, TRACE_WHY_FEW);
@@ -625,6 +642,11 @@ static enum outcome run(struct op *op, struct keep *k, struct request *r, bool *
 	return outcome;
 }
 
+static bool is_due(const struct keep *k)
+{
+	return k->seen >= PATIENCE && k->debt <= 0;
+}
+
 bool keep_serve(struct op *op, long *result)
 {
 	struct request r;
@@ -638,7 +660,7 @@ bool keep_serve(struct op *op, long *result)
 		return false;
 	op->why = TRACE_WHY_NEW;
 	k = find(op);
-	if (!k || k->seen < k->patience)
+	if (!k || !is_due(k))
 		return false;
 	op->why = TRACE_WHY_BUSY;
 	if (!hidden_is_own() || !claim(k, own_frame()))
@@ -655,10 +677,15 @@ bool keep_serve(struct op *op, long *result)
 	return true;
 }
 
+static unsigned asked_by(const struct op *op)
+{
+	return (unsigned)op->arg[op->class == OP_SELECT ? 0 : 1];
+}
+
 /* Whether keeping the array would have paid.  */
 static bool would_pay(const struct op *op, long result)
 {
-	return result >= 0 && (unsigned long)result <= ready_max((unsigned)op->arg[op->class == OP_SELECT ? 0 : 1]);
+	return result >= 0 && (unsigned long)result <= ready_max(asked_by(op));
 }
 
 /* Takes a place for an array that is new; NULL where there is none.  */
@@ -675,7 +702,8 @@ static struct keep *know(const struct op *op)
 	kept[k - keeps] = 0;
 	k->class = op->class;
 	k->seen = 0;
-	k->patience = wary;
+	k->debt = debt;
+	k->doubt = DOUBT_MIN;
 	release(k, ticket);
 	return k;
 }
@@ -687,15 +715,19 @@ void keep_learn(const struct op *op, long result)
 	bool pays = would_pay(op, result);
 
 	calls++;
-	if (!pays || is_full || (k && k->patience > PATIENCE_MIN))
-		keep_skips = SKIPS;
 	if (!k && pays && op->why == TRACE_WHY_NEW)
 		k = know(op);
+	if (!pays || (!k && is_full) || (k && k->debt > 0))
+		keep_skips = SKIPS;
+	if (debt > 0)
+		debt -= asked_by(op) * (1 + keep_skips);
 	if (!k)
 		return;
 	k->last = calls;
 	k->seen = pays ? k->seen + 1 : 0;
-	if (k->seen >= k->patience)
+	if (k->debt > 0)
+		k->debt -= asked_by(op) * (1 + keep_skips);
+	if (is_due(k))
 		kept[k - keeps] = addresses[k - keeps];
 }
 

@@ -161,7 +161,7 @@ static void clear_answer(struct pollfd *array, unsigned count, const struct inte
 			array[in->where[i]].revents = 0;
 }
 
-static unsigned array_changes(struct pollfd *array, unsigned count, const struct interest *in, struct change *changes, unsigned max)
+static unsigned array_changes(struct pollfd *array, unsigned count, const struct interest *in, struct change *changes)
 {
 	unsigned n = 0;
 
@@ -180,16 +180,11 @@ static unsigned array_changes(struct pollfd *array, unsigned count, const struct
 			kept = in->entries[at];
 		if (now.fd == kept.fd && (now.events == kept.events || now.fd < 0))
 			continue;
-		if (n == max)
-			return max + 1;
 		changes[n++] = (struct change){at, now};
 	}
 	for (unsigned at = count; at < in->count; at++)
-		if (in->entries[at].fd >= 0) {
-			if (n == max)
-				return max + 1;
+		if (in->entries[at].fd >= 0)
 			changes[n++] = (struct change){at, {.fd = -1}};
-		}
 	return n;
 }
 
@@ -205,8 +200,7 @@ static struct pollfd bit_of(const struct request *r, int fd)
 	return p;
 }
 
-static unsigned set_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes,
-			    unsigned max)
+static unsigned set_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes)
 {
 	unsigned n = 0;
 
@@ -223,8 +217,6 @@ static unsigned set_changes(const struct request *r, const struct interest *in, 
 				kept = in->entries[fd];
 			if (now.fd == kept.fd && now.events == kept.events)
 				continue;
-			if (n == max)
-				return max + 1;
 			changes[n++] = (struct change){(uint32_t)fd, now};
 		}
 	}
@@ -234,10 +226,9 @@ static unsigned set_changes(const struct request *r, const struct interest *in, 
 	return n;
 }
 
-unsigned request_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes,
-			 unsigned max)
+unsigned request_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes)
 {
-	return r->array ? array_changes(r->array, r->count, in, changes, max) : set_changes(r, in, sets, changes, max);
+	return r->array ? array_changes(r->array, r->count, in, changes) : set_changes(r, in, sets, changes);
 }
 
 /* In the kernel's order, for two sets may be the same memory.  Of words in which the program has no bit, only the last can differ

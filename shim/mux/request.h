@@ -39,10 +39,9 @@ bool request_is_writable(const struct request *r);
 /* The fd of an entry, or the number of a bit that is set; -1 for others.  */
 int request_fd(const struct request *r, unsigned at);
 
-/* What the program asks otherwise than the set has it, into `changes`, of at most `max`; more: max + 1.  Clears the array's revents,
- * as the kernel will.  The sets as they are now: into `sets`, which has them as they were, if it is all that has changed.  */
-unsigned request_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes,
-			 unsigned max);
+/* What the program asks otherwise than the set has it, into `changes`.  Clears the array's revents, as the kernel will.  `sets` has its
+ * sets as they were, and then as they are now.  */
+unsigned request_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes);
 
 /* The answer: of the i-th of `n` asked, the entry where[i], or i itself without `where`, has its revents.  Filled into the program's
  * array or sets, of which nothing else than `sets` is asked: the number that the call returns.  */
