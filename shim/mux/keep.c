@@ -18,7 +18,7 @@
 
 enum {
 	KEEPS = 16,             /* arrays that are known at a time */
-	IDLE = 4096,            /* calls after which a set that was not used makes room for another */
+	IDLE = 4096,            /* calls after which a set that was not used is closed */
 	PATIENCE = 8,           /* plain calls on an array, with little ready, before it is kept */
 	DOUBT_MIN = 4,          /* a loss must be so small a part of what the kernel does next, before another is risked; */
 	DOUBT_MAX = 32,         /* twice as small each time */
@@ -37,7 +37,7 @@ enum {
 	COST_EVENTS = 8,        /* EPOLL_CTL_MOD */
 	COST_FD = 60,           /* EPOLL_CTL_ADD, and EPOLL_CTL_DEL at last */
 	COST_WAKE = 80,
-	COST_BEGIN = 1000,      /* to make an instance, and /proc tell where */
+	COST_BEGIN = 3000,      /* to make an instance, and /proc tell where */
 	WAIT_SAVES = 2,         /* entries more for each: the kernel queues for all, and looks twice */
 	CREDIT = 8,             /* calls for nothing that a set may make */
 };
@@ -48,7 +48,6 @@ static struct keep {
 	uint64_t slice_ns;      /* when the next slice is due */
 	int64_t credit;         /* what it may lose */
 	int64_t gain;           /* since it was begun */
-	int64_t debt;           /* what the kernel has to look at before it is begun again */
 	struct request_sets sets;
 	struct interest interest;
 	uintptr_t frame;        /* where on its owner's stack it is used; 0: that is not yet known */
@@ -56,7 +55,6 @@ static struct keep {
 	uint32_t ticket;        /* of its owner's use */
 	uint32_t seen;          /* calls, since it was known, or not worth it */
 	uint32_t peak;          /* of how many fds it has asked for */
-	uint32_t doubt;
 	uint8_t class;          /* enum op_class; 0: nothing here */
 } keeps[KEEPS];
 
@@ -65,9 +63,9 @@ static uintptr_t addresses[KEEPS], kept[KEEPS];
 HOT_DATA uint32_t keep_skips;
 
 static uint64_t calls;
-static bool is_full;                    /* no place is left that was never used */
-static int64_t debt;                    /* of what is new: how badly others have paid */
-static uint32_t doubt = DOUBT_MIN;
+static bool in_vain;                    /* no place is left but those of others that have not come often, either */
+static int64_t debt;                    /* what the kernel has to look at before another set is begun */
+static uint32_t doubt = DOUBT_MIN;      /* for one that was lost */
 static bool autodisarmed;
 static __thread uint32_t own_tid __attribute__((tls_model("initial-exec")));
 
@@ -75,6 +73,7 @@ void keep_forked(void)
 {
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
 		interest_disown(&k->interest);
+		kept[k - keeps] = 0;
 		k->class = 0;
 		k->owner = 0;
 		k->ticket++;
@@ -176,6 +175,19 @@ static bool is_open(const struct keep *k)
 	return interest_is_open(&k->interest);
 }
 
+/* What the program does not poll any more, as the array that a larger one has taken the place of, burdens what happens to its fds.  */
+static void close_idle(struct keep *k)
+{
+	uint32_t ticket;
+
+	if (!is_open(k) || k->owner || calls - k->last < IDLE || !claim(k, own_frame()))
+		return;
+	ticket = k->ticket;
+	interest_close(&k->interest);
+	kept[k - keeps] = 0;
+	release(k, ticket);
+}
+
 /* The place for an array that is new: the one that was not used for longest, but none that is kept and in use.  */
 static struct keep *oldest(void)
 {
@@ -189,7 +201,7 @@ static struct keep *oldest(void)
 		if (!found || k->last < found->last)
 			found = k;
 	}
-	is_full = true;
+	in_vain = !found || found->seen < PATIENCE;
 	return found;
 }
 
@@ -199,25 +211,22 @@ static void note(const struct op *op, const struct keep *k, enum trace_keep what
 		record_keep(op, what, k->interest.live, corrected);
 }
 
-static void settle_debt(int64_t *owed, uint32_t *by, int64_t gain)
+static void settle_debt(int64_t gain)
 {
 	if (gain >= 0) {
-		*owed = 0;
-		*by = DOUBT_MIN;
+		doubt = DOUBT_MIN;
 		return;
 	}
-	*owed = -gain * *by;
-	if (*by < DOUBT_MAX)
-		*by *= 2;
+	debt = -gain * doubt;
+	if (doubt < DOUBT_MAX)
+		doubt *= 2;
 }
 
 static void give_up(struct keep *k, const struct op *op)
 {
-	if (k->interest.hidden) {
+	if (k->interest.hidden)
 		note(op, k, TRACE_KEEP_LEFT, 0);
-		settle_debt(&debt, &doubt, k->gain);
-	}
-	settle_debt(&k->debt, &k->doubt, k->gain);
+	settle_debt(k->gain);
 	interest_close(&k->interest);
 	kept[k - keeps] = 0;
 	k->seen = 0;
@@ -464,6 +473,7 @@ static bool verify(struct wait *w)
 	if (now < k->slice_ns)
 		return true;
 	k->slice_ns = now + KEEP_SLICE_NS;
+	close_idle(&keeps[calls % KEEPS]);
 	w->to_verify = w->to_verify > slice ? w->to_verify - slice : 0;
 	w->cost += (int64_t)slice * COST_EVENTS;
 	corrected = interest_verify_slice(&k->interest, slice);
@@ -642,9 +652,10 @@ static enum outcome run(struct op *op, struct keep *k, struct request *r, bool *
 	return outcome;
 }
 
+/* Whether a call on it need not be the kernel's.  */
 static bool is_due(const struct keep *k)
 {
-	return k->seen >= PATIENCE && k->debt <= 0;
+	return k->interest.hidden || (k->seen >= PATIENCE && debt <= 0);
 }
 
 bool keep_serve(struct op *op, long *result)
@@ -702,8 +713,6 @@ static struct keep *know(const struct op *op)
 	kept[k - keeps] = 0;
 	k->class = op->class;
 	k->seen = 0;
-	k->debt = debt;
-	k->doubt = DOUBT_MIN;
 	release(k, ticket);
 	return k;
 }
@@ -717,16 +726,14 @@ void keep_learn(const struct op *op, long result)
 	calls++;
 	if (!k && pays && op->why == TRACE_WHY_NEW)
 		k = know(op);
-	if (!pays || (!k && is_full) || (k && k->debt > 0))
+	if (!pays || in_vain || debt > 0)
 		keep_skips = SKIPS;
 	if (debt > 0)
-		debt -= asked_by(op) * (1 + keep_skips);
+		debt -= (int64_t)asked_by(op) * (1 + keep_skips);
 	if (!k)
 		return;
 	k->last = calls;
 	k->seen = pays ? k->seen + 1 : 0;
-	if (k->debt > 0)
-		k->debt -= asked_by(op) * (1 + keep_skips);
 	if (is_due(k))
 		kept[k - keeps] = addresses[k - keeps];
 }
