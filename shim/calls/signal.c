@@ -12,7 +12,7 @@
 #include "shim/signals.h"
 
 #ifndef SS_AUTODISARM
-#define SS_AUTODISARM (1 << 31)
+#define SS_AUTODISARM ((int)(1u << 31))
 #endif
 
 #ifndef SA_RESTORER

@@ -919,7 +919,7 @@ static void sticky(char **argv)
 static void disarmed(char **argv)
 {
 	char memory[1 << 16];
-	stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory, .ss_flags = 1 << 31};
+	stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory, .ss_flags = (int)(1u << 31)};
 	unsigned wrong = 0;
 
 	(void)argv;
