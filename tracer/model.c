@@ -104,8 +104,10 @@ struct child {
 struct build {
 	const struct trace *trace;
 	model_wait_visitor *visit;
+	model_record_visitor *see;
 	void *visit_arg;
 	struct model_process *process;
+	size_t fd;                      /* of the record in hand: index, or MODEL_NO_FD */
 	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
 	size_t fd_index_room, fd_index_used;
 	struct model_thread *thread;    /* of the record in hand */
@@ -378,6 +380,7 @@ static void see_opening(struct build *b, const struct trace_record *r)
 	struct model_fd *f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 	enum direction d = model_call_direction(r->call);
 
+	b->fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD;
 	if (f && d != DIRECTION_NONE && (f->kind == KIND_fifo || f->kind == KIND_tty))
 		add_wait(b, b->thread, f, f->access == O_WRONLY ? DIRECTION_WRITE : d, r->t, r->t + r->duration, false);
 }
@@ -426,6 +429,7 @@ static void see_call(struct build *b, const struct trace_record *r)
 	}
 	f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 	if (f) {
+		b->fd = (size_t)(f - b->process->fds);
 		f->calls++;
 		if (!f->way)
 			f->way = r->way;
@@ -449,6 +453,7 @@ static void see_polled(struct build *b, const struct trace_record *r)
 	const struct model_thread *t = b->thread;
 	struct model_fd *f = find_fd(b, r->fd);
 
+	b->fd = (size_t)(f - b->process->fds);
 	if (b->visit && t->polled_to > t->polled_from)
 		tell_wait(b, t, f, DIRECTION_POLL, t->polled_from, t->polled_to, false, true);
 	add_fd_wait(f, DIRECTION_POLL, reader_duration(b->trace, t->polled_to - t->polled_from));
@@ -472,6 +477,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		op->direction = model_call_direction(r->call);
 	}
 	f = &b->process->fds[op->fd];
+	b->fd = op->fd;
 	op->left = 0;
 	switch (r->kind) {
 	case TRACE_WOULD_BLOCK:
@@ -617,6 +623,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	if (!b->thread->start_ns)
 		b->thread->start_ns = reader_ns(b->trace, r->t);
 	b->thread->end_ns = reader_ns(b->trace, end);
+	b->fd = MODEL_NO_FD;
 	switch (r->kind) {
 	case TRACE_NAME: name_fd(b, r, place); break;
 	case TRACE_CLOSE: *fd_index(b, r->fd) = 0; break;
@@ -630,6 +637,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}
+	if (b->see)
+		b->see(r, place, b->process, b->fd, b->visit_arg);
 }
 
 /* An operation without an end waited until its thread did something else, its process ended, or the trace.  */
@@ -841,8 +850,13 @@ static void find_ends(struct model *m)
 
 struct model *model_build(const struct trace *t, model_wait_visitor *visit, void *arg)
 {
+	return model_build_seen(t, visit, NULL, arg);
+}
+
+struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see_record, void *arg)
+{
 	struct model *m = must_have(calloc(1, sizeof *m));
-	struct build b = {.trace = t, .visit = visit, .visit_arg = arg};
+	struct build b = {.trace = t, .visit = visit, .see = see_record, .visit_arg = arg};
 	struct model_process **order;
 
 	m->process_count = t->file_count;

@@ -101,6 +101,12 @@ struct model_wait {
 /* Calls visit, which may be NULL, for each wait; of the process it is told only what stays: where it is, not what it holds.  */
 typedef void model_wait_visitor(const struct model_wait *wait, void *arg);
 struct model *model_build(const struct trace *t, model_wait_visitor *visit, void *arg);
+
+/* The same, with see for each record that means something, once it has been counted and its wait been visited; fd is what it is
+ * about: an index into the process's fds, or MODEL_NO_FD.  */
+typedef void model_record_visitor(const struct trace_record *r, const struct reader_place *place, const struct model_process *process,
+				  size_t fd, void *arg);
+struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see, void *arg);
 void model_free(struct model *m);
 
 const char *model_kind_name(unsigned kind);
