@@ -112,7 +112,7 @@ static void note_away(struct thread *t, const struct model_wait *w, unsigned cal
 /* An operation that nothing ended waited until its thread did something else, or its process ended.  */
 static void close_left(struct pass *p, const struct model_wait *w)
 {
-	struct thread *t = w->process == p->process ? find_thread(p, w->tid) : NULL;
+	struct thread *t = w->process == p->process ? p->thread = find_thread(p, w->tid) : NULL;
 
 	for (size_t i = 0; t && i < t->open_count; i++) {
 		struct operation *o = &t->open[i];

@@ -255,8 +255,8 @@ class Page {
 			note(count(t.vanished, "program was", "programs were") +
 				" started that could not be recorded: static, setuid, or without the right to write the trace");
 		if (t.short)
-			note(count(t.short, "call") + " of less than " + duration(t.shortest) + " are only added up here, in stretches of " + duration(t.binNs) +
-				"; the " + count(t.ops.count, "longer one is", "longer ones are") + " there one by one. The tables count all.");
+			note(count(t.short, "call") + " of less than " + duration(t.shortest) + " are only added up, by thread and " + duration(t.binNs) + "; the " +
+				count(t.ops.count, "longer one is", "longer ones are") + " here one by one. The tables count all.");
 		if (t.lanesMore)
 			note(count(t.lanesMore, "more thread") + " waited less, not shown");
 		if (t.fdsMore)
@@ -311,17 +311,39 @@ class Page {
 		this.waiting = true;
 		requestAnimationFrame(() => {
 			this.waiting = false;
+			this.chooseRows();
 			this.picture.draw();
 			this.placeLabels();
 			byId("range").textContent = "shown: " + duration(this.picture.to - this.picture.from) + " of " + duration(this.trace.wall);
 		});
 	}
 
+	/* The rows change with the time that is shown; the one under the mouse stays under it.  */
+	chooseRows() {
+		const p = this.picture, before = p.rows.length, moved = p.choose(p.cursor ? p.cursor.y : 0), lanes = byId("lanes");
+
+		if (p.rows.length !== before)
+			byId("labels").style.height = p.rows.length * ROW + "px";
+		if (moved)
+			lanes.scrollTop += moved;
+		if (this.wanted)
+			this.bringIntoView(p.rows.indexOf(this.wanted));
+		this.wanted = null;
+		p.scroll = lanes.scrollTop;
+	}
+
+	bringIntoView(row) {
+		const lanes = byId("lanes"), top = row * ROW;
+
+		if (row >= 0 && (top < lanes.scrollTop || top + ROW > lanes.scrollTop + lanes.clientHeight))
+			lanes.scrollTop = top - lanes.clientHeight / 3;
+	}
+
 	layOut() {
 		if (!this.isSplit)
 			document.querySelector("main").style.flexBasis = 64 + 25 + 14 + Math.max(3, this.picture.rows.length) * ROW + "px";
 		byId("labels").style.height = this.picture.rows.length * ROW + "px";
-		byId("none").hidden = this.picture.rows.length > 0 || !this.picture.filter;
+		byId("none").hidden = this.picture.all.length > 0 || !this.picture.filter;
 		this.picture.resize();
 		this.draw();
 	}
@@ -354,7 +376,7 @@ class Page {
 
 	label(row) {
 		const t = this.trace, process = t.processes[row.process], fd = t.fds[row.fd], label = element("div", "label");
-		const lane = row.lane >= 0 ? t.lanes[row.lane] : null, main = t.lanes.find(l => l.process === row.process);
+		const lane = row.lane >= 0 ? t.lanes[row.lane] : null, main = t.mainLane.get(row.process);
 		const name = fd ? shortName(fd.name) : lane && row.inner ? (lane.name !== main.name && lane.name) || "" : process.name;
 
 		label.classList.toggle("inner", Boolean(row.inner));
@@ -372,7 +394,7 @@ class Page {
 		if (row.fd)
 			this.pickFd(row.fd);
 		else
-			this.showStretch(row.start, row.end, this.picture.rows.indexOf(row));
+			this.showStretch(row.start, row.end, row);
 	}
 
 	/* Its operations alone; again: all.  */
@@ -382,7 +404,7 @@ class Page {
 		p.fd = p.fd === fd ? 0 : fd;
 		p.arrange();
 		if (p.fd)
-			this.scrollTo(p.byFd ? p.rowOf(-1, fd) : p.rows.findIndex(row => row.process === this.trace.fds[fd].process));
+			this.wanted = p.byFd ? p.rowOf(-1, fd) : p.all.find(row => this.isSame(row.process, this.trace.fds[fd].process));
 		this.fillTable();
 		this.layOut();
 	}
@@ -412,15 +434,8 @@ class Page {
 		const room = Math.max(50, (end - start) * 0.15);
 
 		this.picture.show(start - room, end + room);
-		this.scrollTo(row);
+		this.wanted = row;
 		this.draw();
-	}
-
-	scrollTo(row) {
-		const lanes = byId("lanes"), top = row * ROW;
-
-		if (row >= 0 && (top < lanes.scrollTop || top + ROW > lanes.scrollTop + lanes.clientHeight))
-			lanes.scrollTop = top - lanes.clientHeight / 3;
 	}
 
 	setBy(byFd) {
@@ -428,7 +443,14 @@ class Page {
 		byId("by-thread").setAttribute("aria-pressed", String(!byFd));
 		byId("by-fd").setAttribute("aria-pressed", String(byFd));
 		this.picture.arrange();
+		this.leave();
 		byId("lanes").scrollTop = 0;
+		this.layOut();
+	}
+
+	setPresent(present) {
+		this.picture.present = present;
+		byId("present").setAttribute("aria-pressed", String(present));
 		this.layOut();
 	}
 
@@ -436,6 +458,7 @@ class Page {
 		this.picture.filter = text.trim().toLowerCase();
 		this.picture.fd = 0;
 		this.picture.arrange();
+		this.leave();
 		this.fillTable();
 		this.layOut();
 	}
@@ -598,7 +621,7 @@ class Page {
 		const found = this.find(event.offsetX, event.offsetY);
 
 		if (found && found.op >= 0)
-			this.showStretch(this.trace.ops.start[found.op], this.trace.ops.end[found.op], -1);
+			this.showStretch(this.trace.ops.start[found.op], this.trace.ops.end[found.op], null);
 	}
 
 	startBrush(event, on) {
@@ -640,6 +663,8 @@ class Page {
 
 		byId("by-thread").addEventListener("click", () => this.setBy(false));
 		byId("by-fd").addEventListener("click", () => this.setBy(true));
+		byId("present").setAttribute("aria-pressed", String(p.present));
+		byId("present").addEventListener("click", () => this.setPresent(!p.present));
 		byId("filter").addEventListener("input", event => this.setFilter(event.target.value));
 		byId("all").addEventListener("click", then(() => p.show(0, this.trace.wall)));
 		byId("in").addEventListener("click", then(() => p.zoom(0.5, middle())));
@@ -686,7 +711,7 @@ class Page {
 			"-": () => p.zoom(2, middle()), s: () => p.zoom(2, middle()),
 			ArrowLeft: () => p.move(part(-0.2)), a: () => p.move(part(-0.2)), ArrowRight: () => p.move(part(0.2)), d: () => p.move(part(0.2)),
 			ArrowUp: () => byId("lanes").scrollBy(0, -2 * ROW), ArrowDown: () => byId("lanes").scrollBy(0, 2 * ROW),
-			0: () => p.show(0, this.trace.wall), t: () => this.setBy(!p.byFd), "/": () => byId("filter").focus(), "?": () => this.toggleHelp(),
+			0: () => p.show(0, this.trace.wall), t: () => this.setBy(!p.byFd), h: () => this.setPresent(!p.present), "/": () => byId("filter").focus(), "?": () => this.toggleHelp(),
 			n: () => this.goOn(1), p: () => this.goOn(-1), Escape: () => this.forget(),
 		};
 
@@ -703,7 +728,7 @@ class Page {
 
 	/* The next, or previous, wait in the lane of the kept operation.  */
 	goOn(by) {
-		const p = this.picture, ops = this.trace.ops, row = p.rows[p.op < 0 ? 0 : p.rowOf(ops.lane[p.op], ops.fd[p.op])];
+		const p = this.picture, ops = this.trace.ops, row = p.op < 0 ? p.rows[0] : p.rowOf(ops.lane[p.op], ops.fd[p.op]);
 
 		if (!row)
 			return;

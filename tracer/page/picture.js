@@ -17,6 +17,7 @@ class Picture {
 		this.to = trace.wall;
 		this.scroll = 0;
 		this.byFd = false;
+		this.present = trace.lanes.length > 200;        /* only rows that are there in the shown time */
 		this.filter = "";
 		this.fd = 0;                    /* whose operations are shown alone, or 0 */
 		this.op = -1;                   /* that is kept */
@@ -43,11 +44,29 @@ class Picture {
 	arrange() {
 		const match = this.matches();
 
+		this.all = [];
 		if (this.byFd)
 			this.arrangeFds(match);
 		else
 			this.arrangeThreads(match);
 		this.addUp(match);
+		this.choose();
+	}
+
+	/* Which of them are shown; the row at y stays there: returns how far the others have moved.  */
+	choose(y) {
+		const before = this.rows, at = Math.floor(((y || 0) + this.scroll) / ROW), anchor = before && before[at];
+		let head = null;
+
+		this.rows = !this.present ? this.all : this.all.filter(row => !row.head && row.start <= this.to && row.end >= this.from);
+		if (this.present && this.byFd)
+			this.rows = this.rows.flatMap(row => {
+				const again = head === row.process;
+
+				head = row.process;
+				return again ? [row] : [this.heads.get(row.process), row];
+			});
+		return anchor && this.rows !== before ? (this.rows.indexOf(anchor) - at) * ROW : 0;
 	}
 
 	/* Which lanes and fds have the filter in their names.  */
@@ -66,7 +85,6 @@ class Picture {
 		const ops = this.trace.ops, lanes = this.trace.lanes;
 
 		this.order = null;
-		this.rows = [];
 		lanes.forEach((lane, i) => {
 			const before = lanes[i - 1], inner = before !== undefined && before.process === lane.process;
 			let shown = match.lanes[i];
@@ -74,7 +92,7 @@ class Picture {
 			for (let op = lane.from; !shown && op < lane.to; op++)
 				shown = match.fds[ops.fd[op]];
 			if (shown)
-				this.rows.push({
+				this.all.push({
 					lane: i, process: lane.process, fd: 0, inner, first: !inner, from: lane.from, to: lane.to, start: lane.start, end: lane.end,
 					unknown: lane.unknown, bins: lane.bins,
 				});
@@ -92,16 +110,20 @@ class Picture {
 		const t = this.trace, starts = this.sortByFd();
 		let process = -1;
 
-		this.rows = [];
+		this.heads = new Map();
 		for (let fd = 1; fd < t.fds.length; fd++) {
 			const f = t.fds[fd], p = t.processes[f.process];
 
 			if (!this.isShown(fd, match))
 				continue;
-			if (f.process !== process)
-				this.rows.push({lane: -1, process: f.process, fd: 0, first: true, head: true, from: 0, to: 0, start: p.start, end: p.end, bins: []});
+			if (f.process !== process) {
+				this.heads.set(f.process, {
+					lane: -1, process: f.process, fd: 0, first: true, head: true, from: 0, to: 0, start: p.start, end: p.end, bins: [],
+				});
+				this.all.push(this.heads.get(f.process));
+			}
 			process = f.process;
-			this.rows.push(Object.assign({
+			this.all.push(Object.assign({
 				lane: -1, process, fd, inner: true, from: starts[fd], to: starts[fd + 1], bins: [], unknown: (f.flags & IS_WAITING) !== 0,
 			}, this.lifeOf(starts[fd], starts[fd + 1])));
 		}
@@ -164,7 +186,7 @@ class Picture {
 		this.groupEnd = new Float64Array(groups);
 		this.groupNs = new Float64Array(groups * CLASSES);
 		this.lasts = new Float64Array(count);
-		for (const row of this.rows) {
+		for (const row of this.all) {
 			let last = 0;
 
 			for (let i = row.from; i < row.to; i++)
@@ -193,6 +215,11 @@ class Picture {
 				high = middle;
 		}
 		return low;
+	}
+
+	/* Pixels for a nanosecond.  */
+	get scale() {
+		return this.width / (this.to - this.from);
 	}
 
 	x(ns) {
@@ -229,7 +256,6 @@ class Picture {
 	}
 
 	draw() {
-		this.scale = this.width / (this.to - this.from);
 		this.drawOverview();
 		this.drawAxis();
 		this.drawLanes();
@@ -605,9 +631,9 @@ class Picture {
 		return found;
 	}
 
-	/* The row that a kept operation or a stall is in, or -1.  */
+	/* The row that a kept operation or a stall is in, or none.  */
 	rowOf(lane, fd) {
-		return this.rows.findIndex(row => this.byFd ? row.fd === fd && fd > 0 : row.lane === lane);
+		return this.all.find(row => this.byFd ? row.fd === fd && fd > 0 : row.lane === lane);
 	}
 
 	/* Around a moment, which stays where it is.  */

@@ -220,6 +220,7 @@ function readAll(p) {
 	t.errors = p.list(() => p.text());
 	t.processes = p.list(() => readProcess(p));
 	t.lanes = p.list(() => readLane(p));
+	t.mainLane = new Map(t.lanes.map(lane => [lane.process, lane]).reverse());
 	t.fds = [null].concat(p.list(() => readFd(p)));
 	t.ops = readOperations(p, t.lanes);
 	t.binNs = p.number();

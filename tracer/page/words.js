@@ -34,8 +34,15 @@ function moment(ns) {
 	return (ns / 1e9).toFixed(9);
 }
 
+/* What is too long of the command goes, never the number.  */
 function processWords(process) {
-	return process.name + " (pid " + process.pid + ")";
+	return cut(process.name, 60) + " (pid " + process.pid + ")";
+}
+
+function cut(text, most) {
+	const characters = [...text];
+
+	return characters.length > most ? characters.slice(0, most - 1).join("") + "\u2026" : text;
 }
 
 /* Which program it was at that moment: a main thread's lane goes on over an exec.  */
@@ -50,7 +57,7 @@ function imageOf(trace, lane, ns) {
 function laneWords(trace, lane, ns) {
 	const process = imageOf(trace, lane, ns);
 
-	return lane.tid === process.pid ? processWords(process) : (lane.name || process.name) + " (pid " + process.pid + ", tid " + lane.tid + ")";
+	return lane.tid === process.pid ? processWords(process) : (lane.name || cut(process.name, 60)) + " (pid " + process.pid + ", tid " + lane.tid + ")";
 }
 
 /* Who is at the other end, or null.  */
