@@ -283,6 +283,18 @@ record_hostile() {
 		assert lane["unknown"] == 1 and "result" not in [o for o in lane["operations"] if "number" in o][0]
 		xml.parse("picture.svg")
 	PYTHON
+	rm -r trace
+	"$EAGAIN" record -o trace sleep 100 &
+	pid=$!
+	until "$EAGAIN" log trace 2>/dev/null | grep -q 'ev=enter .*call=.*nanosleep'; do
+		kill -0 $pid
+	done
+	kill -9 $pid
+	ends_with 137 $pid
+	"$EAGAIN" export html -o page.html trace
+	python3 -c 'import page
+(lane,) = page.read("page.html")["lanes"]
+assert lane["unknown"] == 1 and ["nanosleep" in o["call"] for o in lane["operations"] if "result" not in o] == [True]'
 }
 
 @test "damaged traces never crash it, nor make a page or a picture that is none" {

@@ -64,7 +64,7 @@ class Packing:
         return [read() for _ in range(self.number())]
 
 
-FACTS = "version wall realtime events lost dropped lost_processes unread vanished all short shortest lanes_more fds_more stalls_all".split()
+FACTS = "version wall realtime events lost dropped lost_processes unread vanished all short shortest lanes_more fds_more stalls_all directions".split()
 DIRECTIONS = [None, "read", "write", "poll", "sleep", "child"]
 
 
@@ -94,9 +94,9 @@ def operations(p, t, lane):
         lane["operations"].append({"start": start, **operation(p, t)})
 
 
-def bin_(p):
+def bin_(p, t):
     _, count, used = p.numbers(3)
-    return {"count": count, "ns": [p.number() if used >> d & 1 else 0 for d in range(6)]}
+    return {"count": count, "ns": [p.number() if used >> d & 1 else 0 for d in range(t["directions"])]}
 
 
 def read(path):
@@ -109,12 +109,12 @@ def read(path):
     t["ways"], t["whys"], t["kinds"], t["errors"] = (p.list(p.text) for _ in range(4))
     t["processes"] = p.list(lambda: {
         "pid": p.number(), "ppid": p.number(), "command": p.text(), "previous": p.number(), "start": p.number(), "end": p.number(),
-        "cpu": p.number(), "status": p.number(), "signal": p.number(), "threads": p.number(), "waits": [0] + p.numbers(5)})
+        "cpu": p.number(), "status": p.number(), "signal": p.number(), "threads": p.number(), "waits": [0] + p.numbers(t["directions"] - 1)})
     t["lanes"] = p.list(lambda: {
         "process": p.number(), "tid": p.number(), "name": p.text(), "start": p.number(), "wall": p.number(), "cpu": p.number(),
-        "unknown": p.number(), "waits": [0] + p.numbers(5)})
+        "unknown": p.number(), "waits": [0] + p.numbers(t["directions"] - 1)})
     t["fds"] = p.list(lambda: {
-        "process": p.number(), "fd": p.number(), "kind": p.number(), "way": p.number(), "name": p.text(), "peer": p.number(),
+        "process": p.number(), "fd": p.number() - 1, "kind": p.number(), "way": p.number(), "name": p.text(), "peer": p.number(),
         "others": p.number(), "calls": p.number(), "would_block": p.number(), "read": p.number(), "written": p.number(),
         "waits": p.numbers(3), "longest": p.number(), "flags": p.number()})
     t["kept"] = p.number()
@@ -122,9 +122,9 @@ def read(path):
         operations(p, t, lane)
     t["bin_ns"] = p.number()
     for lane in t["lanes"]:
-        lane["bins"] = p.list(lambda: bin_(p))
+        lane["bins"] = p.list(lambda: bin_(p, t))
     t["stalls"] = p.list(lambda: {
-        "lane": p.number(), "start": p.number(), "took": p.number(), "cpu": p.number(), "waits": [0] + p.numbers(5), "longest": p.number(),
+        "lane": p.number(), "start": p.number(), "took": p.number(), "cpu": p.number(), "waits": [0] + p.numbers(t["directions"] - 1), "longest": p.number(),
         "call": t["calls"][p.number()], "fd": p.number()})
     assert p.at == len(p.data), "something is left"
     t["parts"] = parts

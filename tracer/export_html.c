@@ -369,6 +369,7 @@ static void pack_trace(struct packing *to, const struct page *p)
 	pack_number(to, p->lanes->left_out);
 	pack_number(to, p->fd_count - p->fd_rows);
 	pack_number(to, p->stalls_all);
+	pack_number(to, DIRECTION_COUNT);
 }
 
 static size_t name_most(size_t count)
@@ -415,7 +416,7 @@ static void pack_fd(struct packing *to, const struct page *p, size_t process, co
 	const struct model_process *peer = model_peer(p->model, &p->model->processes[process], f, &others);
 
 	pack_number(to, process);
-	pack_number(to, (unsigned)f->fd);
+	pack_optional(to, f->many ? UINT64_MAX : (unsigned)f->fd, UINT64_MAX);
 	pack_number(to, f->kind);
 	pack_number(to, f->way);
 	pack_text(to, f->name ? f->name : "?", name_most(p->fd_rows));

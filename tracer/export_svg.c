@@ -242,7 +242,7 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 	}
 	fprintf(to, ": %s()", model_call_name(w->call));
 	if (f) {
-		fprintf(to, " on fd %d, ", f->fd);
+		fprintf(to, f->many ? " on one of " : " on fd %d, ", f->fd);
 		print_text(f->name ? f->name : "?", COMMAND_CHARACTERS, to);
 	}
 }

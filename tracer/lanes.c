@@ -127,7 +127,11 @@ size_t lanes_find(const struct lanes *l, size_t process, uint32_t tid)
 		else
 			high = middle;
 	}
-	return low < p->thread_count && p->threads[low].tid == tid && l->of[process] ? l->of[process][low] : LANES_NONE;
+	/* The last is all later ones, too. */
+	if (p->thread_count == MODEL_THREADS_MAX && (low == p->thread_count || p->threads[low].tid != tid))
+		low = p->thread_count - 1;
+	return low < p->thread_count && l->of[process] && (p->threads[low].tid == tid || p->thread_count == MODEL_THREADS_MAX) ?
+		       l->of[process][low] : LANES_NONE;
 }
 
 bool lanes_is_thread(const struct lanes *l, size_t lane)

@@ -574,7 +574,7 @@ static void see_enter(struct build *b, const struct trace_record *r)
 	if (model_call_direction(r->call) == DIRECTION_NONE)
 		return;
 	op = new_op(b, b->thread, 0);
-	op->fd = r->fd < 0 ? MODEL_NO_FD : (size_t)(find_fd(b, r->fd) - b->process->fds);
+	op->fd = b->fd = r->fd < 0 ? MODEL_NO_FD : (size_t)(find_fd(b, r->fd) - b->process->fds);
 	op->direction = model_call_direction(r->call);
 	op->parked = r->t;
 }

@@ -79,6 +79,9 @@ static struct thread *find_thread(struct pass *p, uint32_t tid)
 	}
 	if (low < p->count && p->threads[low].tid == tid)
 		return &p->threads[low];
+	/* All later ones are the last, as in the model. */
+	if (p->count == MODEL_THREADS_MAX)
+		return &p->threads[p->count - 1];
 	if (p->count == p->room) {
 		p->room = p->room ? p->room * 2 : 16;
 		p->threads = must_have(realloc(p->threads, p->room * sizeof *p->threads));
@@ -109,6 +112,13 @@ static void note_away(struct thread *t, const struct model_wait *w, unsigned cal
 	t->away.call = (uint8_t)call;
 }
 
+static bool is_waiting_since(const struct operation *o, uint64_t ns)
+{
+	const struct operation_step *last = &o->steps[o->step_count - 1];
+
+	return o->step_count ? last->kind == TRACE_PARK && last->ns == ns : o->start_ns == ns;
+}
+
 /* An operation that nothing ended waited until its thread did something else, or its process ended.  */
 static void close_left(struct pass *p, const struct model_wait *w)
 {
@@ -117,7 +127,7 @@ static void close_left(struct pass *p, const struct model_wait *w)
 	for (size_t i = 0; t && i < t->open_count; i++) {
 		struct operation *o = &t->open[i];
 
-		if (!o->step_count || o->steps[o->step_count - 1].kind != TRACE_PARK || o->steps[o->step_count - 1].ns != w->start_ns)
+		if (!is_waiting_since(o, w->start_ns))
 			continue;
 		add_wait(o, w);
 		o->end_ns = w->end_ns;
@@ -145,6 +155,17 @@ static struct operation begin(const struct pass *p, const struct trace_record *r
 		.process = (size_t)(place->file - p->trace->files), .tid = place->tid, .fd = fd, .call = r->call, .way = r->way, .flags = r->flags,
 		.start_ns = reader_ns(p->trace, r->t), .end_ns = reader_ns(p->trace, r->t),
 	};
+}
+
+static struct operation *add_open(const struct pass *p, struct thread *t)
+{
+	if (t->open_count == OPEN_MAX) {
+		tell(p, &t->open[0]);
+		memmove(t->open, t->open + 1, --t->open_count * sizeof *t->open);
+	}
+	if (!t->open)
+		t->open = must_have(malloc(OPEN_MAX * sizeof *t->open));
+	return &t->open[t->open_count++];
 }
 
 static bool is_poll(unsigned call)
@@ -191,6 +212,16 @@ static void see_call(struct pass *p, struct thread *t, const struct trace_record
 	*t->poll = o;
 }
 
+/* Its thread is in this call still, or was until the process ended.  */
+static void see_enter(struct pass *p, struct thread *t, const struct trace_record *r, const struct reader_place *place, size_t fd)
+{
+	struct operation *o = add_open(p, t);
+
+	*o = begin(p, r, place, fd);
+	if (is_poll(r->call))
+		end_away(p, t, o);
+}
+
 static void see_polled(const struct thread *t, const struct trace_record *r, size_t fd)
 {
 	if (!t->poll)
@@ -204,20 +235,17 @@ static void see_polled(const struct thread *t, const struct trace_record *r, siz
 static struct operation *find_open(struct pass *p, struct thread *t, const struct trace_record *r, const struct reader_place *place,
 				   size_t fd)
 {
+	struct operation *o;
+
 	for (size_t i = t->open_count; i-- > 0;)
 		if (t->open[i].number == r->op)
 			return &t->open[i];
-	if (t->open_count == OPEN_MAX) {
-		tell(p, &t->open[0]);
-		memmove(t->open, t->open + 1, --t->open_count * sizeof *t->open);
-	}
-	if (!t->open)
-		t->open = must_have(malloc(OPEN_MAX * sizeof *t->open));
-	t->open[t->open_count] = begin(p, r, place, fd);
-	t->open[t->open_count].number = r->op;
+	o = add_open(p, t);
+	*o = begin(p, r, place, fd);
+	o->number = r->op;
 	if (r->kind == TRACE_WOULD_BLOCK && r->lead <= r->t)
-		t->open[t->open_count].start_ns = reader_ns(p->trace, r->t - r->lead);
-	return &t->open[t->open_count++];
+		o->start_ns = reader_ns(p->trace, r->t - r->lead);
+	return o;
 }
 
 static void add_step(struct operation *o, const struct trace_record *r, uint64_t ns)
@@ -276,8 +304,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	t->last_ns = reader_ns(p->trace, r->t);
 	switch (r->kind) {
 	case TRACE_CALL: see_call(p, t, r, place, fd); break;
-	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_RETURN: see_step(p, t, r, place, fd); break;
-	case TRACE_READY:
+	case TRACE_ENTER: see_enter(p, t, r, place, fd); break;
+	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN:
 		if (r->op)
 			see_step(p, t, r, place, fd);
 		else

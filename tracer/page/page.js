@@ -192,7 +192,7 @@ class Page {
 			numberColumn("would block", fd => fd.wouldBlock),
 			numberColumn("read", fd => fd.bytesRead, bytes),
 			numberColumn("written", fd => fd.bytesWritten, bytes),
-			{title: "fd", number: true, down: false, value: fd => fd.fd, text: fd => String(fd.fd)},
+			{title: "fd", number: true, down: false, value: fd => fd.fd === null ? Infinity : fd.fd, text: fd => fd.fd === null ? "more" : String(fd.fd)},
 			nameColumn("name", fd => fd.name),
 			nameColumn("other end", fd => peerWords(t, fd) || ""),
 			nameColumn("process", fd => processWords(process(fd))),
@@ -263,12 +263,22 @@ class Page {
 			note(count(t.fdsMore, "more fd") + " waited less and moved less, not shown");
 		if (t.stallsAll > t.stalls.length)
 			note("Of " + count(t.stallsAll, "stall") + " the " + t.stalls.length + " longest are shown");
-		for (const [name, words] of [["read", "to read"], ["write", "to write"], ["poll", "in poll"], ["sleep", "sleeps"], ["child", "for a child"],
-			["runs", "runs, or unseen"], ["call", "a call"], ["stall", "a stall"]]) {
+		this.explainColors();
+	}
+
+	/* Those of the waits that there are.  */
+	explainColors() {
+		const has = d => this.trace.lanes.some(lane => lane.waits[d] > 0);
+
+		for (const [name, words, shown] of [
+			["read", "to read", has(READ)], ["write", "to write", has(WRITE)], ["lock", "for a lock", has(LOCK)], ["poll", "in poll", has(POLL)],
+			["child", "for a child", has(CHILD)], ["sleep", "sleeps", has(SLEEP)], ["runs", "runs, or unseen", true], ["call", "a call", true],
+			["stall", "a stall", this.trace.stalls.length > 0]]) {
 			const item = element("li", name);
 
 			item.append(element("i"), words);
-			byId("legend").append(item);
+			if (shown)
+				byId("legend").append(item);
 		}
 	}
 
@@ -382,7 +392,7 @@ class Page {
 		label.classList.toggle("inner", Boolean(row.inner));
 		label.classList.toggle("first", Boolean(row.first));
 		label.classList.toggle("head", !row.inner);
-		label.append(element("b", "", name), element("span", "", fd ? "fd " + fd.fd : row.inner || (lane && lane.tid !== process.pid) ?
+		label.append(element("b", "", name), element("span", "", fd ? numberWords(fd) : row.inner || (lane && lane.tid !== process.pid) ?
 			"tid " + lane.tid : "pid " + process.pid));
 		label.title = fd ? fdWords(t, fd) + "\n" + processWords(process) : (row.inner ? laneWords(t, lane, Infinity) : process.command + "\npid " + process.pid) +
 			"\n" + timesWords(lane ? lane.waits : process.waits, lane ? lane.cpu : process.cpu);

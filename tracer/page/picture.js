@@ -5,10 +5,10 @@
 "use strict";
 
 const ROW = 24, BAR_TOP = 4, BAR = 17, CALL_BAR = 7, GROUP = 64, LABEL_LEAST = 34;
-const DIM = DIRECTIONS, CLASSES = DIRECTIONS + 1;
-const COLORS = ["call", "read", "write", "poll", "sleep", "child", "dim"];
+const COLORS = ["call", "read", "write", "poll", "sleep", "child", "lock", "dim"];
+const CLASSES = COLORS.length, DIM = CLASSES - 1;
 /* Waits first that one can do something about. */
-const STACKED = [READ, WRITE, POLL, CHILD, SLEEP, NONE, DIM];
+const STACKED = [READ, WRITE, LOCK, POLL, CHILD, SLEEP, NONE, DIM], WAITS = STACKED.slice(0, -2);
 
 class Picture {
 	constructor(trace) {
@@ -76,7 +76,7 @@ class Picture {
 
 		return {
 			lanes: t.lanes.map(l => processes[l.process] || has(l.name + " tid " + l.tid)),
-			fds: t.fds.map(f => f !== null && (has("fd " + f.fd + " " + f.name + " " + (peerWords(t, f) || "")))),
+			fds: t.fds.map(f => f !== null && (has(numberWords(f) + " " + f.name + " " + (peerWords(t, f) || "")))),
 			processes,
 		};
 	}
@@ -285,7 +285,7 @@ class Picture {
 		for (const lane of t.lanes) {
 			spread(sums[DIM], lane.start, lane.end, 1);
 			for (const bin of lane.bins)
-				for (let d = 1; d < DIRECTIONS; d++)
+				for (let d = 1; d < bin.ns.length; d++)
 					spread(sums[d], bin.at, bin.at + t.binNs, bin.ns[d] / t.binNs);
 		}
 		for (const sum of sums)
@@ -302,7 +302,7 @@ class Picture {
 		for (let x = 0; x < width; x++) {
 			let y = height, rest = alive[x];
 
-			for (const d of STACKED.slice(0, 5)) {
+			for (const d of WAITS) {
 				const n = Math.min(Math.max(0, this.overview[d][x]), Math.max(0, rest));
 
 				c.fillStyle = this.colors[d];
@@ -489,7 +489,7 @@ class Picture {
 			for (let x = from; x <= to; x++) {
 				const share = (Math.min(bin.at + wide, this.time(x + 1)) - Math.max(bin.at, this.time(x))) / wide;
 
-				for (let d = 0; share > 0 && d < DIRECTIONS; d++)
+				for (let d = 0; share > 0 && d < bin.ns.length; d++)
 					sums[x * CLASSES + (dim ? DIM : d)] += bin.ns[d] * share;
 			}
 		}

@@ -2,7 +2,7 @@
  * trace.  Of operations each property is an array of its own, in the order of lanes, and in a lane of time.  */
 "use strict";
 
-const NONE = 0, READ = 1, WRITE = 2, POLL = 3, SLEEP = 4, CHILD = 5, DIRECTIONS = 6;
+const NONE = 0, READ = 1, WRITE = 2, POLL = 3, SLEEP = 4, CHILD = 5, LOCK = 6;
 const WAITED = 1, STEPS = 2, RETURNED = 4, READY = 8, ASKED = 16, NONBLOCK = 32, SHIELD = 64, DIRECTION_SHIFT = 7, WHY_SHIFT = 10;
 const ACCEPTS = 1, CONNECTS = 2, WAITS_FOR_CHILD = 3;
 const WOULD_BLOCK = 2, PARK = 3, IS_READY = 4, RETURN = 5;
@@ -13,6 +13,7 @@ class Packing {
 	constructor(bytes) {
 		this.bytes = bytes;
 		this.at = 0;
+		this.directions = 0;            /* how many waits() has */
 		this.decoder = new TextDecoder();
 	}
 
@@ -54,7 +55,7 @@ class Packing {
 	waits() {
 		const waits = [0];
 
-		for (let d = 1; d < DIRECTIONS; d++)
+		for (let d = 1; d < this.directions; d++)
 			waits.push(this.number());
 		return waits;
 	}
@@ -72,6 +73,7 @@ function readTrace(p) {
 	for (const name of ["version", "wall", "realtime", "events", "lost", "dropped", "lostProcesses", "unread", "vanished", "all",
 		"short", "shortest", "lanesMore", "fdsMore", "stallsAll"])
 		trace[name] = p.number();
+	p.directions = p.number();
 	trace.wall = Math.max(trace.wall, 1);
 	return trace;
 }
@@ -104,7 +106,7 @@ function readLane(p) {
 
 function readFd(p) {
 	const fd = {
-		process: p.number(), fd: p.number(), kind: p.number(), way: p.number(), name: p.text(), peer: p.number() - 1, others: p.number(),
+		process: p.number(), fd: p.optional(), kind: p.number(), way: p.number(), name: p.text(), peer: p.number() - 1, others: p.number(),
 		calls: p.number(), wouldBlock: p.number(), bytesRead: p.number(), bytesWritten: p.number(),
 	};
 
@@ -189,9 +191,9 @@ function readBins(p, ns) {
 	let at = 0;
 
 	return p.list(() => {
-		const bin = {at: (at += p.number()) * ns, count: p.number(), ns: [0, 0, 0, 0, 0, 0]}, used = p.number();
+		const bin = {at: (at += p.number()) * ns, count: p.number(), ns: Array(p.directions).fill(0)}, used = p.number();
 
-		for (let d = 0; d < DIRECTIONS; d++)
+		for (let d = 0; d < p.directions; d++)
 			if (used >> d & 1)
 				bin.ns[d] = p.number();
 		return bin;

@@ -67,8 +67,13 @@ function peerWords(trace, fd) {
 	return processWords(trace.processes[fd.peer]) + (fd.others ? " and " + count(fd.others, "other") : "");
 }
 
+/* Beyond some thousand, those of a process are put together.  */
+function numberWords(fd) {
+	return fd.fd === null ? "more fds" : "fd " + fd.fd;
+}
+
 function fdWords(trace, fd) {
-	return fd ? "fd " + fd.fd + ", " + fd.name : "an fd that is not listed";
+	return fd ? numberWords(fd) + ", " + fd.name : "an fd that is not listed";
 }
 
 /* What one waits for, in the words of what is waited for.  */
@@ -96,6 +101,8 @@ function waitedWords(trace, op) {
 		return "waited " + time + " in " + call.name;
 	case SLEEP:
 		return "slept " + time;
+	case LOCK:
+		return "waited " + time + " for a lock";
 	case CHILD:
 		return "waited " + time + " for " + childWords(trace, op);
 	default:
@@ -225,7 +232,7 @@ function timesWords(waits, cpu) {
 	const words = [];
 
 	for (const [direction, before, after] of [[READ, "waited ", " to read"], [WRITE, "waited ", " to write"], [POLL, "waited ", " in poll"],
-		[CHILD, "waited ", " for children"], [SLEEP, "slept ", ""]])
+		[LOCK, "waited ", " for locks"], [CHILD, "waited ", " for children"], [SLEEP, "slept ", ""]])
 		if (waits[direction])
 			words.push(before + duration(waits[direction]) + after);
 	if (cpu !== null)
