@@ -59,7 +59,7 @@ thread.join()
 		policy = dict(part.strip().split(" ", 1) for part in parts.policy.split(";"))
 		assert policy.pop("default-src") == "'none'" and policy.pop("base-uri") == "'none'" and policy.pop("form-action") == "'none'"
 		scripts, styles = parts.content["script", None], parts.content["style", None]
-		assert policy.pop("script-src").split() == ["'%s'" % page.digest(s) for s in scripts] and len(scripts) == 4
+		assert policy.pop("script-src").split() == ["'%s'" % page.digest(s) for s in scripts] and len(scripts) == 5
 		assert policy.pop("style-src").split() == ["'%s'" % page.digest(s) for s in styles] and len(styles) == 1
 		assert not policy, policy
 		for text in scripts + styles:
@@ -498,7 +498,7 @@ for i in range(60000):
 		    assert "<U+202E>gnp.exe<U+2066>" in seen and not any(c in seen for c in "\u202e\u2066\x1b\x9b")
 		    assert b.evaluate("document.title").startswith("eagain: bash -c cat ")
 		    assert b.evaluate("document.querySelectorAll('img, iframe, object, embed, link').length") == 0
-		    assert b.evaluate("document.querySelectorAll('script').length") == 4
+		    assert b.evaluate("document.querySelectorAll('script').length") == 5
 		    assert not b.complaints and len(b.requests) == 1, (b.complaints, b.requests)
 	PYTHON
 }

@@ -31,7 +31,8 @@ enum {
 enum { BUCKET_BITS = 6, BUCKETS = (64 - BUCKET_BITS + 1) << BUCKET_BITS };
 
 /* The page as it is built, and where the data goes.  */
-extern const char page_html[], page_html_end[];
+extern const char page_html[];
+extern const uint32_t page_html_size;
 static const char mark[] = "@DATA@";
 
 struct kept {
@@ -80,8 +81,8 @@ static uint64_t bucket_start(size_t bucket)
 /* One operation: all but when it began.  */
 
 enum packed_flag {
-	PACKED_WAITED = 1, PACKED_STEPS = 2, PACKED_RETURNED = 4, PACKED_READY = 8, PACKED_ASKED = 16, PACKED_NONBLOCK = 32, PACKED_SHIELD = 64,
-	PACKED_DIRECTION_SHIFT = 7, PACKED_WHY_SHIFT = 10,
+	PACKED_WAITED = 1, PACKED_STEPS = 2, PACKED_RETURNED = 4, PACKED_READY = 8, PACKED_ASKED = 16, PACKED_NONBLOCK = 32,
+	PACKED_SHIELD = 64, PACKED_DIRECTION_SHIFT = 7, PACKED_WHY_SHIFT = 10,
 };
 
 static unsigned flags_of(const struct operation *o)
@@ -293,8 +294,8 @@ static void keep_stall(const struct operation_stall *s, void *arg)
 		return;
 	p->stalls_all++;
 	if (!p->stalls)
-		p->stalls = must_have(malloc(2 * STALLS_MOST * sizeof *p->stalls));
-	if (p->stall_count == 2 * STALLS_MOST) {
+		p->stalls = must_have(calloc(STALLS_MOST, 2 * sizeof *p->stalls));
+	if (p->stall_count / 2 == STALLS_MOST) {
 		qsort(p->stalls, p->stall_count, sizeof *p->stalls, by_length);
 		p->stall_count = STALLS_MOST;
 	}
@@ -334,7 +335,7 @@ static void pack_names(struct packing *to)
 	for (unsigned i = 0; i < sizeof calls / sizeof *calls; i++) {
 		pack_text(to, calls[i].name, SIZE_MAX);
 		pack_number(to, model_call_direction(i));
-		pack_number(to, calls[i].class == OP_ACCEPT ? 1 : calls[i].class == OP_CONNECT ? 2 : calls[i].class == OP_WAIT ? 3 : 0);
+		pack_number(to, calls[i].class == OP_ACCEPT ? 1 : calls[i].class == OP_CONNECT ? 2 : 0);
 	}
 	pack_number(to, TRACE_WAY_COUNT);
 	for (unsigned i = 0; i < TRACE_WAY_COUNT; i++)
@@ -523,14 +524,14 @@ static void pack_all(struct packing *to, const struct page *p)
 
 static void print_page(const struct page *p, FILE *to)
 {
-	const char *at = memmem(page_html, (size_t)(page_html_end - page_html), mark, sizeof mark - 1);
+	const char *at = memmem(page_html, page_html_size, mark, sizeof mark - 1);
+	size_t before = (size_t)(at - page_html), after = before + sizeof mark - 1;
 	struct packing all = {0};
 
 	pack_all(&all, p);
-	fwrite(page_html, 1, (size_t)(at - page_html), to);
+	fwrite(page_html, 1, before, to);
 	packing_print(&all, to);
-	at += sizeof mark - 1;
-	fwrite(at, 1, (size_t)(page_html_end - at), to);
+	fwrite(page_html + after, 1, page_html_size - after, to);
 	packing_free(&all);
 }
 

@@ -1,8 +1,8 @@
 /* export_svg.c - a picture to put into a report: lanes of threads, time from left to right, each wait in the colour of what was
  * waited for.
  *
- * A wait that is wide enough to be pointed at is an element of its own, and says what it was.  All others are added up by pixel and drawn
- * as high as their share of its time, one path for each kind; so the picture has a size that does not depend on the trace's.  */
+ * A wait that is wide enough to be pointed at is an element of its own, and says what it was.  All others are added up by pixel and
+ * drawn as high as their share of its time, one path for each kind; so the size does not depend on the trace's.  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,14 +46,15 @@ struct picture {
 	struct operation_stall *stalls;
 	size_t stall_count;
 	uint64_t operations;
-	bool used[DIRECTION_COUNT], stalled;    /* what the legend has to explain */
+	bool used[DIRECTION_COUNT];    /* what the legend has to explain */
 };
 
 static const struct {
 	const char *color, *words;
 } looks[DIRECTION_COUNT] = {
-	[DIRECTION_READ] = {"#2f6fd0", "waits to read"}, [DIRECTION_WRITE] = {"#dc741c", "waits to write"}, [DIRECTION_POLL] = {"#8a63c9", "in poll"},
-	[DIRECTION_CHILD] = {"#8db8b3", "waits for a child"}, [DIRECTION_SLEEP] = {"#b3bac2", "sleeps"}, [DIRECTION_NONE] = {"#56616d", "a call"},
+	[DIRECTION_NONE] = {"#56616d", "a call"}, [DIRECTION_READ] = {"#2f6fd0", "waits to read"},
+	[DIRECTION_WRITE] = {"#dc741c", "waits to write"}, [DIRECTION_POLL] = {"#8a63c9", "in poll"},
+	[DIRECTION_SLEEP] = {"#b3bac2", "sleeps"}, [DIRECTION_CHILD] = {"#8db8b3", "waits for a child"},
 };
 
 /* What lies at the bottom of a pixel, and what above it.  */
@@ -114,7 +115,7 @@ static void add_operation(const struct operation *o, void *arg)
 	else if (o->waited_ns)
 		spread(p, row, o->direction, o->wait_start_ns, o->wait_end_ns, o->waited_ns);
 	if (took > o->waited_ns)
-		spread(p, row, DIRECTION_NONE, o->start_ns, o->waited_ns ? o->start_ns + (took - o->waited_ns) : o->end_ns, took - o->waited_ns);
+		spread(p, row, DIRECTION_NONE, o->start_ns, o->start_ns + (took - o->waited_ns), took - o->waited_ns);
 	p->used[o->waited_ns ? o->direction : DIRECTION_NONE] = true;
 }
 
@@ -122,8 +123,9 @@ static void add_operation(const struct operation *o, void *arg)
 static void add_stall(const struct operation_stall *s, void *arg)
 {
 	struct picture *p = arg;
+	bool seen = column(p, s->end_ns) - column(p, s->start_ns) >= 1 && lane_of(p, s->process, s->tid) != LANES_NONE;
 
-	if (p->stall_count == STALLS_MOST || lane_of(p, s->process, s->tid) == LANES_NONE || column(p, s->end_ns) - column(p, s->start_ns) < 1)
+	if (!seen || p->stall_count == STALLS_MOST)
 		return;
 	p->stalls = must_have(realloc(p->stalls, (p->stall_count + 1) * sizeof *p->stalls));
 	p->stalls[p->stall_count++] = *s;
@@ -135,8 +137,8 @@ static void add_stall(const struct operation_stall *s, void *arg)
 static bool is_harmful(const char *s, size_t size)
 {
 	static const char *const harmful[] = {
-		"\u061c", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068",
-		"\u2069", "\xef\xbf\xbe", "\xef\xbf\xbf",
+		"\u061c", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e",
+		"\u2066", "\u2067", "\u2068", "\u2069", "\xef\xbf\xbe", "\xef\xbf\xbf",
 	};
 
 	for (size_t i = 0; i < sizeof harmful / sizeof *harmful; i++)
@@ -203,8 +205,9 @@ static void print_label(const struct picture *p, size_t i, FILE *to)
 static void print_times(const struct lane *lane, FILE *to)
 {
 	static const char *const before[DIRECTION_COUNT] = {
-		[DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write", [DIRECTION_POLL] = "waited %s in poll",
-		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_SLEEP] = "slept %s",
+		[DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
+		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
+		[DIRECTION_CHILD] = "waited %s for children",
 	};
 	const char *divider = ": ";
 	char text[16];
@@ -225,15 +228,17 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 {
 	static const char *const words[DIRECTION_COUNT] = {
 		[DIRECTION_NONE] = "waited %s", [DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
-		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_CHILD] = "waited %s for children", [DIRECTION_SLEEP] = "slept %s",
+		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
+		[DIRECTION_CHILD] = "waited %s for children",
 	};
 	const struct model_process *process = &p->model->processes[w->process], *peer;
 	const struct model_fd *f = w->fd < process->fd_count ? &process->fds[w->fd] : NULL;
+	bool moves = w->direction == DIRECTION_READ || w->direction == DIRECTION_WRITE;
 	unsigned others;
 	char text[16];
 
 	fprintf(to, words[w->direction], duration(w->waited_ns, text));
-	peer = f && (w->direction == DIRECTION_READ || w->direction == DIRECTION_WRITE) ? model_peer(p->model, process, f, &others) : NULL;
+	peer = f && moves ? model_peer(p->model, process, f, &others) : NULL;
 	if (peer) {
 		fputs(w->direction == DIRECTION_READ ? " from " : " to ", to);
 		print_process(peer, peer->pid, COMMAND_CHARACTERS, to);
@@ -301,8 +306,8 @@ static void print_wide(const struct picture *p, const struct row *row, int y, FI
 		const struct wide *w = &row->wide[i];
 		double from = column(p, w->start_ns), to_column = column(p, w->end_ns);
 
-		fprintf(to, "<rect class=\"c%d\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"><title>", w->direction, LEFT + from, y,
-			to_column - from - 0.5, BAR);
+		fprintf(to, "<rect class=\"c%d\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"><title>", w->direction,
+			LEFT + from, y, to_column - from - 0.5, BAR);
 		print_wait(p, w, to);
 		fputs("</title></rect>\n", to);
 	}
@@ -314,7 +319,8 @@ static void print_marks(const struct picture *p, const struct lane *lane, int y,
 	bool unknown = lane->waiting && lane->last->exit_status < 0 && !lane->last->vanished && !lane->last->reaped;
 
 	for (const struct model_process *q = lane->last; lane->tid == q->pid && q->previous; q = q->previous) {
-		fprintf(to, "<path class=\"exec\" d=\"M%.1f %dv%dh1v-%dl4 -2.5z\"><title>exec: ", LEFT + column(p, q->start_ns), y - 2, BAR + 4, BAR - 1);
+		fprintf(to, "<path class=\"exec\" d=\"M%.1f %dv%dh1v-%dl4 -2.5z\"><title>exec: ", LEFT + column(p, q->start_ns),
+			y - 2, BAR + 4, BAR - 1);
 		print_process(q, q->pid, COMMAND_CHARACTERS, to);
 		fputs("</title></path>\n", to);
 	}
@@ -331,9 +337,11 @@ static void print_stalls(const struct picture *p, size_t lane, int y, FILE *to)
 		const struct operation_stall *s = &p->stalls[i];
 		double from = column(p, s->start_ns);
 
-		if (lane_of(p, s->process, s->tid) == lane)
-			fprintf(to, "<rect class=\"stall\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"2\"><title>away from its polls for %s</title></rect>\n",
-				LEFT + from, y - 3, column(p, s->end_ns) - from, duration(s->end_ns - s->start_ns, text));
+		if (lane_of(p, s->process, s->tid) != lane)
+			continue;
+		fprintf(to, "<rect class=\"stall\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"2\">", LEFT + from, y - 3,
+			column(p, s->end_ns) - from);
+		fprintf(to, "<title>away from its polls for %s</title></rect>\n", duration(s->end_ns - s->start_ns, text));
 	}
 }
 
@@ -372,14 +380,15 @@ static void print_axis(const struct picture *p, int bottom, FILE *to)
 {
 	uint64_t wall = p->model->wall_ns, step = tick_step(wall / TICKS + 1), last = wall / step * step;
 	double unit = wall >= 1000000000 ? 1e9 : wall >= 1000000 ? 1e6 : 1e3;
-	const char *name = unit > 1e6 ? "s" : unit > 1e3 ? "ms" : "us";
+	const char *name = unit > 1e6 ? " s" : unit > 1e3 ? " ms" : " us";
 
 	for (uint64_t i = 0; i <= last / step; i++) {
 		double x = LEFT + column(p, i * step);
 
 		fprintf(to, "<path class=\"grid\" d=\"M%.1f %dV%d\"/>\n", x, TOP - 6, bottom);
 		if (x < WIDTH - RIGHT - 30)
-			fprintf(to, "<text class=\"quiet\" x=\"%.1f\" y=\"%d\">%g%s%s</text>\n", x + 3, TOP - 8, (double)(i * step) / unit, i ? " " : "", i ? name : "");
+			fprintf(to, "<text class=\"quiet\" x=\"%.1f\" y=\"%d\">%g%s</text>\n", x + 3, TOP - 8,
+				(double)(i * step) / unit, i ? name : "");
 	}
 }
 
@@ -441,15 +450,15 @@ static void print_head(const struct picture *p, int height, FILE *to)
 	size_t threads = p->lanes->count + p->lanes->left_out;
 	char text[16];
 
-	fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n<title>", WIDTH, height,
-		WIDTH, height);
+	fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"", to);
+	fprintf(to, " width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n<title>", WIDTH, height, WIDTH, height);
 	print_text(first ? model_short_command(first) : "nothing", COMMAND_CHARACTERS, to);
 	fprintf(to, ": %s in all</title>\n", duration(p->model->wall_ns, text));
 	print_style(to);
 	fprintf(to, "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n<text class=\"title\" x=\"20\" y=\"28\">", WIDTH, height);
 	print_text(first ? model_short_command(first) : "No process recorded anything.", COMMAND_CHARACTERS, to);
-	fprintf(to, "</text>\n<text class=\"quiet\" x=\"20\" y=\"46\">%s in all, %zu thread%s, %" PRIu64 " call%s", text, threads, threads == 1 ? "" : "s",
-		p->operations, p->operations == 1 ? "" : "s");
+	fprintf(to, "</text>\n<text class=\"quiet\" x=\"20\" y=\"46\">%s in all", text);
+	fprintf(to, ", %zu thread%s, %" PRIu64 " call%s", threads, threads == 1 ? "" : "s", p->operations, p->operations == 1 ? "" : "s");
 	if (p->lanes->left_out)
 		fprintf(to, "; %zu more thread%s waited less, not shown", p->lanes->left_out, p->lanes->left_out == 1 ? "" : "s");
 	if (p->model->lost || p->model->dropped)

@@ -1,6 +1,6 @@
 /* operations.c - puts records together to operations, as the model goes through them and says which fd each is about and what of it
- * was a wait.  What is under way is held by thread: operations that have not returned, and the last poll, which the fds that it returned
- * follow.  */
+ * was a wait.  What is under way is held by thread: operations that have not returned, and the last poll, which the fds that it
+ * returned follow.  */
 #include "operations.h"
 
 #include <stdlib.h>
@@ -19,7 +19,8 @@ struct thread {
 	uint32_t tid;
 	struct operation *open;
 	size_t open_count;
-	struct operation *poll;         /* its last, or NULL */
+	struct operation *poll;         /* its last, or NULL; */
+	struct operation_ready *ready;  /* and what that returned */
 	struct operation_stall away;    /* since then */
 	uint64_t last_ns;
 };
@@ -53,6 +54,7 @@ static void close_thread(const struct pass *p, struct thread *t)
 		tell(p, t->poll);
 	free(t->open);
 	free(t->poll);
+	free(t->ready);
 }
 
 static void close_process(struct pass *p)
@@ -152,8 +154,8 @@ static void see_wait(const struct model_wait *w, void *arg)
 static struct operation begin(const struct pass *p, const struct trace_record *r, const struct reader_place *place, size_t fd)
 {
 	return (struct operation){
-		.process = (size_t)(place->file - p->trace->files), .tid = place->tid, .fd = fd, .call = r->call, .way = r->way, .flags = r->flags,
-		.start_ns = reader_ns(p->trace, r->t), .end_ns = reader_ns(p->trace, r->t),
+		.process = (size_t)(place->file - p->trace->files), .tid = place->tid, .fd = fd, .call = r->call, .way = r->way,
+		.flags = r->flags, .start_ns = reader_ns(p->trace, r->t), .end_ns = reader_ns(p->trace, r->t),
 	};
 }
 
@@ -205,10 +207,13 @@ static void see_call(struct pass *p, struct thread *t, const struct trace_record
 		return;
 	}
 	end_away(p, t, &o);
-	if (t->poll)
+	if (t->poll) {
 		tell(p, t->poll);
-	else
+	} else {
 		t->poll = must_have(malloc(sizeof *t->poll));
+		t->ready = must_have(malloc(OPERATION_READY * sizeof *t->ready));
+	}
+	o.ready = t->ready;
 	*t->poll = o;
 }
 
@@ -227,7 +232,7 @@ static void see_polled(const struct thread *t, const struct trace_record *r, siz
 	if (!t->poll)
 		return;
 	if (t->poll->ready_count < OPERATION_READY)
-		t->poll->ready[t->poll->ready_count++] = (struct operation_ready){fd, r->length};
+		t->ready[t->poll->ready_count++] = (struct operation_ready){fd, r->length};
 	else
 		t->poll->ready_more++;
 }
@@ -292,7 +297,8 @@ static void see_away(struct pass *p, const struct trace_record *r, const struct 
 		p->visitor->stall(&s, p->visitor->arg);
 }
 
-static void see(const struct trace_record *r, const struct reader_place *place, const struct model_process *process, size_t fd, void *arg)
+static void see(const struct trace_record *r, const struct reader_place *place, const struct model_process *process, size_t fd,
+		void *arg)
 {
 	struct pass *p = arg;
 	struct thread *t;

@@ -7,7 +7,7 @@
 
 enum {
 	OPERATION_STEPS = 12,           /* that are told of an operation: of more, the first and the last */
-	OPERATION_READY = 8,            /* fds that are told of those that a poll returned */
+	OPERATION_READY = 64,           /* fds that are told of those that a poll returned */
 };
 
 struct operation_step {
@@ -38,7 +38,7 @@ struct operation {
 	uint64_t waited_ns;             /* together */
 	struct operation_step steps[OPERATION_STEPS];
 	size_t step_count, steps_more;
-	struct operation_ready ready[OPERATION_READY];
+	const struct operation_ready *ready;    /* what a poll returned */
 	size_t ready_count, ready_more;
 };
 

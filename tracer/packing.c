@@ -65,8 +65,12 @@ void packing_print(const struct packing *p, FILE *to)
 
 	for (size_t i = 0; i < p->size; i += 3) {
 		size_t left = p->size - i;
-		uint32_t n = (uint32_t)p->bytes[i] << 16 | (left > 1 ? (uint32_t)p->bytes[i + 1] << 8 : 0) | (left > 2 ? p->bytes[i + 2] : 0);
+		uint32_t n = (uint32_t)p->bytes[i] << 16;
 
+		if (left > 1)
+			n |= (uint32_t)p->bytes[i + 1] << 8;
+		if (left > 2)
+			n |= p->bytes[i + 2];
 		putc_unlocked(digits[n >> 18], to);
 		putc_unlocked(digits[n >> 12 & 63], to);
 		putc_unlocked(left > 1 ? digits[n >> 6 & 63] : '=', to);

@@ -1,8 +1,9 @@
-/* page.S - the page of export_html.c, as the Makefile has put it together: page_html to page_html_end.  */
+/* page.S - the page of export_html.c, as the Makefile has put it together.  */
 	.section .rodata
-	.globl page_html, page_html_end
+	.globl page_html, page_html_size
 page_html:
 	.incbin "page.html"
-page_html_end:
-	.byte 0
+1:	.balign 4
+page_html_size:
+	.long 1b - page_html
 	.section .note.GNU-stack, "", %progbits

@@ -16,160 +16,58 @@ function byId(id) {
 }
 
 /* An operation in full: what it was, and its moments with the time between them.  */
-function operationElement(trace, op, more) {
+function operationElement(trace, op, isTip, more) {
 	const ops = trace.ops, rest = restOf(trace, op), box = element("div", "operation"), lane = trace.lanes[ops.lane[op]];
 	const fd = trace.fds[ops.fd[op]], peer = peerWords(trace, fd), how = howWords(trace, op);
+	const number = rest.steps ? ", op " + rest.steps.number : "";
 	const stall = trace.stalls.find(s => s.lane === ops.lane[op] && s.start <= ops.start[op] && s.end >= ops.end[op]);
 
 	box.append(element("h2", "", outcomeWords(trace, op)));
 	box.append(element("p", "what name", titleWords(trace, op)));
 	if (peer && directionOf(trace, op) !== READ && directionOf(trace, op) !== WRITE)
 		box.append(element("p", "name", "the other end: " + peer));
-	box.append(element("p", "name", "by " + laneWords(trace, lane, ops.start[op]) + (rest.steps ? ", op " + rest.steps.number : "")));
+	box.append(element("p", "name", "by " + laneWords(trace, lane, ops.start[op]) + number));
 	if (how)
 		box.append(element("p", "", how));
 	if (stall)
-		box.append(element("p", "", "in a stall: its thread was away from its polls for " + duration(stall.end - stall.start)));
-	box.append(momentsElement(momentsOf(trace, op, rest), rest.ready, trace));
+		box.append(element("p", "", "in a stall: away from its polls for " + duration(stall.end - stall.start)));
+	box.append(momentsElement(momentsOf(trace, op, rest), rest.ready, trace, isTip ? 8 : Infinity));
 	if (more)
 		box.append(element("p", "", "and " + count(more, "shorter one") + " here: zoom in"));
 	return box;
 }
 
-function momentsElement(moments, ready, trace) {
+function momentsElement(moments, ready, trace, most) {
 	const table = element("table"), body = table.createTBody();
+	const add = (name, when, after, words) => body.insertRow().append(
+		element("td", "", name), element("td", "number", when), element("td", "number", after), element("td", "", words));
+	const left = ready ? ready.more + Math.max(0, ready.fds.length - most) : 0;
 	let before = null;
 
 	for (const [name, at, words] of moments) {
-		const row = body.insertRow();
-
-		row.append(element("td", "", name), element("td", "number", at === null ? "" : moment(at)),
-			element("td", "number", at === null || before === null ? "" : duration(at - before)), element("td", "", words));
+		add(name, at === null ? "" : moment(at), at === null || before === null ? "" : duration(at - before), words);
 		before = at;
 	}
-	for (const {fd, events} of ready ? ready.fds : []) {
-		const row = body.insertRow();
-
-		row.append(element("td"), element("td"), element("td", "number", "ready"),
-			element("td", "name", fdWords(trace, trace.fds[fd]) + ": " + eventWords(events)));
-	}
-	if (ready && ready.more)
-		body.insertRow().append(element("td"), element("td"), element("td"), element("td", "", "and " + count(ready.more, "more fd")));
+	for (const {fd, events} of ready ? ready.fds.slice(0, most) : [])
+		add("", "", eventWords(events) + ":", fdWords(trace, trace.fds[fd], true));
+	if (left)
+		add("", "", "", "and " + count(left, "more fd"));
 	return table;
-}
-
-/* A table that is sorted by the column whose head is clicked.  */
-class Table {
-	constructor(columns, rows, sorted, pick) {
-		this.columns = columns;
-		this.all = rows;
-		this.sorted = sorted;
-		this.down = columns[sorted].down;
-		this.pick = pick;
-		this.shown = 200;
-	}
-
-	sort(column) {
-		this.down = column === this.sorted ? !this.down : this.columns[column].down;
-		this.sorted = column;
-	}
-
-	rows(filter) {
-		const {value} = this.columns[this.sorted], sign = this.down ? -1 : 1;
-		const has = row => this.columns.some(c => c.name && c.text(row).toLowerCase().includes(filter));
-		const compare = (a, b) => typeof a === "string" ? a.localeCompare(b) : a - b;
-
-		return this.all.filter(row => !filter || has(row)).sort((a, b) => sign * compare(value(a), value(b)));
-	}
-
-	head(again) {
-		const head = element("thead"), row = element("tr");
-
-		this.columns.forEach((column, i) => {
-			const th = element("th", column.number ? "number" : ""), button = element("button", "", column.title);
-
-			button.type = "button";
-			th.setAttribute("aria-sort", i !== this.sorted ? "none" : this.down ? "descending" : "ascending");
-			button.addEventListener("click", () => {
-				this.sort(i);
-				again();
-			});
-			th.append(button);
-			row.append(th);
-		});
-		head.append(row);
-		return head;
-	}
-
-	row(item, isPicked) {
-		const tr = element("tr");
-
-		if (isPicked(item))
-			tr.setAttribute("aria-selected", "true");
-		for (const column of this.columns) {
-			const td = element("td", (column.number ? "number " : "") + (column.name || ""));
-
-			if (column.press && column.value(item)) {
-				const button = element("button", "", column.text(item));
-
-				button.type = "button";
-				button.addEventListener("click", event => {
-					event.stopPropagation();
-					column.press(item);
-				});
-				td.append(button);
-			} else {
-				td.textContent = column.text(item);
-			}
-			if (column.name === "name")
-				td.title = column.text(item);
-			tr.append(td);
-		}
-		tr.addEventListener("click", () => this.pick(item));
-		return tr;
-	}
-
-	element(filter, isPicked, again) {
-		const table = element("table"), rows = this.rows(filter), body = element("tbody"), box = element("div");
-
-		for (const item of rows.slice(0, this.shown))
-			body.append(this.row(item, isPicked));
-		table.append(this.head(again), body);
-		box.append(table);
-		if (rows.length > this.shown) {
-			const more = element("button", "", "Show more: " + count(rows.length - this.shown, "row is left", "rows are left"));
-
-			more.type = "button";
-			more.addEventListener("click", () => {
-				this.shown += 2000;
-				again();
-			});
-			box.append(more);
-		}
-		return box;
-	}
-}
-
-function numberColumn(title, value, text) {
-	return {title, number: true, down: true, value, text: item => value(item) ? (text || (n => n.toLocaleString("en")))(value(item)) : "0"};
-}
-
-function timeColumn(title, value) {
-	return numberColumn(title, value, duration);
-}
-
-function nameColumn(title, text) {
-	return {title, name: "name", down: false, value: text, text};
 }
 
 class Page {
 	constructor(trace) {
+		const p = new Picture(trace), rowOf = process => p.rowOf(trace.lanes.indexOf(trace.laneOf.get(process.pid)), 0);
+
 		this.trace = trace;
-		this.picture = new Picture(trace);
+		this.picture = p;
 		this.tables = [
-			{id: "fds", title: "Fds", rows: trace.fds.length - 1, table: this.fdTable()},
-			{id: "stalls", title: "Stalls", rows: trace.stallsAll, table: this.stallTable()},
-			{id: "processes", title: "Processes", rows: trace.processes.length, table: this.processTable()},
+			{id: "fds", title: "Fds", rows: trace.fds.length - 1,
+				table: fdTable(trace, fd => this.pickFd(trace.fds.indexOf(fd)), fd => this.showLongest(fd))},
+			{id: "stalls", title: "Stalls", rows: trace.stallsAll,
+				table: stallTable(trace, stall => this.showStretch(stall.start, stall.end, p.rowOf(stall.lane, 0)))},
+			{id: "processes", title: "Processes", rows: trace.processes.length,
+				table: processTable(trace, process => this.showStretch(process.start, process.end, rowOf(process)))},
 			{id: "operation", title: "Operation"},
 		];
 		this.tab = "fds";
@@ -182,81 +80,36 @@ class Page {
 		this.layOut();
 	}
 
-	fdTable() {
-		const t = this.trace, process = fd => t.processes[fd.process];
-
-		return new Table([
-			timeColumn("waited", fd => fd.waited),
-			Object.assign(timeColumn("longest", fd => fd.longest), {press: fd => this.showLongest(fd)}),
-			numberColumn("calls", fd => fd.calls),
-			numberColumn("would block", fd => fd.wouldBlock),
-			numberColumn("read", fd => fd.bytesRead, bytes),
-			numberColumn("written", fd => fd.bytesWritten, bytes),
-			{title: "fd", number: true, down: false, value: fd => fd.fd === null ? Infinity : fd.fd, text: fd => fd.fd === null ? "more" : String(fd.fd)},
-			nameColumn("name", fd => fd.name),
-			nameColumn("other end", fd => peerWords(t, fd) || ""),
-			nameColumn("process", fd => processWords(process(fd))),
-			{title: "kind", down: false, value: fd => t.kinds[fd.kind] || "", text: fd => t.kinds[fd.kind] || ""},
-		], t.fds.slice(1), 0, fd => this.pickFd(t.fds.indexOf(fd)));
-	}
-
-	stallTable() {
-		const t = this.trace, who = stall => laneWords(t, t.lanes[stall.lane], stall.start);
-
-		return new Table([
-			timeColumn("away for", stall => stall.end - stall.start),
-			{title: "from", number: true, down: false, value: stall => stall.start, text: stall => moment(stall.start)},
-			{title: "on a CPU", number: true, down: true, value: stall => stall.cpu || 0, text: stall => stall.cpu === null ? "" : duration(stall.cpu)},
-			nameColumn("thread", who),
-			{title: "meanwhile", name: "words", down: false, value: stall => stallWords(t, stall), text: stall => stallWords(t, stall)},
-		], t.stalls, 0, stall => this.showStretch(stall.start, stall.end, this.picture.rowOf(stall.lane, 0)));
-	}
-
-	processTable() {
-		const t = this.trace, first = process => t.lanes.findIndex(l => t.processes[l.process].pid === process.pid);
-
-		return new Table([
-			timeColumn("waited", p => p.waited),
-			timeColumn("to read", p => p.waits[READ]),
-			timeColumn("to write", p => p.waits[WRITE]),
-			timeColumn("in poll", p => p.waits[POLL]),
-			timeColumn("for children", p => p.waits[CHILD]),
-			timeColumn("slept", p => p.waits[SLEEP]),
-			{title: "computed", number: true, down: true, value: p => p.cpu || 0, text: p => p.cpu === null ? "" : duration(p.cpu)},
-			timeColumn("in all", p => p.end - p.start),
-			{title: "pid", number: true, down: false, name: "pid", value: p => p.pid, text: p => String(p.pid)},
-			numberColumn("threads", p => p.threads),
-			nameColumn("command", p => p.command),
-			{title: "status", down: false, value: endWords, text: endWords},
-		], t.processes, 0, p => this.showStretch(p.start, p.end, this.picture.rowOf(first(p), 0)));
-	}
-
 	/* What stands above the picture.  */
 	tellFacts() {
 		const t = this.trace, first = t.processes.reduce((a, b) => a && a.start <= b.start ? a : b, null);
 		const pids = new Set(t.processes.map(p => p.pid)).size, notes = byId("notes");
 		const note = (words, name) => notes.append(element("li", name, words));
+		const losses = [
+			[t.lost, "event lost", "events lost"], [t.dropped, "oldest overwritten", "oldest overwritten"],
+			[t.lostProcesses, "process missing", "processes missing"],
+		].filter(([n]) => n > 0);
 
 		byId("command").textContent = first ? first.name : "";
 		document.title = first ? "eagain: " + first.name : "eagain";
 		byId("command").title = first ? first.command : "";
 		byId("facts").textContent = [
-			duration(t.wall), count(pids, "process", "processes"), count(t.lanes.length + t.lanesMore, "thread"), count(t.all, "call"),
-			new Date(t.realtime).toISOString().slice(0, 19).replace("T", " ") + " UTC",
+			duration(t.wall), count(pids, "process", "processes"), count(t.lanes.length + t.lanesMore, "thread"),
+			count(t.all, "call"), new Date(t.realtime).toISOString().slice(0, 19).replace("T", " ") + " UTC",
 		].join(" \u00b7 ");
 		if (!t.processes.length)
 			note("No process recorded anything.");
-		if (t.lost || t.dropped || t.lostProcesses)
-			note("Not everything was recorded: " + [[t.lost, "event lost", "events lost"], [t.dropped, "oldest overwritten", "oldest overwritten"],
-				[t.lostProcesses, "process missing", "processes missing"]].filter(([n]) => n).map(a => count(...a)).join(", "), "loss");
+		if (losses.length)
+			note("Not everything was recorded: " + losses.map(loss => count(...loss)).join(", "), "loss");
 		if (t.unread)
 			note(count(t.unread, "process file") + " could not be read", "loss");
 		if (t.vanished)
 			note(count(t.vanished, "program was", "programs were") +
 				" started that could not be recorded: static, setuid, or without the right to write the trace");
 		if (t.short)
-			note(count(t.short, "call") + " of less than " + duration(t.shortest) + " are only added up, by thread and " + duration(t.binNs) + "; the " +
-				count(t.ops.count, "longer one is", "longer ones are") + " here one by one. The tables count all.");
+			note(count(t.short, "call") + " of less than " + duration(t.shortest) + " are only added up, by thread and " +
+				duration(t.binNs) + "; the " + count(t.ops.count, "longer one is", "longer ones are") +
+				" here one by one. The tables count all.");
 		if (t.lanesMore)
 			note(count(t.lanesMore, "more thread") + " waited less, not shown");
 		if (t.fdsMore)
@@ -271,8 +124,9 @@ class Page {
 		const has = d => this.trace.lanes.some(lane => lane.waits[d] > 0);
 
 		for (const [name, words, shown] of [
-			["read", "to read", has(READ)], ["write", "to write", has(WRITE)], ["lock", "for a lock", has(LOCK)], ["poll", "in poll", has(POLL)],
-			["child", "for a child", has(CHILD)], ["sleep", "sleeps", has(SLEEP)], ["runs", "runs, or unseen", true], ["call", "a call", true],
+			["read", "to read", has(READ)], ["write", "to write", has(WRITE)], ["lock", "for a lock", has(LOCK)],
+			["poll", "in poll", has(POLL)], ["child", "for a child", has(CHILD)], ["sleep", "sleeps", has(SLEEP)],
+			["runs", "runs, or unseen", true], ["call", "a call", true],
 			["stall", "a stall", this.trace.stalls.length > 0]]) {
 			const item = element("li", name);
 
@@ -304,14 +158,18 @@ class Page {
 	}
 
 	fillTable() {
-		const {id, table} = this.tables.find(tab => tab.id === this.tab), p = this.picture, t = this.trace, box = byId("table");
+		const {id, table} = this.tables.find(tab => tab.id === this.tab), p = this.picture, t = this.trace;
+		let content;
 
-		if (id === "operation")
-			box.replaceChildren(p.op < 0 ? element("p", "", "Click an operation to keep it here.") : operationElement(t, p.op, 0));
+		if (id === "operation" && p.op >= 0)
+			content = operationElement(t, p.op, false, 0);
+		else if (id === "operation")
+			content = element("p", "", "Click an operation to keep it here.");
 		else if (!table.all.length)
-			box.replaceChildren(element("p", "", id === "stalls" ? "No thread that polls was away from its polls for long." : "There are none."));
+			content = element("p", "", id === "stalls" ? "No thread that polls was long away from its polls." : "There are none.");
 		else
-			box.replaceChildren(table.element(p.filter, item => p.fd > 0 && t.fds[p.fd] === item, () => this.fillTable()));
+			content = table.element(p.filter, item => p.fd > 0 && t.fds[p.fd] === item, () => this.fillTable());
+		byId("table").replaceChildren(content);
 	}
 
 	/* At most once a frame.  */
@@ -324,7 +182,8 @@ class Page {
 			this.chooseRows();
 			this.picture.draw();
 			this.placeLabels();
-			byId("range").textContent = "shown: " + duration(this.picture.to - this.picture.from) + " of " + duration(this.trace.wall);
+			byId("range").textContent = "shown: " + duration(this.picture.to - this.picture.from) + " of " +
+				duration(this.trace.wall);
 		});
 	}
 
@@ -350,9 +209,11 @@ class Page {
 	}
 
 	layOut() {
+		const rows = this.picture.rows.length, above = byId("overview").offsetHeight + byId("axis").offsetHeight;
+
 		if (!this.isSplit)
-			document.querySelector("main").style.flexBasis = 64 + 25 + 14 + Math.max(3, this.picture.rows.length) * ROW + "px";
-		byId("labels").style.height = this.picture.rows.length * ROW + "px";
+			document.querySelector("main").style.flexBasis = above + 14 + Math.max(3, rows) * ROW + "px";
+		byId("labels").style.height = rows * ROW + "px";
 		byId("none").hidden = this.picture.all.length > 0 || !this.picture.filter;
 		this.picture.resize();
 		this.draw();
@@ -360,8 +221,8 @@ class Page {
 
 	/* Only those of the rows that can be seen.  */
 	placeLabels() {
-		const p = this.picture, first = Math.max(0, Math.floor(p.scroll / ROW)), last = Math.min(p.rows.length, Math.ceil((p.scroll + p.height) / ROW));
-		const labels = [], fd = p.hover < 0 ? null : this.trace.fds[this.trace.ops.fd[p.hover]], peer = fd ? fd.peer : -1;
+		const p = this.picture, t = this.trace, labels = [], [first, last] = p.seen();
+		const fd = p.hover < 0 ? null : t.fds[t.ops.fd[p.hover]], peer = fd ? fd.peer : -1;
 
 		for (let i = first; i < last; i++) {
 			const label = this.label(p.rows[i]);
@@ -386,16 +247,24 @@ class Page {
 
 	label(row) {
 		const t = this.trace, process = t.processes[row.process], fd = t.fds[row.fd], label = element("div", "label");
-		const lane = row.lane >= 0 ? t.lanes[row.lane] : null, main = t.mainLane.get(row.process);
-		const name = fd ? shortName(fd.name) : lane && row.inner ? (lane.name !== main.name && lane.name) || "" : process.name;
+		const lane = row.lane >= 0 ? t.lanes[row.lane] : null, times = lane || process;
+		let name = process.name, number = "pid " + process.pid, whole = process.command + "\n" + number;
 
+		if (fd) {
+			name = shortName(fd.name);
+			number = numberWords(fd);
+			whole = fdWords(t, fd) + "\n" + processWords(process);
+		} else if (lane && lane.tid !== process.pid) {
+			/* Threads that are called like their process have no name of their own. */
+			name = row.inner ? (lane.name === t.laneOf.get(process.pid).name ? "" : lane.name) : process.name;
+			number = "tid " + lane.tid;
+			whole = laneWords(t, lane, Infinity);
+		}
 		label.classList.toggle("inner", Boolean(row.inner));
 		label.classList.toggle("first", Boolean(row.first));
 		label.classList.toggle("head", !row.inner);
-		label.append(element("b", "", name), element("span", "", fd ? numberWords(fd) : row.inner || (lane && lane.tid !== process.pid) ?
-			"tid " + lane.tid : "pid " + process.pid));
-		label.title = fd ? fdWords(t, fd) + "\n" + processWords(process) : (row.inner ? laneWords(t, lane, Infinity) : process.command + "\npid " + process.pid) +
-			"\n" + timesWords(lane ? lane.waits : process.waits, lane ? lane.cpu : process.cpu);
+		label.append(element("b", "", name), element("span", "", number));
+		label.title = fd ? whole : whole + "\n" + timesWords(times.waits, times.cpu);
 		label.addEventListener("click", () => this.pickRow(row));
 		return label;
 	}
@@ -409,23 +278,23 @@ class Page {
 
 	/* Its operations alone; again: all.  */
 	pickFd(fd) {
-		const p = this.picture;
+		const p = this.picture, {process} = this.trace.fds[fd];
 
 		p.fd = p.fd === fd ? 0 : fd;
 		p.arrange();
 		if (p.fd)
-			this.wanted = p.byFd ? p.rowOf(-1, fd) : p.all.find(row => this.isSame(row.process, this.trace.fds[fd].process));
+			this.wanted = p.all.find(row => p.byFd ? row.fd === fd : this.isSame(row.process, process));
 		this.fillTable();
 		this.layOut();
 	}
 
 	showLongest(fd) {
 		const t = this.trace, ops = t.ops, number = t.fds.indexOf(fd);
+		const isPolled = op => (ops.flags[op] & READY) !== 0 && restOf(t, op).ready.fds.some(r => r.fd === number);
 		let best = -1;
 
 		for (let op = 0; op < ops.count; op++)
-			if ((ops.fd[op] === number || (ops.flags[op] & READY && restOf(t, op).ready.fds.some(r => r.fd === number))) &&
-				(best < 0 || ops.waited[op] > ops.waited[best]))
+			if ((best < 0 || ops.waited[op] > ops.waited[best]) && (ops.fd[op] === number || isPolled(op)))
 				best = op;
 		if (best >= 0)
 			this.showOperation(best);
@@ -480,7 +349,8 @@ class Page {
 		if (!row)
 			return null;
 		const found = p.opsAt(row, p.time(x - 2), p.time(x + 2)).filter(op => !p.dim[op] || (!p.fd && !p.filter));
-		const rank = op => (ops.start[op] <= p.time(x) && ops.end[op] >= p.time(x) ? 1e18 : 0) + ops.waited[op] * 2 + ops.end[op] - ops.start[op];
+		const isThere = op => ops.start[op] <= p.time(x) && ops.end[op] >= p.time(x);
+		const rank = op => (isThere(op) ? 1e18 : 0) + ops.waited[op] * 2 + ops.end[op] - ops.start[op];
 		const best = found.reduce((a, b) => a < 0 || rank(b) > rank(a) ? b : a, -1);
 
 		return {row, op: best, more: Math.max(0, found.length - 1)};
@@ -488,31 +358,35 @@ class Page {
 
 	/* Beside operations: what is known of the time between them.  */
 	betweenElement(row, x) {
-		const p = this.picture, ops = this.trace.ops, ns = p.time(x), box = element("div", "operation"), lane = this.trace.lanes[row.lane];
+		const p = this.picture, t = this.trace, ops = t.ops, ns = p.time(x), lane = t.lanes[row.lane];
+		const box = element("div", "operation");
 
 		if (!lane || ns < row.start || ns > row.end)
 			return null;
-		const next = p.firstAfter(row, ns), bin = row.bins.find(b => ns >= b.at && ns < b.at + this.trace.binNs);
+		const next = p.firstAfter(row, ns), bin = row.bins.find(b => ns >= b.at && ns < b.at + t.binNs);
 		const from = next > row.from ? p.lasts[next - 1] : row.start, to = next < row.to ? ops.start[p.at(next)] : row.end;
-		const stall = this.trace.stalls.find(s => s.lane === row.lane && ns >= s.start && ns <= s.end);
+		const stall = t.stalls.find(s => s.lane === row.lane && ns >= s.start && ns <= s.end);
 
 		if (bin) {
-			box.append(element("h2", "", count(bin.count, "call") + " of less than " + duration(this.trace.shortest) + " in these " +
-				duration(this.trace.binNs)));
+			box.append(element("h2", "", count(bin.count, "call") + " of less than " + duration(t.shortest) + " in these " +
+				duration(t.binNs)));
 			box.append(element("p", "", timesWords(bin.ns, null)));
 		} else {
 			box.append(element("h2", "", duration(to - from) + " in no call: it computes, or waits unseen"));
 		}
-		box.append(element("p", "name", laneWords(this.trace, lane, ns)));
+		box.append(element("p", "name", laneWords(t, lane, ns)));
 		if (stall)
-			box.append(element("p", "what", "away from its polls for " + duration(stall.end - stall.start) + ": " + stallWords(this.trace, stall)));
+			box.append(element("p", "what", "away from its polls for " + duration(stall.end - stall.start) + ": " +
+				stallWords(t, stall)));
 		return box;
 	}
 
 	hover(x, y, clientX, clientY) {
-		const p = this.picture, found = this.find(x, y), tip = byId("tip");
-		const box = !found ? null : found.op >= 0 ? operationElement(this.trace, found.op, found.more) : this.betweenElement(found.row, x);
+		const p = this.picture, t = this.trace, found = this.find(x, y), tip = byId("tip");
+		let box = null;
 
+		if (found)
+			box = found.op < 0 ? this.betweenElement(found.row, x) : operationElement(t, found.op, true, found.more);
 		p.cursor = {x, y};
 		p.hover = found ? found.op : -1;
 		tip.hidden = !box;
@@ -585,7 +459,9 @@ class Page {
 		if (event.button !== 0)
 			return;
 		event.currentTarget.setPointerCapture(event.pointerId);
-		this.dragged = {x: event.offsetX, y: event.clientY, from: this.picture.from, scroll: byId("lanes").scrollTop, far: false};
+		this.dragged = {
+			x: event.offsetX, y: event.clientY, from: this.picture.from, scroll: byId("lanes").scrollTop, far: false,
+		};
 	}
 
 	drag(event) {
@@ -715,20 +591,22 @@ class Page {
 	}
 
 	listenToKeys() {
-		const p = this.picture, middle = () => p.cursor ? p.time(p.cursor.x) : (p.from + p.to) / 2, part = n => (p.to - p.from) * n;
+		const p = this.picture, middle = () => p.cursor ? p.time(p.cursor.x) : (p.from + p.to) / 2;
+		const zoom = factor => () => p.zoom(factor, middle()), move = part => () => p.move((p.to - p.from) * part);
+		const scroll = rows => () => byId("lanes").scrollBy(0, rows * ROW);
 		const keys = {
-			"+": () => p.zoom(0.5, middle()), "=": () => p.zoom(0.5, middle()), w: () => p.zoom(0.5, middle()),
-			"-": () => p.zoom(2, middle()), s: () => p.zoom(2, middle()),
-			ArrowLeft: () => p.move(part(-0.2)), a: () => p.move(part(-0.2)), ArrowRight: () => p.move(part(0.2)), d: () => p.move(part(0.2)),
-			ArrowUp: () => byId("lanes").scrollBy(0, -2 * ROW), ArrowDown: () => byId("lanes").scrollBy(0, 2 * ROW),
-			0: () => p.show(0, this.trace.wall), t: () => this.setBy(!p.byFd), h: () => this.setPresent(!p.present), "/": () => byId("filter").focus(), "?": () => this.toggleHelp(),
+			"+": zoom(0.5), "=": zoom(0.5), w: zoom(0.5), "-": zoom(2), s: zoom(2),
+			ArrowLeft: move(-0.2), a: move(-0.2), ArrowRight: move(0.2), d: move(0.2),
+			ArrowUp: scroll(-2), ArrowDown: scroll(2),
+			0: () => p.show(0, this.trace.wall), t: () => this.setBy(!p.byFd), h: () => this.setPresent(!p.present),
 			n: () => this.goOn(1), p: () => this.goOn(-1), Escape: () => this.forget(),
+			"/": () => byId("filter").focus(), "?": () => this.toggleHelp(),
 		};
 
 		document.addEventListener("keydown", event => {
-			const isTyped = event.target === byId("filter");
+			const isOthers = event.ctrlKey || event.altKey || event.metaKey, isTyped = event.target === byId("filter");
 
-			if (event.ctrlKey || event.altKey || event.metaKey || !Object.hasOwn(keys, event.key) || (isTyped && event.key !== "Escape"))
+			if (isOthers || !Object.hasOwn(keys, event.key) || (isTyped && event.key !== "Escape"))
 				return;
 			event.preventDefault();
 			keys[event.key]();

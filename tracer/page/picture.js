@@ -58,7 +58,9 @@ class Picture {
 		const before = this.rows, at = Math.floor(((y || 0) + this.scroll) / ROW), anchor = before && before[at];
 		let head = null;
 
-		this.rows = !this.present ? this.all : this.all.filter(row => !row.head && row.start <= this.to && row.end >= this.from);
+		this.rows = this.all;
+		if (this.present)
+			this.rows = this.all.filter(row => !row.head && row.start <= this.to && row.end >= this.from);
 		if (this.present && this.byFd)
 			this.rows = this.rows.flatMap(row => {
 				const again = head === row.process;
@@ -93,8 +95,8 @@ class Picture {
 				shown = match.fds[ops.fd[op]];
 			if (shown)
 				this.all.push({
-					lane: i, process: lane.process, fd: 0, inner, first: !inner, from: lane.from, to: lane.to, start: lane.start, end: lane.end,
-					unknown: lane.unknown, bins: lane.bins,
+					lane: i, process: lane.process, fd: 0, inner, first: !inner, from: lane.from, to: lane.to,
+					start: lane.start, end: lane.end, unknown: lane.unknown, bins: lane.bins,
 				});
 		});
 	}
@@ -103,7 +105,9 @@ class Picture {
 	isShown(fd, match) {
 		const f = this.trace.fds[fd], moved = f.bytesRead + f.bytesWritten > 0 && this.trace.kinds[f.kind] !== "file";
 
-		return this.filter ? match.fds[fd] || match.processes[f.process] : f.waited > 0 || (f.flags & IS_WAITING) !== 0 || moved;
+		if (this.filter)
+			return match.fds[fd] || match.processes[f.process];
+		return f.waited > 0 || (f.flags & IS_WAITING) !== 0 || moved;
 	}
 
 	arrangeFds(match) {
@@ -118,13 +122,15 @@ class Picture {
 				continue;
 			if (f.process !== process) {
 				this.heads.set(f.process, {
-					lane: -1, process: f.process, fd: 0, first: true, head: true, from: 0, to: 0, start: p.start, end: p.end, bins: [],
+					lane: -1, process: f.process, fd: 0, first: true, head: true, from: 0, to: 0,
+					start: p.start, end: p.end, bins: [],
 				});
 				this.all.push(this.heads.get(f.process));
 			}
 			process = f.process;
 			this.all.push(Object.assign({
-				lane: -1, process, fd, inner: true, from: starts[fd], to: starts[fd + 1], bins: [], unknown: (f.flags & IS_WAITING) !== 0,
+				lane: -1, process, fd, inner: true, from: starts[fd], to: starts[fd + 1], bins: [],
+				unknown: (f.flags & IS_WAITING) !== 0,
 			}, this.lifeOf(starts[fd], starts[fd + 1])));
 		}
 	}
@@ -265,7 +271,8 @@ class Picture {
 	sumUp(width) {
 		const t = this.trace, ops = t.ops, scale = width / t.wall, sums = COLORS.map(() => new Float64Array(width + 2));
 		const spread = (sum, start, end, share) => {
-			const from = Math.max(0, start * scale), to = Math.min(width, end * scale), a = Math.floor(from), b = Math.floor(to);
+			const from = Math.max(0, start * scale), to = Math.min(width, end * scale);
+			const a = Math.floor(from), b = Math.floor(to);
 
 			if (a === b) {
 				sum[a] += (to - from) * share;
@@ -279,9 +286,12 @@ class Picture {
 			sum[b + 1] -= (to - b) * share;
 		};
 
-		for (let op = 0; op < ops.count; op++)
+		for (let op = 0; op < ops.count; op++) {
+			const start = ops.waitStart[op], end = ops.waitEnd[op];
+
 			if (ops.flags[op] & WAITED)
-				spread(sums[directionOf(t, op)], ops.waitStart[op], ops.waitEnd[op], ops.waited[op] / (ops.waitEnd[op] - ops.waitStart[op] || 1));
+				spread(sums[directionOf(t, op)], start, end, ops.waited[op] / (end - start || 1));
+		}
 		for (const lane of t.lanes) {
 			spread(sums[DIM], lane.start, lane.end, 1);
 			for (const bin of lane.bins)
@@ -318,14 +328,18 @@ class Picture {
 		this.drawWindow(c, width, height);
 	}
 
+	/* What is being chosen.  */
+	drawBrush(c, on, height) {
+		c.fillStyle = this.color.shade;
+		if (this.brush && this.brush.on === on)
+			c.fillRect(Math.min(this.brush.from, this.brush.to), 0, Math.abs(this.brush.to - this.brush.from), height);
+	}
+
 	/* Which part of the whole is seen below.  */
 	drawWindow(c, width, height) {
 		const scale = width / this.trace.wall, from = this.from * scale, to = Math.max(this.to * scale, from + 2);
 
-		if (this.brush && this.brush.on === "overview") {
-			c.fillStyle = this.color.shade;
-			c.fillRect(Math.min(this.brush.from, this.brush.to), 0, Math.abs(this.brush.to - this.brush.from), height);
-		}
+		this.drawBrush(c, "overview", height);
 		if (this.from <= 0 && this.to >= this.trace.wall)
 			return;
 		c.globalAlpha = 0.62;
@@ -347,7 +361,9 @@ class Picture {
 	tickWords(ns, step) {
 		const [unit, name] = [[1e9, " s"], [1e6, " ms"], [1e3, " us"], [1, " ns"]].find(([n]) => this.to >= n || n === 1);
 
-		return ns === 0 ? "0" : (ns / unit).toFixed(Math.max(0, Math.round(Math.log10(unit)) - Math.floor(Math.log10(step) + 1e-9))) + name;
+		const digits = Math.round(Math.log10(unit)) - Math.floor(Math.log10(step) + 1e-9);
+
+		return ns === 0 ? "0" : (ns / unit).toFixed(Math.max(0, digits)) + name;
 	}
 
 	drawAxis() {
@@ -365,10 +381,7 @@ class Picture {
 			if (x + 4 + c.measureText(this.tickWords(ns, step)).width < this.width)
 				c.fillText(this.tickWords(ns, step), x + 4, 12);
 		}
-		if (this.brush && this.brush.on === "axis") {
-			c.fillStyle = this.color.shade;
-			c.fillRect(Math.min(this.brush.from, this.brush.to), 0, Math.abs(this.brush.to - this.brush.from), height);
-		}
+		this.drawBrush(c, "axis", height);
 		if (this.cursor) {
 			const text = moment(this.time(this.cursor.x)) + " s", wide = c.measureText(text).width + 10;
 			const x = Math.min(Math.max(0, this.cursor.x - wide / 2), this.width - wide);
@@ -380,18 +393,20 @@ class Picture {
 		}
 	}
 
+	/* From which row to which there is something to be seen.  */
+	seen() {
+		const first = Math.floor(this.scroll / ROW), last = Math.ceil((this.scroll + this.height) / ROW);
+
+		return [Math.max(0, first), Math.min(this.rows.length, last)];
+	}
+
 	drawLanes() {
-		const c = this.prepare("lanes", this.width, this.height), first = Math.max(0, Math.floor(this.scroll / ROW));
-		const last = Math.min(this.rows.length, Math.ceil((this.scroll + this.height) / ROW));
+		const c = this.prepare("lanes", this.width, this.height), [first, last] = this.seen();
 
 		this.drawGrid(c);
 		for (let i = first; i < last; i++)
 			this.drawRow(c, this.rows[i], i * ROW - this.scroll);
-		if (this.brush) {
-			c.fillStyle = this.color.shade;
-			if (this.brush.on === "axis")
-				c.fillRect(Math.min(this.brush.from, this.brush.to), 0, Math.abs(this.brush.to - this.brush.from), this.height);
-		}
+		this.drawBrush(c, "axis", this.height);
 		if (this.cursor) {
 			c.fillStyle = this.color.quiet;
 			c.fillRect(Math.round(this.cursor.x), 0, 1, this.height);
@@ -407,15 +422,17 @@ class Picture {
 	}
 
 	drawRow(c, row, y) {
-		const start = Math.max(-1, this.x(row.start)), end = Math.min(this.width + 1, this.x(row.end));
+		const [start, end] = this.span(row.start, row.end);
 
 		if (row.first) {
 			c.fillStyle = this.color.line;
 			c.fillRect(0, y, this.width, 1);
 		}
 		c.fillStyle = row.lane < 0 ? this.color.line : this.color.runs;
-		if (end >= 0 && start <= this.width)
-			c.fillRect(start, y + BAR_TOP + (row.lane < 0 ? BAR / 2 : 0), Math.max(1, end - start), row.lane < 0 ? 1 : BAR);
+		if (end >= 0 && start <= this.width && row.lane < 0)
+			c.fillRect(start, y + BAR_TOP + BAR / 2, Math.max(1, end - start), 1);
+		else if (end >= 0 && start <= this.width)
+			c.fillRect(start, y + BAR_TOP, Math.max(1, end - start), BAR);
 		if (row.unknown && end < this.width)
 			this.drawUnknown(c, Math.max(0, end), y);
 		this.drawOperations(c, row, y + BAR_TOP);
@@ -433,7 +450,7 @@ class Picture {
 	}
 
 	drawOperations(c, row, y) {
-		const ops = this.trace.ops, pixel = 1 / this.scale, sums = new Float64Array(CLASSES * (Math.ceil(this.width) + 1)), wide = [];
+		const ops = this.trace.ops, pixel = 1 / this.scale, sums = new Float64Array(CLASSES * (this.width + 1)), wide = [];
 
 		this.addBins(row, sums);
 		for (let i = this.firstAfter(row, this.from); i < row.to; i++) {
@@ -447,8 +464,10 @@ class Picture {
 			} else if (ops.end[op] - ops.start[op] >= pixel) {
 				wide.push(op);
 			} else {
+				const rest = ops.end[op] - ops.start[op] - ops.waited[op];
+
 				this.addTime(sums, this.classOf(op), ops.start[op], ops.waited[op]);
-				this.addTime(sums, this.dim[op] ? DIM : NONE, ops.start[op], ops.end[op] - ops.start[op] - ops.waited[op]);
+				this.addTime(sums, this.dim[op] ? DIM : NONE, ops.start[op], rest);
 			}
 		}
 		for (const op of wide)
@@ -461,7 +480,9 @@ class Picture {
 	}
 
 	fitsPixel(group, start, pixel) {
-		return Math.floor(this.x(start)) === Math.floor(this.x(this.groupEnd[group])) && this.groupEnd[group] - start <= pixel;
+		const end = this.groupEnd[group];
+
+		return end - start <= pixel && Math.floor(this.x(start)) === Math.floor(this.x(end));
 	}
 
 	addGroup(sums, group, start) {
@@ -481,7 +502,8 @@ class Picture {
 		const wide = this.trace.binNs;
 
 		for (const bin of row.bins) {
-			const from = Math.max(0, Math.floor(this.x(bin.at))), to = Math.min(this.width - 1, Math.floor(this.x(bin.at + wide)));
+			const from = Math.max(0, Math.floor(this.x(bin.at)));
+			const to = Math.min(this.width - 1, Math.floor(this.x(bin.at + wide)));
 			const dim = this.fd || (this.filter && !this.matchesLane(row));
 
 			if (bin.at > this.to)
@@ -513,7 +535,8 @@ class Picture {
 
 				if (!ns)
 					continue;
-				const high = d === NONE || d === DIM ? CALL_BAR : BAR, h = Math.min(bottom - y, Math.max(2, ns / pixel * high));
+				const high = d === NONE || d === DIM ? CALL_BAR : BAR;
+				const h = Math.min(bottom - y, Math.max(2, ns / pixel * high));
 
 				c.fillStyle = this.colors[d];
 				c.fillRect(x, bottom - h, 1, h);
@@ -522,16 +545,20 @@ class Picture {
 		}
 	}
 
+	/* From where to where: no farther beyond the edges than its own.  */
+	span(start, end) {
+		return [Math.max(-3, this.x(start)), Math.min(this.width + 3, this.x(end))];
+	}
+
 	drawCall(c, op, y) {
-		const ops = this.trace.ops, from = Math.max(-2, this.x(ops.start[op])), to = Math.min(this.width + 2, this.x(ops.end[op]));
+		const ops = this.trace.ops, [from, to] = this.span(ops.start[op], ops.end[op]);
 
 		c.fillStyle = this.colors[this.dim[op] ? DIM : NONE];
 		c.fillRect(from, y + BAR - CALL_BAR, Math.max(1, to - from), CALL_BAR);
 	}
 
 	drawWait(c, op, y) {
-		const ops = this.trace.ops, from = Math.max(-2, this.x(ops.waitStart[op])), to = Math.min(this.width + 2, this.x(ops.waitEnd[op]));
-		const d = this.classOf(op);
+		const ops = this.trace.ops, [from, to] = this.span(ops.waitStart[op], ops.waitEnd[op]), d = this.classOf(op);
 
 		c.fillStyle = this.colors[d];
 		/* A hair between neighbours. */
@@ -544,7 +571,7 @@ class Picture {
 
 	/* The time, and behind it as much as there is room for.  */
 	drawWords(c, time, words, from, to, y) {
-		const left = Math.max(from, 0) + 4, room = Math.min(to, this.width) - 3 - left, more = room - c.measureText(time).width;
+		const left = Math.max(from, 0) + 4, more = Math.min(to, this.width) - 3 - left - c.measureText(time).width;
 		let n = words.length;
 
 		if (more < 0)
@@ -590,7 +617,7 @@ class Picture {
 		for (const op of [this.hover, this.op]) {
 			if (op < 0 || !this.isIn(row, op) || ops.end[op] < this.from || ops.start[op] > this.to)
 				continue;
-			const from = Math.max(-3, this.x(ops.start[op])), to = Math.min(this.width + 3, this.x(ops.end[op]));
+			const [from, to] = this.span(ops.start[op], ops.end[op]);
 
 			c.strokeStyle = this.color.text;
 			c.lineWidth = op === this.op ? 2 : 1;
@@ -612,9 +639,11 @@ class Picture {
 	}
 
 	isIn(row, op) {
+		const ops = this.trace.ops;
+
 		if (row.fd)
-			return this.trace.ops.fd[op] === row.fd || this.opsAt(row, this.trace.ops.start[op], this.trace.ops.start[op]).includes(op);
-		return row.lane >= 0 && row.lane === this.trace.ops.lane[op];
+			return ops.fd[op] === row.fd || this.opsAt(row, ops.start[op], ops.start[op]).includes(op);
+		return row.lane >= 0 && row.lane === ops.lane[op];
 	}
 
 	rowAt(y) {

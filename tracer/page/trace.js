@@ -70,8 +70,8 @@ function visible(text) {
 function readTrace(p) {
 	const trace = {};
 
-	for (const name of ["version", "wall", "realtime", "events", "lost", "dropped", "lostProcesses", "unread", "vanished", "all",
-		"short", "shortest", "lanesMore", "fdsMore", "stallsAll"])
+	for (const name of ["version", "wall", "realtime", "events", "lost", "dropped", "lostProcesses", "unread", "vanished",
+		"all", "short", "shortest", "lanesMore", "fdsMore", "stallsAll"])
 		trace[name] = p.number();
 	p.directions = p.number();
 	trace.wall = Math.max(trace.wall, 1);
@@ -106,8 +106,8 @@ function readLane(p) {
 
 function readFd(p) {
 	const fd = {
-		process: p.number(), fd: p.optional(), kind: p.number(), way: p.number(), name: p.text(), peer: p.number() - 1, others: p.number(),
-		calls: p.number(), wouldBlock: p.number(), bytesRead: p.number(), bytesWritten: p.number(),
+		process: p.number(), fd: p.optional(), kind: p.number(), way: p.number(), name: p.text(), peer: p.number() - 1,
+		others: p.number(), calls: p.number(), wouldBlock: p.number(), bytesRead: p.number(), bytesWritten: p.number(),
 	};
 
 	fd.waits = [0, p.number(), p.number(), p.number()];
@@ -121,9 +121,9 @@ function readOperations(p, lanes) {
 	const count = p.number();
 	const ops = {
 		count, start: new Float64Array(count), end: new Float64Array(count), waitStart: new Float64Array(count),
-		waitEnd: new Float64Array(count), waited: new Float64Array(count), result: new Float64Array(count), call: new Uint8Array(count),
-		way: new Uint8Array(count), flags: new Uint16Array(count), fd: new Uint32Array(count), lane: new Uint32Array(count),
-		more: new Uint32Array(count),
+		waitEnd: new Float64Array(count), waited: new Float64Array(count), result: new Float64Array(count),
+		call: new Uint8Array(count), way: new Uint8Array(count), flags: new Uint16Array(count), fd: new Uint32Array(count),
+		lane: new Uint32Array(count), more: new Uint32Array(count),
 	};
 	let i = 0;
 
@@ -222,7 +222,8 @@ function readAll(p) {
 	t.errors = p.list(() => p.text());
 	t.processes = p.list(() => readProcess(p));
 	t.lanes = p.list(() => readLane(p));
-	t.mainLane = new Map(t.lanes.map(lane => [lane.process, lane]).reverse());
+	/* The first of each pid. */
+	t.laneOf = new Map(t.lanes.map(lane => [t.processes[lane.process].pid, lane]).reverse());
 	t.fds = [null].concat(p.list(() => readFd(p)));
 	t.ops = readOperations(p, t.lanes);
 	t.binNs = p.number();
@@ -248,6 +249,10 @@ function restOf(trace, op) {
 
 	p.at = trace.ops.more[op];
 	return {steps: flags & STEPS ? readSteps(p) : null, ready: flags & READY ? readReady(p) : null};
+}
+
+function callOf(trace, op) {
+	return trace.calls[trace.ops.call[op]] || trace.calls[0];
 }
 
 function directionOf(trace, op) {

@@ -57,7 +57,9 @@ function imageOf(trace, lane, ns) {
 function laneWords(trace, lane, ns) {
 	const process = imageOf(trace, lane, ns);
 
-	return lane.tid === process.pid ? processWords(process) : (lane.name || cut(process.name, 60)) + " (pid " + process.pid + ", tid " + lane.tid + ")";
+	if (lane.tid === process.pid)
+		return processWords(process);
+	return (lane.name || cut(process.name, 60)) + " (pid " + process.pid + ", tid " + lane.tid + ")";
 }
 
 /* Who is at the other end, or null.  */
@@ -72,8 +74,8 @@ function numberWords(fd) {
 	return fd.fd === null ? "more fds" : "fd " + fd.fd;
 }
 
-function fdWords(trace, fd) {
-	return fd ? numberWords(fd) + ", " + fd.name : "an fd that is not listed";
+function fdWords(trace, fd, isShort) {
+	return fd ? numberWords(fd) + ", " + (isShort ? shortName(fd.name) : fd.name) : "an fd that is not listed";
 }
 
 /* What one waits for, in the words of what is waited for.  */
@@ -89,7 +91,7 @@ function waitWords(call) {
 
 /* "waited 1.018 s to read from gzip (pid 12)".  */
 function waitedWords(trace, op) {
-	const ops = trace.ops, call = trace.calls[ops.call[op]] || trace.calls[0], fd = trace.fds[ops.fd[op]];
+	const ops = trace.ops, call = callOf(trace, op), fd = trace.fds[ops.fd[op]];
 	const time = duration(ops.waited[op]), whom = peerWords(trace, fd) || (fd ? fd.name : "an fd");
 
 	switch (directionOf(trace, op)) {
@@ -123,7 +125,7 @@ function childWords(trace, op) {
 
 /* In a block of the picture, where there is little room: behind how long.  */
 function blockWords(trace, op) {
-	const ops = trace.ops, fd = trace.fds[ops.fd[op]], direction = directionOf(trace, op), call = trace.calls[ops.call[op]] || trace.calls[0];
+	const fd = trace.fds[trace.ops.fd[op]], direction = directionOf(trace, op), call = callOf(trace, op);
 	const whom = fd ? (fd.peer >= 0 ? trace.processes[fd.peer].name : shortName(fd.name)) : "";
 
 	if (call.special === ACCEPTS)
@@ -147,7 +149,7 @@ function resultWords(trace, result) {
 }
 
 function callName(trace, op) {
-	return (trace.calls[trace.ops.call[op]] || {name: "unknown"}).name + "()";
+	return callOf(trace, op).name + "()";
 }
 
 /* "read() on fd 0, pipe:[123] from gzip -cd (pid 12)".  */
@@ -173,8 +175,12 @@ function outcomeWords(trace, op) {
 	return words.join("; ");
 }
 
+function wayOf(trace, op) {
+	return trace.ways[trace.ops.way[op]] || "none";
+}
+
 function howWords(trace, op) {
-	const ops = trace.ops, why = ops.flags[op] & STEPS ? 0 : ops.flags[op] >> WHY_SHIFT, way = trace.ways[ops.way[op]] || "none";
+	const flags = trace.ops.flags[op], why = flags & STEPS ? 0 : flags >> WHY_SHIFT, way = wayOf(trace, op);
 	const words = {
 		none: "", guard: "guard: poll() asked first, then the plain call waited", kept: "from a kept set",
 		O_NONBLOCK: "O_NONBLOCK on the fd: attempted first, which cannot block",
@@ -186,32 +192,34 @@ function howWords(trace, op) {
 }
 
 function stepWords(trace, op, rest, i) {
-	const call = trace.calls[trace.ops.call[op]] || trace.calls[0], words = waitWords(call), steps = rest.steps.steps, step = steps[i];
+	const call = callOf(trace, op), words = waitWords(call), steps = rest.steps.steps, step = steps[i];
+	const result = trace.ops.result[op], isReady = i && steps[i - 1].kind === PARK && result >= 0;
 
 	switch (step.kind) {
 	case WOULD_BLOCK:
-		return words.none + (trace.ways[trace.ops.way[op]] === "guard" ? ", says poll()" : ": EWOULDBLOCK");
+		return words.none + (wayOf(trace, op) === "guard" ? ", says poll()" : ": EWOULDBLOCK");
 	case PARK:
-		return "parked in " + (step.direct ? "ppoll()" : "the plain " + call.name + "()") + (step.partial ? ", with a part done" : "");
+		return "parked in " + (step.direct ? "ppoll" : "the plain " + call.name) + "()" +
+			(step.partial ? ", with a part done" : "");
 	case IS_READY:
 		return "ready: " + (step.direct ? words.arrives : "an error, or the peer is gone");
 	default:
-		return (i && steps[i - 1].kind === PARK && trace.ops.result[op] >= 0 ? "ready, and " : "") + call.name + "() returns " +
-			resultWords(trace, trace.ops.result[op]);
+		return (isReady ? "ready, and " : "") + call.name + "() returns " + resultWords(trace, result);
 	}
 }
 
 /* Its moments: [name, when or null, words].  Of one that went through at once, two.  */
 function momentsOf(trace, op, rest) {
 	const ops = trace.ops, moments = [], length = rest.steps ? rest.steps.length : 0;
+	const half = rest.steps ? rest.steps.count / 2 : 0;
 	let at = ops.start[op];
 
 	moments.push(["t0", at, callName(trace, op) + " called" + (length ? ": " + count(length, "byte") : "")]);
 	for (let i = 0; rest.steps && i < rest.steps.steps.length; i++) {
-		if (rest.steps.more && i === rest.steps.count / 2)
+		if (rest.steps.more && i === half)
 			moments.push(["...", null, count(rest.steps.more, "more", "more")]);
 		at += rest.steps.steps[i].after;
-		moments.push(["t" + (i + 1 + (i >= rest.steps.count / 2 ? rest.steps.more : 0)), at, stepWords(trace, op, rest, i)]);
+		moments.push(["t" + (i + 1 + (i < half ? 0 : rest.steps.more)), at, stepWords(trace, op, rest, i)]);
 	}
 	if (!(ops.flags[op] & RETURNED))
 		moments.push(["end", ops.end[op], "left: its thread went on, was killed, or the trace ends"]);
@@ -222,7 +230,10 @@ function momentsOf(trace, op, rest) {
 
 /* poll(2): what an fd was ready for.  */
 function eventWords(events) {
-	const names = [[1, "to read"], [2, "urgent data"], [4, "to write"], [8, "an error"], [16, "hung up"], [32, "not open"], [8192, "its peer wrote the last"]];
+	const names = [
+		[1, "to read"], [2, "urgent data"], [4, "to write"], [8, "an error"], [16, "hung up"], [32, "not open"],
+		[8192, "half hung up"],
+	];
 
 	return names.filter(([bit]) => events & bit).map(([, name]) => name).join(", ");
 }
@@ -231,7 +242,8 @@ function eventWords(events) {
 function timesWords(waits, cpu) {
 	const words = [];
 
-	for (const [direction, before, after] of [[READ, "waited ", " to read"], [WRITE, "waited ", " to write"], [POLL, "waited ", " in poll"],
+	for (const [direction, before, after] of [
+		[READ, "waited ", " to read"], [WRITE, "waited ", " to write"], [POLL, "waited ", " in poll"],
 		[LOCK, "waited ", " for locks"], [CHILD, "waited ", " for children"], [SLEEP, "slept ", ""]])
 		if (waits[direction])
 			words.push(before + duration(waits[direction]) + after);
