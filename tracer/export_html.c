@@ -22,7 +22,7 @@ enum {
 	FDS_MOST = 20000,
 	STALLS_MOST = 2000,
 	NAME_BYTES = 2 << 20,           /* of all fds, and of all commands */
-	NAME_LEAST = 64,
+	NAME_LEAST = 24,
 	BINS_MOST = 4096, BINS_LEAST = 32, BINS_TOGETHER = 400000,
 	ERRNO_MOST = 133,
 };
