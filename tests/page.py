@@ -65,7 +65,7 @@ class Packing:
 
 
 FACTS = "version wall realtime events lost dropped lost_processes unread vanished all short shortest lanes_more fds_more stalls_all directions".split()
-DIRECTIONS = [None, "read", "write", "poll", "sleep", "child"]
+DIRECTIONS = [None, "read", "write", "poll", "sleep", "child", "lock"]
 
 
 def operation(p, t):

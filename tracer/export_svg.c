@@ -58,9 +58,11 @@ static const struct {
 };
 
 /* What lies at the bottom of a pixel, and what above it.  */
-static const enum direction stacked[DIRECTION_COUNT] = {
+static const enum direction stacked[] = {
 	DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_CHILD, DIRECTION_SLEEP, DIRECTION_NONE,
 };
+
+enum { LEVELS = sizeof stacked / sizeof *stacked };
 
 static double column(const struct picture *p, uint64_t ns)
 {
@@ -212,7 +214,7 @@ static void print_times(const struct lane *lane, FILE *to)
 	const char *divider = ": ";
 	char text[16];
 
-	for (size_t i = 0; i < DIRECTION_COUNT; i++) {
+	for (size_t i = 0; i < LEVELS; i++) {
 		if (!before[stacked[i]] || !lane->wait_ns[stacked[i]])
 			continue;
 		fputs(divider, to);
@@ -358,7 +360,7 @@ static void print_lane(const struct picture *p, size_t i, FILE *to)
 	print_label(p, i, to);
 	fprintf(to, "</text>\n<rect class=\"runs\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", LEFT + from, y,
 		until - from > 0.5 ? until - from : 0.5, BAR);
-	for (size_t level = 0; level < DIRECTION_COUNT; level++)
+	for (size_t level = 0; level < LEVELS; level++)
 		print_level(p, &p->rows[i], level, y, to);
 	print_wide(p, &p->rows[i], y, to);
 	print_stalls(p, i, y, to);
@@ -405,7 +407,7 @@ static void print_legend(const struct picture *p, FILE *to)
 	char class[8];
 	int x = LEFT;
 
-	for (size_t i = 0; i < DIRECTION_COUNT; i++) {
+	for (size_t i = 0; i < LEVELS; i++) {
 		bool low = stacked[i] == DIRECTION_NONE;
 
 		snprintf(class, sizeof class, "c%d", stacked[i]);
@@ -429,8 +431,8 @@ static void print_style(FILE *to)
 	      ".exec { fill: #1c2127 }\n"
 	      ".grid { stroke: #1c2127; stroke-opacity: 0.1 }\n"
 	      ".unknown { stroke: #626b75; stroke-dasharray: 3 5 }\n", to);
-	for (size_t d = 0; d < DIRECTION_COUNT; d++)
-		fprintf(to, ".c%zu { fill: %s }\n", d, looks[d].color);
+	for (size_t i = 0; i < LEVELS; i++)
+		fprintf(to, ".c%d { fill: %s }\n", stacked[i], looks[stacked[i]].color);
 	fputs("</style>\n", to);
 }
 
@@ -458,7 +460,8 @@ static void print_head(const struct picture *p, int height, FILE *to)
 	fprintf(to, "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n<text class=\"title\" x=\"20\" y=\"28\">", WIDTH, height);
 	print_text(first ? model_short_command(first) : "No process recorded anything.", COMMAND_CHARACTERS, to);
 	fprintf(to, "</text>\n<text class=\"quiet\" x=\"20\" y=\"46\">%s in all", text);
-	fprintf(to, ", %zu thread%s, %" PRIu64 " call%s", threads, threads == 1 ? "" : "s", p->operations, p->operations == 1 ? "" : "s");
+	fprintf(to, ", %zu thread%s, ", threads, threads == 1 ? "" : "s");
+	fprintf(to, "%" PRIu64 " call%s", p->operations, p->operations == 1 ? "" : "s");
 	if (p->lanes->left_out)
 		fprintf(to, "; %zu more thread%s waited less, not shown", p->lanes->left_out, p->lanes->left_out == 1 ? "" : "s");
 	if (p->model->lost || p->model->dropped)

@@ -166,7 +166,7 @@ class Page {
 		else if (id === "operation")
 			content = element("p", "", "Click an operation to keep it here.");
 		else if (!table.all.length)
-			content = element("p", "", id === "stalls" ? "No thread that polls was long away from its polls." : "There are none.");
+			content = element("p", "", id === "stalls" ? "No thread was long away from its polls." : "There are none.");
 		else
 			content = table.element(p.filter, item => p.fd > 0 && t.fds[p.fd] === item, () => this.fillTable());
 		byId("table").replaceChildren(content);
