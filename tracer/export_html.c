@@ -78,6 +78,19 @@ static uint64_t bucket_start(size_t bucket)
 	return high < 2 ? bucket : ((uint64_t)(bucket & ((1 << BUCKET_BITS) - 1)) + (1 << BUCKET_BITS)) << (high - 1);
 }
 
+enum {
+#define CALL(id, name, wait, class, number) + 1
+	CALLS = 0
+#include "shim/calls.def"
+#undef CALL
+};
+
+/* What a trace may hold beyond its table is the last of each.  */
+static unsigned known(unsigned id, unsigned count)
+{
+	return id < count ? id : count;
+}
+
 /* One operation: all but when it began.  */
 
 enum packed_flag {
@@ -134,8 +147,8 @@ static void pack_ready(const struct page *p, struct packing *to, const struct op
 static void pack_operation(const struct page *p, struct packing *to, const struct operation *o)
 {
 	pack_number(to, o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0);
-	pack_number(to, o->call);
-	pack_number(to, o->way);
+	pack_number(to, known(o->call, CALLS));
+	pack_number(to, known(o->way, TRACE_WAY_COUNT));
 	pack_number(to, flags_of(o));
 	pack_number(to, row_of(p, o->process, o->fd));
 	if (o->returned)
@@ -317,35 +330,27 @@ static int by_lane(const void *a, const void *b)
 
 static void pack_names(struct packing *to)
 {
-	static const char *const kinds[] = {
-#define KIND(id, name) name,
-#include "shim/kinds.def"
-#undef KIND
-	};
-	static const struct {
-		const char *name;
-		enum op_class class;
-	} calls[] = {
-#define CALL(id, name, wait, class, number) {name, OP_##class},
+	static const unsigned char classes[CALLS + 1] = {
+#define CALL(id, name, wait, class, number) OP_##class,
 #include "shim/calls.def"
 #undef CALL
 	};
 
-	pack_number(to, sizeof calls / sizeof *calls);
-	for (unsigned i = 0; i < sizeof calls / sizeof *calls; i++) {
-		pack_text(to, calls[i].name, SIZE_MAX);
+	pack_number(to, CALLS + 1);
+	for (unsigned i = 0; i <= CALLS; i++) {
+		pack_text(to, model_call_name(i), SIZE_MAX);
 		pack_number(to, model_call_direction(i));
-		pack_number(to, calls[i].class == OP_ACCEPT ? 1 : calls[i].class == OP_CONNECT ? 2 : 0);
+		pack_number(to, classes[i] == OP_ACCEPT ? 1 : classes[i] == OP_CONNECT ? 2 : 0);
 	}
-	pack_number(to, TRACE_WAY_COUNT);
-	for (unsigned i = 0; i < TRACE_WAY_COUNT; i++)
+	pack_number(to, TRACE_WAY_COUNT + 1);
+	for (unsigned i = 0; i <= TRACE_WAY_COUNT; i++)
 		pack_text(to, model_way_name(i), SIZE_MAX);
-	pack_number(to, TRACE_WHY_COUNT);
-	for (unsigned i = 0; i < TRACE_WHY_COUNT; i++)
+	pack_number(to, TRACE_WHY_COUNT + 1);
+	for (unsigned i = 0; i <= TRACE_WHY_COUNT; i++)
 		pack_text(to, model_why_words(i), SIZE_MAX);
-	pack_number(to, sizeof kinds / sizeof *kinds);
-	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		pack_text(to, kinds[i], SIZE_MAX);
+	pack_number(to, KIND_COUNT + 1);
+	for (unsigned i = 0; i <= KIND_COUNT; i++)
+		pack_text(to, model_kind_name(i), SIZE_MAX);
 	pack_number(to, ERRNO_MOST);
 	for (unsigned i = 0; i < ERRNO_MOST; i++)
 		pack_text(to, line_errno_name(i) ? line_errno_name(i) : "", SIZE_MAX);
@@ -418,8 +423,8 @@ static void pack_fd(struct packing *to, const struct page *p, size_t process, co
 
 	pack_number(to, process);
 	pack_optional(to, f->many ? UINT64_MAX : (unsigned)f->fd, UINT64_MAX);
-	pack_number(to, f->kind);
-	pack_number(to, f->way);
+	pack_number(to, known(f->kind, KIND_COUNT));
+	pack_number(to, known(f->way, TRACE_WAY_COUNT));
 	pack_text(to, f->name ? f->name : "?", name_most(p->fd_rows));
 	pack_number(to, peer ? (size_t)(peer - p->model->processes) + 1 : 0);
 	pack_number(to, peer ? others : 0);
@@ -497,7 +502,7 @@ static void pack_stall(struct packing *to, const struct page *p, const struct op
 	for (size_t d = DIRECTION_NONE + 1; d < DIRECTION_COUNT; d++)
 		pack_number(to, s->wait_ns[d]);
 	pack_number(to, s->longest_ns);
-	pack_number(to, s->call);
+	pack_number(to, known(s->call, CALLS));
 	pack_number(to, row_of(p, s->process, s->fd));
 }
 

@@ -133,7 +133,7 @@ function fdTable(trace, pick, showLongest) {
 		nameColumn("name", fd => fd.name),
 		nameColumn("other end", fd => peerWords(trace, fd) || ""),
 		nameColumn("process", fd => processWords(trace.processes[fd.process])),
-		wordColumn("kind", fd => trace.kinds[fd.kind] || ""),
+		wordColumn("kind", fd => trace.kinds[fd.kind]),
 	], trace.fds.slice(1), 0, pick);
 }
 

@@ -252,7 +252,7 @@ function restOf(trace, op) {
 }
 
 function callOf(trace, op) {
-	return trace.calls[trace.ops.call[op]] || trace.calls[0];
+	return trace.calls[trace.ops.call[op]];
 }
 
 function directionOf(trace, op) {

@@ -176,7 +176,7 @@ function outcomeWords(trace, op) {
 }
 
 function wayOf(trace, op) {
-	return trace.ways[trace.ops.way[op]] || "none";
+	return trace.ways[trace.ops.way[op]];
 }
 
 function howWords(trace, op) {
@@ -257,7 +257,7 @@ function stallWords(trace, stall) {
 	const waited = stall.waits.reduce((a, b) => a + b, 0), words = [], all = stall.end - stall.start;
 
 	if (stall.longest) {
-		const fd = trace.fds[stall.fd], call = (trace.calls[stall.call] || trace.calls[0]).name;
+		const fd = trace.fds[stall.fd], call = trace.calls[stall.call].name;
 
 		words.push("waited " + duration(waited) + " in calls, longest " + duration(stall.longest) + " in " + call + "()" +
 			(fd ? " on " + fdWords(trace, fd) : ""));
