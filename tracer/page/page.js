@@ -107,7 +107,7 @@ class Page {
 			note(count(t.vanished, "program was", "programs were") +
 				" started that could not be recorded: static, setuid, or without the right to write the trace");
 		if (t.short)
-			note(count(t.short, "call") + " of less than " + duration(t.shortest) + " are only added up, by thread and " +
+			note(count(t.short, "call") + " of less than " + duration(t.shortest) + " are only added up, by thread, in steps of " +
 				duration(t.binNs) + "; the " + count(t.ops.count, "longer one is", "longer ones are") +
 				" here one by one. The tables count all.");
 		if (t.lanesMore)

@@ -62,7 +62,7 @@ class Table {
 				});
 				td.append(button);
 			} else {
-				td.textContent = column.text(item);
+				td.textContent = column.shown ? column.shown(item) : column.text(item);
 			}
 			if (column.name === "name")
 				td.title = column.text(item);
@@ -130,7 +130,7 @@ function fdTable(trace, pick, showLongest) {
 		numberColumn("read", fd => fd.bytesRead, bytes),
 		numberColumn("written", fd => fd.bytesWritten, bytes),
 		orderColumn("fd", fd => fd.fd === null ? Infinity : fd.fd, n => n === Infinity ? "more" : String(n)),
-		nameColumn("name", fd => fd.name),
+		Object.assign(nameColumn("name", fd => fd.name), {shown: fd => endOf(fd.name, 42)}),
 		nameColumn("other end", fd => peerWords(trace, fd) || ""),
 		nameColumn("process", fd => processWords(trace.processes[fd.process])),
 		wordColumn("kind", fd => trace.kinds[fd.kind]),

@@ -141,7 +141,12 @@ function shortName(name) {
 
 	if (arrow > 0 && connection)
 		return connection[1] + " " + name.slice(arrow);
-	return name.length > 30 && name[0] === "/" ? "\u2026" + name.slice(-29) : name;
+	return endOf(name, 30);
+}
+
+/* Paths differ at their end.  */
+function endOf(name, most) {
+	return name.length > most && name[0] === "/" ? "\u2026" + name.slice(1 - most) : name;
 }
 
 function resultWords(trace, result) {
