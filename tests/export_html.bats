@@ -455,6 +455,8 @@ for i in range(60000):
     else:
         os.read(there[0], 1)
         os.write(back[1], b"y")
+if child:
+    os.wait()
 '
 	"$EAGAIN" export html -o page.html trace
 	python3 - <<-'PYTHON'
