@@ -3,10 +3,10 @@
 "use strict";
 
 const NONE = 0, READ = 1, WRITE = 2, POLL = 3, SLEEP = 4, CHILD = 5, LOCK = 6;
-const WAITED = 1, STEPS = 2, RETURNED = 4, READY = 8, ASKED = 16, NONBLOCK = 32, SHIELD = 64, DIRECTION_SHIFT = 7, WHY_SHIFT = 10;
-const ACCEPTS = 1, CONNECTS = 2, WAITS_FOR_CHILD = 3;
-const WOULD_BLOCK = 2, PARK = 3, IS_READY = 4, RETURN = 5;
-const LISTENS = 2, IS_WAITING = 1;
+const WAITED = 1, STEPS = 2, RETURNED = 4, READY = 8, ASKED = 16, SHIELD = 64, DIRECTION_SHIFT = 7, WHY_SHIFT = 10;
+const ACCEPTS = 1, CONNECTS = 2;
+const WOULD_BLOCK = 2, PARK = 3, IS_READY = 4;           /* enum trace_kind */
+const IS_WAITING = 1;
 
 /* Numbers in LEB128, and texts behind their sizes.  */
 class Packing {
