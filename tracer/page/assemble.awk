@@ -19,9 +19,11 @@ function digit(n) {
 	return substr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", int(n) % 64 + 1, 1)
 }
 
-function hash(file,    line) {
-	if (("sha256sum " file | getline line) <= 0 || line !~ /^[0-9a-f]+ /)
+function hash(file,    command, line) {
+	command = "sha256sum " file
+	if ((command | getline line) <= 0 || line !~ /^[0-9a-f]+ /)
 		exit 1
+	close(command)
 	return "sha256-" base64(substr(line, 1, 64))
 }
 
