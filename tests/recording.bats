@@ -142,6 +142,17 @@ calls_of() {
 	[ "$(cat out)" = "bounded d/* $((17000 * 17001 / 2))" ]
 }
 
+@test "a trace that is cut while it is read" {
+	"$EAGAIN" record "$PROGRAMS/load" calls 50000
+	mkfifo lines
+	"$EAGAIN" log >lines &
+	exec {lines}<lines
+	read -r _ <&"$lines"
+	truncate -s 8192 eagain.trace/[0-9]*
+	cat <&"$lines" >/dev/null
+	ends_with 0 $!
+}
+
 # killed_in CALL CMD...
 killed_in() {
 	"$EAGAIN" record "${@:2}" &

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,34 @@ static void close_file(struct trace_file *f)
 {
 	munmap((void *)(uintptr_t)f->bytes, f->size);
 	free(f->runs);
+	memset(f, 0, sizeof *f);
+}
+
+/* A process that exits cuts off what it has not used of its file (tracefile.c), and whoever likes may cut more: what was mapped there
+ * is a SIGBUS then.  It reads as zeros instead, which are no records.  */
+static const struct trace *read_now;
+
+static void read_zeros(int signal_number, siginfo_t *info, void *context)
+{
+	uintptr_t at = (uintptr_t)info->si_addr, page = (uintptr_t)getpagesize();
+
+	(void)context;
+	for (size_t i = 0; read_now && i < read_now->file_room; i++) {
+		const struct trace_file *f = &read_now->files[i];
+
+		if (at >= (uintptr_t)f->bytes && at < (uintptr_t)f->bytes + f->size &&
+		    mmap((void *)(at & ~(page - 1)), page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+			return;
+	}
+	signal(signal_number, SIG_DFL);
+}
+
+static void survive_cuts(const struct trace *t)
+{
+	const struct sigaction action = {.sa_sigaction = read_zeros, .sa_flags = SA_SIGINFO};
+
+	read_now = t;
+	sigaction(SIGBUS, &action, NULL);
 }
 
 /* Why there is nothing in a file yet.  */
@@ -264,14 +293,17 @@ static void open_files(struct trace *t, const char *dir)
 {
 	DIR *d = opendir(dir);
 	const char *why;
-	size_t room = 0;
+	size_t room;
 
+	survive_cuts(t);
 	for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
 		if (e->d_name[0] < '0' || e->d_name[0] > '9')
 			continue;
-		if (t->file_count == room) {
-			room = room ? room * 2 : 16;
+		if (t->file_count == t->file_room) {
+			room = t->file_room ? t->file_room * 2 : 16;
 			t->files = must_have(realloc(t->files, room * sizeof *t->files));
+			memset(t->files + t->file_room, 0, (room - t->file_room) * sizeof *t->files);
+			t->file_room = room;
 		}
 		why = open_file(t, &t->files[t->file_count], dirfd(d), e->d_name);
 		if (!why)
@@ -337,6 +369,7 @@ struct trace *reader_open(const char *dir)
 
 void reader_close(struct trace *t)
 {
+	read_now = NULL;
 	for (size_t i = 0; i < t->file_count; i++)
 		close_file(&t->files[i]);
 	free(t->files);

@@ -39,7 +39,7 @@ struct trace_end {
 struct trace {
 	struct trace_control control;
 	struct trace_file *files;
-	size_t file_count;
+	size_t file_count, file_room;
 	double ns_per_tick;
 	uint64_t base_ticks, base_ns;
 	uint64_t last_ticks, last_ns;   /* the latest pair of all */
