@@ -98,7 +98,13 @@ struct child {
 	uint32_t pid;
 	uint64_t t;                     /* ticks */
 	bool ended;
+	bool image;                     /* made with its program at once: vfork, posix_spawn */
 	int status;                     /* of one that has ended: wait(2) */
+};
+
+/* What a process knows of a socket's inode, whoever else has it: it was accepted, or, with a peer, is half of a socketpair.  */
+struct socket {
+	uint64_t inode, peer;
 };
 
 struct build {
@@ -115,6 +121,9 @@ struct build {
 	uint64_t first, last;           /* ticks */
 	struct child *children;
 	size_t child_count, child_room;
+	struct socket *sockets;
+	size_t socket_count, socket_room;
+	struct { uint32_t tid; uint64_t inode; } named[2];      /* the latest NAMEs: those of a socketpair lie before it */
 	uint32_t *execs;                /* pids of children that became programs without a file of theirs before */
 	size_t exec_count, exec_room;
 };
@@ -234,6 +243,15 @@ static struct model_fd *find_fd(struct build *b, int fd)
 	return index ? &b->process->fds[index - 1] : new_fd(b, fd);
 }
 
+static void note_socket(struct build *b, uint64_t inode, uint64_t peer)
+{
+	if (b->socket_count == b->socket_room) {
+		b->socket_room = b->socket_room ? b->socket_room * 2 : 64;
+		b->sockets = must_have(realloc(b->sockets, b->socket_room * sizeof *b->sockets));
+	}
+	b->sockets[b->socket_count++] = (struct socket){inode, peer};
+}
+
 static void name_fd(struct build *b, const struct trace_record *r, const struct reader_place *place)
 {
 	char text[FD_NAME_MAX];
@@ -250,10 +268,15 @@ static void name_fd(struct build *b, const struct trace_record *r, const struct 
 	} else if (f->name) {
 		f = new_fd(b, r->fd);
 	}
+	if (f->accepted && !f->name)
+		note_socket(b, r->inode, 0);
 	f->name = must_have(strdup(text));
 	f->kind = r->fd_kind;
 	f->access = r->access;
 	f->inode = r->inode;
+	b->named[0] = b->named[1];
+	b->named[1].tid = b->thread->tid;
+	b->named[1].inode = f->inode;
 }
 
 static struct model_thread *find_thread(struct build *b, uint32_t tid)
@@ -293,6 +316,22 @@ static void count_result(struct model_fd *f, const struct trace_record *r)
 
 	if (r->result > 0 && class != OP_ACCEPT && class != OP_CONNECT && (d == DIRECTION_READ || d == DIRECTION_WRITE))
 		f->bytes[d] += (uint64_t)r->result;
+}
+
+/* A connection is another meaning of its number, whether the old one's close was seen or not.  */
+static void see_accepted(struct build *b, const struct trace_record *r)
+{
+	if (class_of(r->call) == OP_ACCEPT && r->result >= 0 && r->result <= INT32_MAX && b->process->fd_count < MODEL_FDS_MAX)
+		new_fd(b, (int)r->result)->accepted = true;
+}
+
+static void see_pair(struct build *b, const struct trace_record *r)
+{
+	if (r->call != CALL_socketpair || r->result != 0 || b->process->fd_count >= MODEL_FDS_MAX ||
+	    b->named[0].tid != b->thread->tid || b->named[1].tid != b->thread->tid)
+		return;
+	note_socket(b, b->named[0].inode, b->named[1].inode);
+	note_socket(b, b->named[1].inode, b->named[0].inode);
 }
 
 static void add_fd_wait(struct model_fd *f, enum direction d, uint64_t ns)
@@ -339,7 +378,7 @@ static void abandon(struct build *b, struct model_thread *t, const struct open_o
 		f->waiting = true;
 	if (op->left)
 		end = op->left;
-	if (op->parked && end > op->parked)
+	if (op->parked && end >= op->parked)
 		add_wait(b, t, f, op->direction, op->parked, end, true);
 }
 
@@ -425,6 +464,7 @@ static void see_call(struct build *b, const struct trace_record *r)
 
 	if (class == OP_OPEN || class == OP_OPEN_PAIR) {
 		see_opening(b, r);
+		see_pair(b, r);
 		return;
 	}
 	f = r->fd < 0 ? NULL : find_fd(b, r->fd);
@@ -445,6 +485,7 @@ static void see_call(struct build *b, const struct trace_record *r)
 		count_poll(&b->process->polls, r);
 	if (is_wait(b, r, d, f))
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
+	see_accepted(b, r);
 }
 
 /* A poll returned because of this fd: it was waited for all that time.  The thread's own time has been counted.  */
@@ -496,6 +537,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		if (r->kind == TRACE_RETURN) {
 			count_result(f, r);
 			remove_op(b->thread, op);
+			see_accepted(b, r);
 		}
 		break;
 	default:
@@ -508,15 +550,13 @@ static bool is_operation(const struct trace_record *r)
 	return r->kind == TRACE_WOULD_BLOCK || r->kind == TRACE_PARK || r->kind == TRACE_READY || r->kind == TRACE_RETURN;
 }
 
-static void note_child(struct build *b, const struct trace_record *r)
+static void note_child(struct build *b, struct child c)
 {
-	bool ended = r->kind == TRACE_REAP;
-
 	if (b->child_count == b->child_room) {
 		b->child_room = b->child_room ? b->child_room * 2 : 64;
 		b->children = must_have(realloc(b->children, b->child_room * sizeof *b->children));
 	}
-	b->children[b->child_count++] = (struct child){(uint32_t)r->number, r->t, ended, ended ? (int)r->duration : 0};
+	b->children[b->child_count++] = c;
 }
 
 static void note_exec(struct build *b, const struct trace_record *r)
@@ -525,8 +565,10 @@ static void note_exec(struct build *b, const struct trace_record *r)
 		return;
 	if (r->number) {
 		b->exec_count -= b->exec_count && b->execs[b->exec_count - 1] == r->op;
+		b->child_count -= b->child_count && b->children[b->child_count - 1].pid == r->op;
 		return;
 	}
+	note_child(b, (struct child){.pid = r->op, .t = r->t, .image = true});
 	if (b->exec_count == b->exec_room) {
 		b->exec_room = b->exec_room ? b->exec_room * 2 : 64;
 		b->execs = must_have(realloc(b->execs, b->exec_room * sizeof *b->execs));
@@ -540,7 +582,7 @@ static struct child outer_end(const struct build *b)
 	const struct trace_end *end = &b->trace->end;
 	uint64_t t = reader_ticks(b->trace, end->ns);
 
-	return (struct child){end->pid, t > b->last ? t : b->last, true, end->status};
+	return (struct child){.pid = end->pid, .t = t > b->last ? t : b->last, .ended = true, .status = end->status};
 }
 
 /* A killed process records no end, but its parent, whose file comes before, may have been told.  Pids come again.  */
@@ -629,7 +671,10 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_CLOSE: *fd_index(b, r->fd) = 0; break;
 	case TRACE_CALL: see_call(b, r); break;
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN: see_operation(b, r); break;
-	case TRACE_FORK: case TRACE_REAP: note_child(b, r); break;
+	case TRACE_FORK: note_child(b, (struct child){.pid = (uint32_t)r->number, .t = r->t}); break;
+	case TRACE_REAP:
+		note_child(b, (struct child){.pid = (uint32_t)r->number, .t = r->t, .ended = true, .status = (int)r->duration});
+		break;
 	case TRACE_EXEC: note_exec(b, r); break;
 	case TRACE_USAGE: see_usage(b, r); break;
 	case TRACE_KEEP: see_keep(&b->process->polls, r); break;
@@ -706,26 +751,37 @@ static int by_child(const void *a, const void *b)
 	return x->t < y->t ? -1 : x->t > y->t;
 }
 
-/* A fork's file begins with its first event; the process began when its parent made it.  */
-static void date_forks(struct model *m, struct build *b)
+/* The first of what was told of this pid at that time or later; or one of another pid, or none.  */
+static size_t find_child(const struct build *b, uint32_t pid, uint64_t ns)
+{
+	size_t low = 0, high = b->child_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct child *c = &b->children[middle];
+
+		if (c->pid < pid || (c->pid == pid && reader_ns(b->trace, c->t) < ns))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* A child's file begins with its first event; the process began when its parent made it.  And it is over when that is told so.  */
+static void date_children(struct model *m, struct build *b)
 {
 	if (b->child_count)
 		qsort(b->children, b->child_count, sizeof *b->children, by_child);
 	for (size_t i = 0; i < m->process_count; i++) {
 		struct model_process *p = &m->processes[i];
-		size_t low = 0, high = b->child_count;
+		size_t born = find_child(b, p->pid, p->start_ns + 1), over = find_child(b, p->pid, p->end_ns);
+		const struct child *c = born ? &b->children[born - 1] : NULL;
 
-		while (low < high) {
-			size_t middle = (low + high) / 2;
-			const struct child *c = &b->children[middle];
-
-			if (c->pid < p->pid || (c->pid == p->pid && reader_ns(b->trace, c->t) <= p->start_ns))
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		if (p->forked && low && b->children[low - 1].pid == p->pid && !b->children[low - 1].ended)
-			p->start_ns = reader_ns(b->trace, b->children[low - 1].t);
+		if (c && !p->previous && c->pid == p->pid && !c->ended && p->forked != c->image)
+			p->start_ns = reader_ns(b->trace, c->t);
+		if (over < b->child_count && b->children[over].pid == p->pid && b->children[over].ended)
+			p->told_ns = reader_ns(b->trace, b->children[over].t);
 	}
 }
 
@@ -788,13 +844,6 @@ static void find_vanished(struct model *m, const struct build *b, struct model_p
 		m->vanished += !has_image(m, order, b->execs[i]);
 }
 
-/* An fd that may have another end.  Those of one pipe, or of one TCP connection, have the same key.  */
-struct model_end {
-	uint64_t key;
-	const struct model_process *process;
-	const struct model_fd *fd;
-};
-
 static uint64_t hash(const char *text, size_t size)
 {
 	uint64_t h = 14695981039346656037u;     /* FNV-1a */
@@ -802,6 +851,55 @@ static uint64_t hash(const char *text, size_t size)
 	for (size_t i = 0; i < size; i++)
 		h = (h ^ (unsigned char)text[i]) * 1099511628211u;
 	return h;
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct socket *x = a, *y = b;
+
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	return x->peer < y->peer ? -1 : x->peer > y->peer;
+}
+
+static bool is_socket(const struct model_fd *f)
+{
+	return f->kind == KIND_stream || f->kind == KIND_dgram || f->kind == KIND_seqpacket || f->kind == KIND_socket;
+}
+
+/* Each end of a connection learns what one of those who have it knows.  */
+static void find_sockets(struct model *m, struct build *b)
+{
+	if (!b->socket_count)
+		return;
+	qsort(b->sockets, b->socket_count, sizeof *b->sockets, by_inode);
+	for (size_t i = 0; i < m->process_count; i++)
+		for (size_t k = 0; k < m->processes[i].fd_count; k++) {
+			struct model_fd *f = &m->processes[i].fds[k];
+			const struct socket key = {f->inode, UINT64_MAX};
+			size_t low = 0, high = b->socket_count;
+
+			while (low < high) {
+				size_t middle = (low + high) / 2;
+
+				if (by_inode(&b->sockets[middle], &key) < 0)
+					low = middle + 1;
+				else
+					high = middle;
+			}
+			if (!low || b->sockets[low - 1].inode != f->inode || !is_socket(f))
+				continue;
+			f->pair = b->sockets[low - 1].peer;
+			f->accepted |= !f->pair;
+		}
+}
+
+enum { UNIX_ENDS_MAX = 512 };
+
+/* Ends of a unix connection have one name, that of who listens.  */
+static bool is_unix(const struct model_fd *f)
+{
+	return f->name && !strncmp(f->name, "unix:", 5) && !f->listens && (f->kind == KIND_stream || f->kind == KIND_seqpacket);
 }
 
 static bool has_end(const struct model_fd *f, uint64_t *key)
@@ -813,6 +911,14 @@ static bool has_end(const struct model_fd *f, uint64_t *key)
 	if (arrow) {
 		*key = hash(f->name + 4, (size_t)(arrow - f->name) - 4) + hash(arrow + 2, strlen(arrow + 2));
 		return !strncmp(f->name, "tcp ", 4);
+	}
+	if (is_unix(f)) {
+		*key = hash(f->name, strlen(f->name));
+		return true;
+	}
+	if (f->pair) {
+		*key = f->inode < f->pair ? f->inode : f->pair;
+		return f->name;
 	}
 	*key = f->inode;
 	return f->name && (f->kind == KIND_pipe || f->kind == KIND_fifo);
@@ -874,14 +980,16 @@ struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit,
 		if (p->end_ns > m->wall_ns)
 			m->wall_ns = p->end_ns;
 	}
-	date_forks(m, &b);
 	order = order_processes(m);
 	find_images(m, order);
+	date_children(m, &b);
 	find_vanished(m, &b, order);
+	find_sockets(m, &b);
 	find_ends(m);
 	free(order);
 	free(b.children);
 	free(b.execs);
+	free(b.sockets);
 	free(b.fd_index);
 	return m;
 }
@@ -926,12 +1034,16 @@ static bool is_reverse(const char *a, const char *b)
 	       !strncmp(other + 2, a + 4, from);
 }
 
-static bool is_other_end(const struct model_fd *a, const struct model_fd *b)
+bool model_is_other_end(const struct model_fd *a, const struct model_fd *b)
 {
 	bool reads = a->bytes[DIRECTION_READ] || a->wait_ns[DIRECTION_READ] || a->access == O_RDONLY;
 
 	if (!a->name || !b->name)
 		return false;
+	if (a->pair)
+		return a->pair == b->inode && b->pair == a->inode;
+	if (is_unix(a))
+		return is_unix(b) && a->accepted != b->accepted && !strcmp(a->name, b->name);
 	if (a->kind == KIND_pipe || a->kind == KIND_fifo)
 		return a->kind == b->kind && a->inode == b->inode && (reads ? b->access == O_WRONLY : b->access == O_RDONLY);
 	return a->kind == KIND_stream && is_reverse(a->name, b->name);
@@ -944,8 +1056,7 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The ends with the key of fd: the first, and how many.  */
-static const struct model_end *find_key(const struct model *m, const struct model_fd *fd, size_t *count)
+const struct model_end *model_ends(const struct model *m, const struct model_fd *fd, size_t *count)
 {
 	size_t low = 0, high = m->end_count, end;
 	uint64_t key;
@@ -963,7 +1074,8 @@ static const struct model_end *find_key(const struct model *m, const struct mode
 	}
 	for (end = low; end < m->end_count && m->ends[end].key == key; end++)
 		;
-	*count = end - low;
+	/* Too many connections of one name to tell who is whose. */
+	*count = is_unix(fd) && end - low > UNIX_ENDS_MAX ? 0 : end - low;
 	return &m->ends[low];
 }
 
@@ -979,7 +1091,7 @@ static const struct model_process *find_peer(const struct model_end *ends, size_
 		const struct model_fd *f = ends[i].fd;
 		uint64_t moved = f->bytes[DIRECTION_READ] + f->bytes[DIRECTION_WRITE];
 
-		if (q == p || (used ? !f->calls : q->forked || f->calls || f->fd > 2) || !is_other_end(fd, f))
+		if (q == p || (used ? !f->calls : q->forked || f->calls || f->fd > 2) || !model_is_other_end(fd, f))
 			continue;
 		if (!*count || pids[*count - 1] != q->pid)
 			pids[(*count)++] = q->pid;
@@ -995,7 +1107,7 @@ const struct model_process *model_peer(const struct model *m, const struct model
 				       unsigned *others)
 {
 	size_t count = 0, end_count;
-	const struct model_end *ends = find_key(m, fd, &end_count);
+	const struct model_end *ends = model_ends(m, fd, &end_count);
 	uint32_t *pids = must_have(calloc(end_count + 1, sizeof *pids));
 	const struct model_process *found = find_peer(ends, end_count, p, fd, true, pids, &count);
 

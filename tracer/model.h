@@ -29,6 +29,8 @@ struct model_fd {
 	uint64_t longest_ns;
 	bool many;                      /* several meanings of several numbers, beyond MODEL_FDS_MAX of a process, under a common name */
 	bool listens;                   /* connections were accepted here */
+	bool accepted;                  /* such a connection */
+	uint64_t pair;                  /* of a socketpair: the other end's inode; else 0 */
 	bool waiting;                   /* an operation had not returned when the trace ended */
 };
 
@@ -60,6 +62,7 @@ struct model_process {
 	uint32_t pid, ppid;
 	char *command;
 	uint64_t start_ns, end_ns;      /* from the start of the trace */
+	uint64_t told_ns;               /* when its parent was told of its end; 0: it is not known to have been */
 	uint64_t cpu_ns;                /* or MODEL_UNKNOWN: it did not exit by itself */
 	uint64_t wait_ns[DIRECTION_COUNT];      /* of all threads together */
 	uint64_t events, lost, dropped;
@@ -119,10 +122,21 @@ enum direction model_call_direction(unsigned call);
 /* The command, its program without the directory; "?" where it is not known.  */
 const char *model_short_command(const struct model_process *p);
 
-/* Who is at the other end of a pipe or TCP connection: the process that used it most, NULL where none is known; *others is how
+/* Who is at the other end of a pipe, or of a connection by TCP or unix socket: the process that used it most, NULL where none is known; *others is how
  * many more used it.  Where nobody uses that end, a program counts that was started with it; a
  * fork that only holds it never does.  */
 const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
 				       unsigned *others);
+
+/* An fd that may have another end.  */
+struct model_end {
+	uint64_t key;                   /* those of one pipe, or connection, have the same; of unix sockets, those of one name */
+	const struct model_process *process;
+	const struct model_fd *fd;
+};
+
+/* All ends with the key of fd, used or not: the first, and how many.  */
+const struct model_end *model_ends(const struct model *m, const struct model_fd *fd, size_t *count);
+bool model_is_other_end(const struct model_fd *a, const struct model_fd *b);
 
 #endif
