@@ -4,9 +4,9 @@
 #include <inttypes.h>
 
 #include "model.h"
+#include "verdict.h"
 
-/* A JSON string, or null.  The model's names are valid UTF-8.  */
-static void string(const char *s, FILE *to)
+void json_string(const char *s, FILE *to)
 {
 	if (!s) {
 		fputs("null", to);
@@ -45,7 +45,7 @@ static void waits(const uint64_t wait_ns[DIRECTION_COUNT], FILE *to)
 static void print_thread(const struct model_process *p, const struct model_thread *thread, FILE *to)
 {
 	fprintf(to, "{\"tid\":%" PRIu32 ",\"name\":", thread->tid);
-	string(*thread->name ? thread->name : NULL, to);
+	json_string(*thread->name ? thread->name : NULL, to);
 	fputc(',', to);
 	number("wall_ns", thread->end_ns - thread->start_ns, to);
 	fputc(',', to);
@@ -64,15 +64,15 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	fputc('{', to);
 	number("fd", f->many ? MODEL_UNKNOWN : (uint64_t)f->fd, to);
 	fputs(",\"kind\":", to);
-	string(model_kind_name(f->kind), to);
+	json_string(model_kind_name(f->kind), to);
 	fputs(",\"name\":", to);
-	string(f->name, to);
+	json_string(f->name, to);
 	fputs(",\"peer\":", to);
 	if (peer)
 		snprintf(text, sizeof text, "%s (pid %" PRIu32 ")", peer->command, peer->pid);
-	string(peer ? text : NULL, to);
+	json_string(peer ? text : NULL, to);
 	fprintf(to, ",\"peers_more\":%u,\"switched_by\":", peer ? others : 0);
-	string(model_way_name(f->way), to);
+	json_string(model_way_name(f->way), to);
 	fprintf(to, ",\"calls\":%" PRIu64 ",\"would_block\":%" PRIu64 ",\"bytes_read\":%" PRIu64 ",\"bytes_written\":%" PRIu64
 		",\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"wait_poll_ns\":%" PRIu64
 		",\"longest_wait_ns\":%" PRIu64 ",\"waiting\":%s}",
@@ -92,7 +92,7 @@ static void print_polls(const struct model_polls *polls, FILE *to)
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)
 {
 	fprintf(to, "{\"pid\":%" PRIu32 ",\"ppid\":%" PRIu32 ",\"command\":", p->pid, p->ppid);
-	string(p->command, to);
+	json_string(p->command, to);
 	fputc(',', to);
 	number("exit_status", p->exit_status < 0 ? MODEL_UNKNOWN : (uint64_t)p->exit_status, to);
 	fputc(',', to);
@@ -119,14 +119,18 @@ static void print_process(const struct model *m, const struct model_process *p, 
 
 void json_print(struct trace *t, FILE *to)
 {
-	struct model *m = model_build(t, NULL, NULL);
+	struct verdict *v;
+	struct model *m = verdict_build(t, &v);
 
 	fprintf(to, "{\"version\":1,\"wall_ns\":%" PRIu64 ",\"events\":%" PRIu64 ",\"lost_events\":%" PRIu64
-		",\"overwritten_events\":%" PRIu64 ",\"processes\":[", m->wall_ns, m->events, m->lost, m->dropped);
+		",\"overwritten_events\":%" PRIu64 ",\"verdict\":", m->wall_ns, m->events, m->lost, m->dropped);
+	verdict_json(v, to);
+	fputs(",\"processes\":[", to);
 	for (size_t i = 0; i < m->process_count; i++) {
 		fputs(i ? ",\n" : "\n", to);
 		print_process(m, &m->processes[i], to);
 	}
 	fputs("]}\n", to);
+	verdict_free(v);
 	model_free(m);
 }
