@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "export.h"
-#include "lanes.h"
+#include "export_lanes.h"
 #include "line.h"
 #include "operations.h"
 #include "packing.h"
@@ -49,7 +49,7 @@ struct bin {
 struct page {
 	const struct trace *trace;
 	struct model *model;
-	struct lanes *lanes;
+	struct export_lanes *lanes;
 	uint64_t bytes_of[BUCKETS], operations;
 	uint64_t shortest_ns;           /* that is packed by itself */
 	struct packing packed;
@@ -269,7 +269,7 @@ static void add_short(struct page *p, size_t lane, const struct operation *o)
 
 static size_t lane_of(const struct page *p, size_t process, uint32_t tid)
 {
-	return process < p->model->process_count ? lanes_find(p->lanes, process, tid) : LANES_NONE;
+	return process < p->model->process_count ? export_lanes_find(p->lanes, process, tid) : EXPORT_LANES_NONE;
 }
 
 static void keep(const struct operation *o, void *arg)
@@ -277,7 +277,7 @@ static void keep(const struct operation *o, void *arg)
 	struct page *p = arg;
 	size_t lane = lane_of(p, o->process, o->tid), offset = p->packed.size;
 
-	if (lane == LANES_NONE)
+	if (lane == EXPORT_LANES_NONE)
 		return;
 	if (duration_of(o) < p->shortest_ns) {
 		add_short(p, lane, o);
@@ -303,7 +303,7 @@ static void keep_stall(const struct operation_stall *s, void *arg)
 {
 	struct page *p = arg;
 
-	if (lane_of(p, s->process, s->tid) == LANES_NONE)
+	if (lane_of(p, s->process, s->tid) == EXPORT_LANES_NONE)
 		return;
 	p->stalls_all++;
 	if (!p->stalls)
@@ -403,7 +403,7 @@ static void pack_process(struct packing *to, const struct page *p, const struct 
 		pack_number(to, process->wait_ns[d]);
 }
 
-static void pack_lane(struct packing *to, const struct page *p, const struct lane *lane)
+static void pack_lane(struct packing *to, const struct page *p, const struct export_lane *lane)
 {
 	pack_number(to, (size_t)(lane->last - p->model->processes));
 	pack_number(to, lane->tid);
@@ -549,7 +549,7 @@ static void free_page(struct page *p)
 	free(p->kept);
 	free(p->stalls);
 	packing_free(&p->packed);
-	lanes_free(p->lanes);
+	export_lanes_free(p->lanes);
 	model_free(p->model);
 }
 
@@ -559,7 +559,7 @@ void html_print(struct trace *t, FILE *to)
 
 	p.model = operations_each(t, &(struct operation_visitor){measure, NULL, &p});
 	choose_shortest(&p);
-	p.lanes = lanes_make(p.model, LANES_MOST);
+	p.lanes = export_lanes_make(p.model, LANES_MOST);
 	choose_fds(&p);
 	make_bins(&p);
 	p.packed.size = 0;

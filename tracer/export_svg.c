@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "export.h"
-#include "lanes.h"
+#include "export_lanes.h"
 #include "line.h"
 #include "operations.h"
 #include "say.h"
@@ -40,7 +40,7 @@ struct row {
 
 struct picture {
 	struct model *model;
-	struct lanes *lanes;
+	struct export_lanes *lanes;
 	struct row *rows;
 	double column_ns;
 	struct operation_stall *stalls;
@@ -75,7 +75,7 @@ static double column(const struct picture *p, uint64_t ns)
 
 static size_t lane_of(const struct picture *p, size_t process, uint32_t tid)
 {
-	return process < p->model->process_count ? lanes_find(p->lanes, process, tid) : LANES_NONE;
+	return process < p->model->process_count ? export_lanes_find(p->lanes, process, tid) : EXPORT_LANES_NONE;
 }
 
 static void spread(const struct picture *p, struct row *row, enum direction d, uint64_t start, uint64_t end, uint64_t ns)
@@ -106,7 +106,7 @@ static void add_operation(const struct operation *o, void *arg)
 {
 	struct picture *p = arg;
 	size_t lane = lane_of(p, o->process, o->tid);
-	struct row *row = lane == LANES_NONE ? NULL : &p->rows[lane];
+	struct row *row = lane == EXPORT_LANES_NONE ? NULL : &p->rows[lane];
 	uint64_t took = o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0;
 
 	p->operations++;
@@ -125,7 +125,7 @@ static void add_operation(const struct operation *o, void *arg)
 static void add_stall(const struct operation_stall *s, void *arg)
 {
 	struct picture *p = arg;
-	bool seen = column(p, s->end_ns) - column(p, s->start_ns) >= 1 && lane_of(p, s->process, s->tid) != LANES_NONE;
+	bool seen = column(p, s->end_ns) - column(p, s->start_ns) >= 1 && lane_of(p, s->process, s->tid) != EXPORT_LANES_NONE;
 
 	if (!seen || p->stall_count == STALLS_MOST)
 		return;
@@ -189,10 +189,10 @@ static void print_process(const struct model_process *process, uint32_t tid, siz
 
 static void print_label(const struct picture *p, size_t i, FILE *to)
 {
-	const struct lane *lane = &p->lanes->lane[i];
+	const struct export_lane *lane = &p->lanes->lane[i];
 	const char *name = lane->name;
 
-	if (!lanes_is_thread(p->lanes, i)) {
+	if (!export_lanes_is_thread(p->lanes, i)) {
 		print_process(lane->last, lane->tid, LABEL_CHARACTERS, to);
 		return;
 	}
@@ -204,7 +204,7 @@ static void print_label(const struct picture *p, size_t i, FILE *to)
 }
 
 /* "waited 1.018 s to read, slept 0.2 s, computed 2.6 ms".  */
-static void print_times(const struct lane *lane, FILE *to)
+static void print_times(const struct export_lane *lane, FILE *to)
 {
 	static const char *const before[DIRECTION_COUNT] = {
 		[DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
@@ -316,7 +316,7 @@ static void print_wide(const struct picture *p, const struct row *row, int y, FI
 }
 
 /* Where its program became another; and that it is not known what became of it.  */
-static void print_marks(const struct picture *p, const struct lane *lane, int y, FILE *to)
+static void print_marks(const struct picture *p, const struct export_lane *lane, int y, FILE *to)
 {
 	bool unknown = lane->waiting && lane->last->exit_status < 0 && !lane->last->vanished && !lane->last->reaped;
 
@@ -349,14 +349,14 @@ static void print_stalls(const struct picture *p, size_t lane, int y, FILE *to)
 
 static void print_lane(const struct picture *p, size_t i, FILE *to)
 {
-	const struct lane *lane = &p->lanes->lane[i];
+	const struct export_lane *lane = &p->lanes->lane[i];
 	int y = TOP + LANE * (int)i + (LANE - BAR) / 2;
 	double from = column(p, lane->start_ns), until = column(p, lane->end_ns);
 
 	fputs("<g>\n<title>", to);
 	print_process(lane->last, lane->tid, COMMAND_CHARACTERS, to);
 	print_times(lane, to);
-	fprintf(to, "</title>\n<text class=\"name\" x=\"%d\" y=\"%d\">", lanes_is_thread(p->lanes, i) ? 34 : 20, y + BAR - 4);
+	fprintf(to, "</title>\n<text class=\"name\" x=\"%d\" y=\"%d\">", export_lanes_is_thread(p->lanes, i) ? 34 : 20, y + BAR - 4);
 	print_label(p, i, to);
 	fprintf(to, "</text>\n<rect class=\"runs\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", LEFT + from, y,
 		until - from > 0.5 ? until - from : 0.5, BAR);
@@ -493,7 +493,7 @@ void svg_print(struct trace *t, FILE *to)
 	struct picture p = {0};
 
 	p.model = operations_each(t, &(struct operation_visitor){ignore, NULL, NULL});
-	p.lanes = lanes_make(p.model, LANES_MOST);
+	p.lanes = export_lanes_make(p.model, LANES_MOST);
 	p.column_ns = ((double)p.model->wall_ns + 1) / COLUMNS;
 	p.rows = must_have(calloc(p.lanes->count + 1, sizeof *p.rows));
 	model_free(operations_each(t, &(struct operation_visitor){add_operation, add_stall, &p}));
@@ -502,6 +502,6 @@ void svg_print(struct trace *t, FILE *to)
 		free(p.rows[i].wide);
 	free(p.rows);
 	free(p.stalls);
-	lanes_free(p.lanes);
+	export_lanes_free(p.lanes);
 	model_free(p.model);
 }

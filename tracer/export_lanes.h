@@ -1,10 +1,10 @@
-/* lanes.h - the threads of a trace in the order in which pictures show them; a main thread goes on over an exec in one lane.  */
-#ifndef EAGAIN_LANES_H
-#define EAGAIN_LANES_H
+/* export_lanes.h - the threads of a trace in the order in which pictures show them; a main thread goes on over an exec in one lane.  */
+#ifndef EAGAIN_EXPORT_LANES_H
+#define EAGAIN_EXPORT_LANES_H
 
 #include "model.h"
 
-struct lane {
+struct export_lane {
 	const struct model_process *first, *last;       /* the programs of its process, before and after exec */
 	uint32_t tid;
 	const char *name;               /* of the thread; "" where it is not known */
@@ -15,23 +15,23 @@ struct lane {
 	size_t id;                      /* while lanes are put in order */
 };
 
-struct lanes {
-	struct lane *lane;              /* a process's stand together, its main thread first */
+struct export_lanes {
+	struct export_lane *lane;              /* a process's stand together, its main thread first */
 	size_t count, left_out;         /* left_out: those that waited less than these */
 	const struct model *model;
-	size_t **of;                    /* by process and thread: index, or LANES_NONE */
+	size_t **of;                    /* by process and thread: index, or EXPORT_LANES_NONE */
 };
 
-#define LANES_NONE SIZE_MAX
+#define EXPORT_LANES_NONE SIZE_MAX
 
 /* Those that waited most, if there are more than `most`.  */
-struct lanes *lanes_make(const struct model *m, size_t most);
-void lanes_free(struct lanes *l);
+struct export_lanes *export_lanes_make(const struct model *m, size_t most);
+void export_lanes_free(struct export_lanes *l);
 
 /* The lane of a thread; the process is an index into the model's.  */
-size_t lanes_find(const struct lanes *l, size_t process, uint32_t tid);
+size_t export_lanes_find(const struct export_lanes *l, size_t process, uint32_t tid);
 
 /* Whether the lane is another thread of the same process as the lane before.  */
-bool lanes_is_thread(const struct lanes *l, size_t lane);
+bool export_lanes_is_thread(const struct export_lanes *l, size_t lane);
 
 #endif

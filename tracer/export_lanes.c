@@ -1,5 +1,5 @@
-/* lanes.c - from processes and threads to lanes.  */
-#include "lanes.h"
+/* export_lanes.c - from processes and threads to lanes.  */
+#include "export_lanes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +14,15 @@ static const struct model_process *first_program(const struct model_process *pro
 }
 
 /* The thread's lane; of a main thread, that of the program before.  Processes of one pid stand in the model by their start.  */
-static size_t add_thread(struct lanes *l, const struct model_process *process, const struct model_thread *t)
+static size_t add_thread(struct export_lanes *l, const struct model_process *process, const struct model_thread *t)
 {
 	const struct model_process *before = t->tid == process->pid ? process->previous : NULL;
-	size_t at = before ? lanes_find(l, (size_t)(before - l->model->processes), t->tid) : LANES_NONE;
-	struct lane *lane = &l->lane[at == LANES_NONE ? l->count : at];
+	size_t at = before ? export_lanes_find(l, (size_t)(before - l->model->processes), t->tid) : EXPORT_LANES_NONE;
+	struct export_lane *lane = &l->lane[at == EXPORT_LANES_NONE ? l->count : at];
 	uint64_t cpu_ns;
 
-	if (at == LANES_NONE)
-		*lane = (struct lane){
+	if (at == EXPORT_LANES_NONE)
+		*lane = (struct export_lane){
 			.first = before ? first_program(process) : process, .tid = t->tid, .id = l->count++,
 			.start_ns = t->tid == process->pid ? process->start_ns : t->start_ns,
 		};
@@ -41,7 +41,7 @@ static size_t add_thread(struct lanes *l, const struct model_process *process, c
 
 static int by_wait(const void *a, const void *b)
 {
-	const struct lane *x = a, *y = b;
+	const struct export_lane *x = a, *y = b;
 
 	if (x->waited_ns != y->waited_ns)
 		return x->waited_ns > y->waited_ns ? -1 : 1;
@@ -50,7 +50,7 @@ static int by_wait(const void *a, const void *b)
 
 static int by_start(const void *a, const void *b)
 {
-	const struct lane *x = a, *y = b;
+	const struct export_lane *x = a, *y = b;
 
 	if (x->first->start_ns != y->first->start_ns)
 		return x->first->start_ns < y->first->start_ns ? -1 : 1;
@@ -63,12 +63,12 @@ static int by_start(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void put_in_order(struct lanes *l, size_t most)
+static void put_in_order(struct export_lanes *l, size_t most)
 {
 	size_t all = l->count, *index = must_have(malloc((all + 1) * sizeof *index));
 
 	for (size_t i = 0; i < all; i++)
-		index[i] = LANES_NONE;
+		index[i] = EXPORT_LANES_NONE;
 	if (l->count > most) {
 		qsort(l->lane, l->count, sizeof *l->lane, by_wait);
 		l->left_out = l->count - most;
@@ -84,9 +84,9 @@ static void put_in_order(struct lanes *l, size_t most)
 	free(index);
 }
 
-struct lanes *lanes_make(const struct model *m, size_t most)
+struct export_lanes *export_lanes_make(const struct model *m, size_t most)
 {
-	struct lanes *l = must_have(calloc(1, sizeof *l));
+	struct export_lanes *l = must_have(calloc(1, sizeof *l));
 	size_t threads = 0;
 
 	for (size_t i = 0; i < m->process_count; i++)
@@ -105,7 +105,7 @@ struct lanes *lanes_make(const struct model *m, size_t most)
 	return l;
 }
 
-void lanes_free(struct lanes *l)
+void export_lanes_free(struct export_lanes *l)
 {
 	for (size_t i = 0; i < l->model->process_count; i++)
 		free(l->of[i]);
@@ -114,7 +114,7 @@ void lanes_free(struct lanes *l)
 	free(l);
 }
 
-size_t lanes_find(const struct lanes *l, size_t process, uint32_t tid)
+size_t export_lanes_find(const struct export_lanes *l, size_t process, uint32_t tid)
 {
 	const struct model_process *p = &l->model->processes[process];
 	size_t low = 0, high = p->thread_count;
@@ -131,10 +131,10 @@ size_t lanes_find(const struct lanes *l, size_t process, uint32_t tid)
 	if (p->thread_count == MODEL_THREADS_MAX && (low == p->thread_count || p->threads[low].tid != tid))
 		low = p->thread_count - 1;
 	return low < p->thread_count && l->of[process] && (p->threads[low].tid == tid || p->thread_count == MODEL_THREADS_MAX) ?
-		       l->of[process][low] : LANES_NONE;
+		       l->of[process][low] : EXPORT_LANES_NONE;
 }
 
-bool lanes_is_thread(const struct lanes *l, size_t lane)
+bool export_lanes_is_thread(const struct export_lanes *l, size_t lane)
 {
 	return lane && l->lane[lane].first == l->lane[lane - 1].first && l->lane[lane].last == l->lane[lane - 1].last;
 }
