@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "browse.h"
 #include "color.h"
 #include "drawing.h"
 #include "export.h"
@@ -21,6 +22,7 @@
 #include "report.h"
 #include "run.h"
 #include "say.h"
+#include "screen.h"
 #include "shim/config.h"
 #include "timeline.h"
 
@@ -195,18 +197,47 @@ static int log_verb(struct options *o, char **argv)
 	return view_verb(o, argv, log_print);
 }
 
+static struct view view_of(const struct options *o)
+{
+	const char *by = o->value[SETTING_by], *fds = o->value[SETTING_fd];
+	struct view v = {
+		.by_fd = by ? !strcmp(by, "fd") : fds != NULL, .fds = fds, .pids = o->value[SETTING_pid], .to_ns = UINT64_MAX,
+	};
+
+	if (o->value[SETTING_from])
+		v.from_ns = options_time(o->value[SETTING_from]);
+	if (o->value[SETTING_to])
+		v.to_ns = options_time(o->value[SETTING_to]);
+	if (v.to_ns <= v.from_ns)
+		die(STATUS_USAGE, "--to: \"%s\": must be later than --from", o->value[SETTING_to]);
+	return v;
+}
+
 static int timeline_verb(struct options *o, char **argv)
 {
-	const char *by = o->value[SETTING_by], *op = o->value[SETTING_op];
-	struct trace *t = open_trace(argv);
-	FILE *output = open_output(o, stdout);
+	const char *op = o->value[SETTING_op], *browsing = o->value[SETTING_browse];
+	struct view v = view_of(o);
+	struct trace *t;
+	FILE *output;
 
+	if (browsing && (op || o->value[SETTING_output]))
+		die(STATUS_USAGE, "-i: not together with %s", op ? "--op" : "-o");
+	t = open_trace(argv);
+	output = open_output(o, stdout);
 	if (op)
-		drawing_print(t, (uint32_t)strtoul(op, NULL, 10), output);
+		drawing_print(t, (uint32_t)strtoul(op, NULL, 10), screen_width(output), output);
+	else if (browsing)
+		browse(t, &v);
 	else
-		timeline_print(t, by && !strcmp(by, "fd"), output);
+		timeline_print(t, &v, output);
 	reader_close(t);
 	return close_output(output);
+}
+
+static int top_verb(struct options *o, char **argv)
+{
+	(void)o; (void)argv;
+	return 0;
 }
 
 static int export_verb(struct options *o, char **argv)

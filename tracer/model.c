@@ -103,6 +103,7 @@ struct build {
 	model_wait_visitor *visit;
 	void *visit_arg;
 	struct model_process *process;
+	const struct model_process *told;       /* as which the visitor knows it */
 	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
 	size_t fd_index_room, fd_index_used;
 	struct model_thread *thread;    /* of the record in hand */
@@ -222,7 +223,7 @@ static void tell_wait(struct build *b, const struct model_thread *t, const struc
 		      uint64_t end, bool left, bool polled)
 {
 	struct model_wait w = {
-		.process = b->process, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
+		.process = b->told, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
 		.start_ns = reader_ns(b->trace, start), .end_ns = reader_ns(b->trace, end), .left = left,
 		.polled = polled,
 	};
@@ -300,12 +301,14 @@ static void see_opening(struct build *b, const struct trace_record *r)
 
 /* A wait that has no records of its own: the call may have waited for as long as it took.  Behind a poll that said ready, only
  * a write may block, half-way: it did if it took long.  */
-static bool is_wait(const struct build *b, const struct trace_record *r, enum direction d, const struct model_fd *f)
+bool model_call_waits(const struct trace_record *r, unsigned kind, uint64_t ns)
 {
-	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (f && !can_wait(f->kind)))
+	enum direction d = model_call_direction(r->call);
+
+	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (r->fd >= 0 && !can_wait(kind)))
 		return false;
 	if (r->way == TRACE_WAY_GUARD)
-		return d == DIRECTION_WRITE && reader_duration(b->trace, r->duration) > GUARDED_WRITE_NS;
+		return d == DIRECTION_WRITE && ns > GUARDED_WRITE_NS;
 	return r->way == TRACE_WAY_NONE || r->way == TRACE_WAY_KEPT;
 }
 
@@ -355,7 +358,7 @@ static void see_call(struct build *b, const struct trace_record *r)
 	b->thread->polled_to = class == OP_POLL || class == OP_SELECT || class == OP_EPOLL ? r->t + r->duration : r->t;
 	if (class == OP_POLL || class == OP_SELECT)
 		count_poll(&b->process->polls, r);
-	if (is_wait(b, r, d, f))
+	if (model_call_waits(r, f ? f->kind : KIND_unknown, reader_duration(b->trace, r->duration)))
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
 }
 
@@ -547,7 +550,7 @@ static void close_operations(struct build *b)
 }
 
 /* The arguments with spaces between them.  */
-static char *command_of(const struct trace_process *h)
+char *model_command(const struct trace_process *h)
 {
 	size_t n = h->command_size < TRACE_COMMAND_SIZE ? h->command_size : TRACE_COMMAND_SIZE;
 	char *s = must_have(malloc(n + 1));
@@ -561,18 +564,19 @@ static char *command_of(const struct trace_process *h)
 	return s;
 }
 
-static void build_process(struct build *b, struct model_process *p, const struct trace_file *f)
+static void build_process(struct build *b, struct model_process *p, const struct model_process *told, const struct trace_file *f)
 {
 	const struct trace *t = b->trace;
 
 	b->process = p;
+	b->told = told;
 	b->thread = NULL;
 	if (b->fd_index)
 		memset(b->fd_index, 0, b->fd_index_used * sizeof *b->fd_index);
 	b->fd_index_used = 0;
 	p->pid = f->header->pid;
 	p->ppid = f->header->ppid;
-	p->command = command_of(f->header);
+	p->command = model_command(f->header);
 	p->lost = f->header->lost_events;
 	p->dropped = f->header->dropped_events;
 	p->exit_status = p->signal = -1;
@@ -749,7 +753,7 @@ struct model *model_build(const struct trace *t, model_wait_visitor *visit, void
 	for (size_t i = 0; i < t->file_count; i++) {
 		struct model_process *p = &m->processes[i];
 
-		build_process(&b, p, &t->files[i]);
+		build_process(&b, p, p, &t->files[i]);
 		m->events += p->events;
 		m->lost += p->lost;
 		m->dropped += p->dropped;
@@ -770,17 +774,34 @@ struct model *model_build(const struct trace *t, model_wait_visitor *visit, void
 	return m;
 }
 
+static void free_process(struct model_process *p)
+{
+	for (size_t i = 0; i < p->fd_count; i++)
+		free(p->fds[i].name);
+	free(p->fds);
+	free(p->threads);
+	free(p->command);
+}
+
+void model_waits(const struct trace *t, const struct model *m, model_wait_visitor *visit, void *arg)
+{
+	struct build b = {.trace = t, .visit = visit, .visit_arg = arg};
+
+	for (size_t i = 0; i < t->file_count; i++) {
+		struct model_process p = {0};
+
+		build_process(&b, &p, &m->processes[i], &t->files[i]);
+		free_process(&p);
+	}
+	free(b.children);
+	free(b.execs);
+	free(b.fd_index);
+}
+
 void model_free(struct model *m)
 {
-	for (size_t i = 0; i < m->process_count; i++) {
-		struct model_process *p = &m->processes[i];
-
-		for (size_t k = 0; k < p->fd_count; k++)
-			free(p->fds[k].name);
-		free(p->fds);
-		free(p->threads);
-		free(p->command);
-	}
+	for (size_t i = 0; i < m->process_count; i++)
+		free_process(&m->processes[i]);
 	free(m->processes);
 	free(m->ends);
 	free(m);
@@ -810,7 +831,7 @@ static bool is_reverse(const char *a, const char *b)
 	       !strncmp(other + 2, a + 4, from);
 }
 
-static bool is_other_end(const struct model_fd *a, const struct model_fd *b)
+bool model_is_other_end(const struct model_fd *a, const struct model_fd *b)
 {
 	bool reads = a->bytes[DIRECTION_READ] || a->wait_ns[DIRECTION_READ] || a->access == O_RDONLY;
 
@@ -863,7 +884,7 @@ static const struct model_process *find_peer(const struct model_end *ends, size_
 		const struct model_fd *f = ends[i].fd;
 		uint64_t moved = f->bytes[DIRECTION_READ] + f->bytes[DIRECTION_WRITE];
 
-		if (q == p || (used ? !f->calls : q->forked || f->calls || f->fd > 2) || !is_other_end(fd, f))
+		if (q == p || (used ? !f->calls : q->forked || f->calls || f->fd > 2) || !model_is_other_end(fd, f))
 			continue;
 		if (!*count || pids[*count - 1] != q->pid)
 			pids[(*count)++] = q->pid;
