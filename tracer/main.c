@@ -25,6 +25,7 @@
 #include "screen.h"
 #include "shim/config.h"
 #include "timeline.h"
+#include "top.h"
 
 /* Where text goes: -o FILE, or the given stream.  */
 static FILE *open_output(const struct options *o, FILE *otherwise)
@@ -166,7 +167,7 @@ static int show_verb(struct options *o, char **argv)
 	return run_mirror(status);
 }
 
-static struct trace *open_trace(char **argv)
+static const char *trace_directory(char **argv)
 {
 	const char *dir = *argv ? *argv : options_default(SETTING_trace);
 
@@ -174,7 +175,12 @@ static struct trace *open_trace(char **argv)
 		die(STATUS_USAGE, "%s: one directory at a time", argv[1]);
 	if (!*argv && access(dir, F_OK) < 0)
 		die(STATUS_FAILED, "%s: %s: record one with eagain record CMD..., or name another", dir, strerror(errno));
-	return reader_open(dir);
+	return dir;
+}
+
+static struct trace *open_trace(char **argv)
+{
+	return reader_open(trace_directory(argv));
 }
 
 static int view_verb(struct options *o, char **argv, void (*view)(struct trace *, FILE *))
@@ -236,8 +242,15 @@ static int timeline_verb(struct options *o, char **argv)
 
 static int top_verb(struct options *o, char **argv)
 {
-	(void)o; (void)argv;
-	return 0;
+	const char *by = o->value[SETTING_top_by], *count = o->value[SETTING_count], *delay = o->value[SETTING_delay];
+	uint64_t delay_ns = options_time(delay ? delay : options_default(SETTING_delay));
+
+	if (delay_ns < 10000000)
+		die(STATUS_USAGE, "-d: \"%s\": must be at least 10ms", delay);
+	color_choose(o->value[SETTING_color] ? o->value[SETTING_color] : options_default(SETTING_color), stdout);
+	top(trace_directory(argv), !by || !strcmp(by, "process") ? BY_PROCESS : !strcmp(by, "thread") ? BY_THREAD : BY_FD,
+	    delay_ns, count ? (uint32_t)strtoul(count, NULL, 10) : 0);
+	return close_output(stdout);
 }
 
 static int export_verb(struct options *o, char **argv)

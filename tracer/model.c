@@ -70,7 +70,7 @@ enum direction model_call_direction(unsigned call)
 	return call < sizeof calls / sizeof *calls ? calls[call].direction : DIRECTION_NONE;
 }
 
-static enum op_class class_of(unsigned call)
+unsigned model_call_class(unsigned call)
 {
 	return call < sizeof calls / sizeof *calls ? calls[call].class : OP_PLAIN;
 }
@@ -202,14 +202,22 @@ static struct model_thread *find_thread(struct build *b, uint32_t tid)
 	return &p->threads[low];
 }
 
-/* What accept and connect return is no number of bytes.  */
-static void count_result(struct model_fd *f, const struct trace_record *r)
+uint64_t model_moved(const struct trace_record *r)
 {
 	enum direction d = model_call_direction(r->call);
-	enum op_class class = class_of(r->call);
 
-	if (r->result > 0 && class != OP_ACCEPT && class != OP_CONNECT && (d == DIRECTION_READ || d == DIRECTION_WRITE))
-		f->bytes[d] += (uint64_t)r->result;
+	if (r->result <= 0 || (d != DIRECTION_READ && d != DIRECTION_WRITE))
+		return 0;
+	switch (model_call_class(r->call)) {
+	/* An fd, nothing, or a number of messages.  */
+	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: case OP_RECVMMSG: case OP_SENDMMSG: return 0;
+	default: return (uint64_t)r->result;
+	}
+}
+
+static void count_result(struct model_fd *f, const struct trace_record *r)
+{
+	f->bytes[model_call_direction(r->call)] += model_moved(r);
 }
 
 static void add_fd_wait(struct model_fd *f, enum direction d, uint64_t ns)
@@ -335,7 +343,7 @@ static void see_keep(struct model_polls *polls, const struct trace_record *r)
 
 static void see_call(struct build *b, const struct trace_record *r)
 {
-	enum op_class class = class_of(r->call);
+	unsigned class = model_call_class(r->call);
 	enum direction d = model_call_direction(r->call);
 	struct model_fd *f;
 
@@ -386,7 +394,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		f = find_fd(b, r->fd);
 		f->calls++;
 		op = new_op(b, b->thread, r->op);
-		f->listens |= class_of(r->call) == OP_ACCEPT;
+		f->listens |= model_call_class(r->call) == OP_ACCEPT;
 		op->fd = (size_t)(f - b->process->fds);
 		op->direction = model_call_direction(r->call);
 	}

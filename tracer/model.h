@@ -107,6 +107,10 @@ const char *model_way_name(unsigned way);
 const char *model_why_name(unsigned why);       /* in the log */
 const char *model_why_words(unsigned why);      /* for a person */
 enum direction model_call_direction(unsigned call);
+unsigned model_call_class(unsigned call);       /* enum op_class */
+
+/* How many bytes a CALL or RETURN says that it moved.  */
+uint64_t model_moved(const struct trace_record *r);
 
 /* Whether a CALL, which took so long, has waited; kind (enum fd_kind) is that of its fd.  */
 bool model_call_waits(const struct trace_record *call, unsigned kind, uint64_t ns);
