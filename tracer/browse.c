@@ -324,10 +324,10 @@ static void draw_title(const struct browser *b, FILE *to)
 {
 	char all[16], each[16], from[32], end[32];
 
-	fprintf(to, "%seagain timeline%s  %s in all", color(COLOR_HEADING), color(COLOR_END), duration(b->model->wall_ns, all));
+	fprintf(to, "%seagain timeline%s  ", color(COLOR_HEADING), color(COLOR_END));
 	if (b->window.from_ns || b->window.to_ns < b->model->wall_ns)
-		fprintf(to, ", shown %s to %s", moment(b, b->window.from_ns, from), moment(b, b->window.to_ns, end));
-	fprintf(to, ", %s a character\n", duration(b->window.column_ns, each));
+		fprintf(to, "%s to %s of ", moment(b, b->window.from_ns, from), moment(b, b->window.to_ns, end));
+	fprintf(to, "%s, %s a character\n", duration(b->model->wall_ns, all), duration(b->window.column_ns, each));
 }
 
 /* What the lane was under the cursor, in shares of the time that it was there.  */

@@ -195,6 +195,17 @@ static void describe_peer(const struct rows *t, const struct row *r, char *text,
 		snprintf(text, size, "%s", program);
 }
 
+/* Of a path that is too long, its end.  */
+static void cut_path(char *name, size_t room)
+{
+	size_t n = strlen(name);
+
+	if (*name == '/' && n > room && room > 3) {
+		memmove(name + 3, name + n - (room - 3), room - 3 + 1);
+		memcpy(name, "...", 3);
+	}
+}
+
 /* "fd 0 <- 1863 gzip", or "fd 0 pipe:[8123]"; in its own row an fd has both.  */
 static void describe_fd(const struct rows *t, const struct row *r, char *text, size_t size)
 {
@@ -208,6 +219,8 @@ static void describe_fd(const struct rows *t, const struct row *r, char *text, s
 	screen_text(name, sizeof name, f && f->fd.name ? f->fd.name : "?");
 	if (!r->fd)
 		snprintf(number, sizeof number, "fd %d ", r->wait.fd);
+	if (size > strlen(number) + 1)
+		cut_path(name, size - 1 - strlen(number));
 	if (r->fd && *peer)
 		snprintf(text, size, "%s %s%s", name, arrow, peer);
 	else
@@ -228,8 +241,8 @@ static void describe_wait(const struct rows *t, const struct row *r, char *text,
 	const char *name = model_call_name(w->call);
 	char what[TEXT_SIZE] = "";
 
-	if (w->fd >= 0)
-		describe_fd(t, r, what, sizeof what);
+	if (w->fd >= 0 && size > strlen(name) + 1)
+		describe_fd(t, r, what, size - strlen(name) - 1);
 	switch (w->call == CALL_none ? OP_COLUMNS : model_call_class(w->call)) {
 	case OP_POLL:
 		snprintf(text, size, "%s of %ld fd%s", name, w->in->arg[1], w->in->arg[1] == 1 ? "" : "s");

@@ -106,8 +106,8 @@ static int command_width(int columns)
 	return columns < WIDE ? 10 : 24;
 }
 
-/* The columns before the last, which has what is left.  */
-static void print_heading(const struct top *t, int columns, FILE *to)
+/* Returns how many columns there are before the last, which has what is left.  */
+static int print_heading(const struct top *t, int columns, FILE *to)
 {
 	enum rows_by by = t->rows.by;
 	int n = fprintf(to, "%*s %-*s ", t->number_width, by == BY_THREAD ? "TID" : "PID", command_width(columns),
@@ -118,6 +118,7 @@ static void print_heading(const struct top *t, int columns, FILE *to)
 		n += fprintf(to, "%4s ", "WAIT");
 	n += fprintf(to, "%8s  ", "FOR");
 	fprintf(to, "%-*s", columns > n ? columns - n : 0, by == BY_FD ? "NAME" : "NOW");
+	return n;
 }
 
 /* How much of the time since the look before it waited: the mean of its threads.  */
@@ -129,13 +130,14 @@ static double waited(const struct top *t, const struct row *r)
 	return share < 1 ? share : 1;
 }
 
-static void print_row(const struct top *t, const struct row *r, int columns, FILE *to)
+/* room: in the last column.  */
+static void print_row(const struct top *t, const struct row *r, int columns, int room, FILE *to)
 {
 	char name[64], text[TEXT_SIZE], a[16], b[16], c[16], first[16], lasted[24];
 	bool waits = r->process->runs && r->wait.waits;
 
 	screen_text(name, sizeof name, rows_name(r));
-	rows_describe(&t->rows, r, text, sizeof text);
+	rows_describe(&t->rows, r, text, room > 8 && room < TEXT_SIZE ? (size_t)room + 1 : sizeof text);
 	fprintf(to, "%s%*" PRIu32 " %-*.*s ", r->process->runs ? "" : color(COLOR_DETAIL), t->number_width, rows_number(r),
 		command_width(columns), command_width(columns), name);
 	snprintf(first, sizeof first, "%d", r->fd ? r->fd->fd.fd : -1);
@@ -167,15 +169,16 @@ static void print_title(const struct top *t, FILE *to)
 static void print_frame(struct top *t, int rows, int columns, FILE *to)
 {
 	size_t page = rows > AROUND ? (size_t)(rows - AROUND) : 1, most = t->rows.count > page ? t->rows.count - page : 0;
+	int room;
 
 	if (t->scrolled > most)
 		t->scrolled = most;
 	print_title(t, to);
 	fputs(SCREEN_REVERSE, to);
-	print_heading(t, columns, to);
+	room = columns - print_heading(t, columns, to);
 	fputs(SCREEN_PLAIN "\n", to);
 	for (size_t i = t->scrolled; i < t->rows.count && i < t->scrolled + page; i++)
-		print_row(t, &t->rows.rows[i], columns, to);
+		print_row(t, &t->rows.rows[i], columns, room, to);
 }
 
 static void draw(struct top *t)
