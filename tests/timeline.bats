@@ -140,10 +140,12 @@ plain() {
 	# The end is the trace's.
 	"$EAGAIN" timeline --to=1000000 | diff - <("$EAGAIN" timeline)
 	run --separate-stderr -1 "$EAGAIN" timeline --from=100
+	# shellcheck disable=SC2154 # stderr, stderr_lines: set by run
 	[[ -z $output && $stderr == 'eagain: --from: 100 s: the trace ends at '* ]]
 	for bad in '--from=x' '--from=' '--from=1m' '--from=-1' '--to=1e3' '--to=.5' '--from=9999999999' '--to=0' '--from=0.2 --to=0.2'; do
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr -2 "$EAGAIN" timeline $bad
+		# shellcheck disable=SC2154
 		[[ -z $output && ${#stderr_lines[@]} == 1 && $stderr == 'eagain: --'* ]] || { echo "$bad: $stderr"; false; }
 	done
 }

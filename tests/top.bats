@@ -6,12 +6,12 @@ load screen
 setup() {
 	mkdir "$BATS_TEST_TMPDIR/here"
 	cd "$BATS_TEST_TMPDIR/here" || return
-	pid=
 }
 
 teardown() {
 	close_screen
-	[ -z "$pid" ] || { kill -9 "$pid" && wait "$pid"; } 2>/dev/null || true
+	# shellcheck disable=SC2046 # none, or several
+	{ kill -9 $(jobs -p) && wait; } 2>/dev/null || true
 }
 
 # record_blocked: cat waits for the fifo, which fd 5 holds open, and tail for cat.
@@ -19,14 +19,14 @@ record_blocked() {
 	mkfifo fifo
 	exec 5<>fifo
 	"$EAGAIN" record sh -c 'cat | tail -n 1' <fifo 5>&- >/dev/null &
-	pid=$!
-	parked 2
+	blocked=$!
+	parked 2 $blocked
 }
 
-# parked N: waits until so many operations are parked.
+# parked N PID: waits until so many operations are parked.
 parked() {
 	until [ "$("$EAGAIN" log 2>/dev/null | grep -c 'ev=park ')" -ge "$1" ]; do
-		kill -0 "$pid"
+		kill -0 "$2"
 	done
 }
 
@@ -42,24 +42,24 @@ value() {
 	[ "$(grep -c '^t=[0-9.]* by=process running=3 of=[0-9]* threads=3 ' out)" = 3 ]
 	[ "$(grep -c '^$' out)" = 3 ]
 	run -1 grep $'\e' out
-	grep ' command=cat ' out >cat
-	grep ' command="tail -n 1" ' out >tail
-	[ "$(wc -l <cat)" = 3 ] && [ "$(wc -l <tail)" = 3 ]
-	[ "$(value state <cat | sort -u)" = waits ]
-	[ "$(value call <cat | sort -u)" = read ]
-	[ "$(value fd <cat | sort -u)" = 0 ]
-	[[ $(value name <cat | sort -u) == *"/fifo"* ]]
-	[ "$(value told <cat | sort -u)" = trace ]
-	[[ $(value name <tail | sort -u) == 'pipe:['*']' ]]
+	grep ' command=cat ' out >cat.lines
+	grep ' command="tail -n 1" ' out >tail.lines
+	[ "$(wc -l <cat.lines)" = 3 ] && [ "$(wc -l <tail.lines)" = 3 ]
+	[ "$(value state <cat.lines | sort -u)" = waits ]
+	[ "$(value call <cat.lines | sort -u)" = read ]
+	[ "$(value fd <cat.lines | sort -u)" = 0 ]
+	[[ $(value name <cat.lines | sort -u) == *"/fifo"* ]]
+	[ "$(value told <cat.lines | sort -u)" = trace ]
+	[[ $(value name <tail.lines | sort -u) == 'pipe:['*']' ]]
 	# Who is at the other end of tail's pipe: cat.
-	[ "$(value peer <tail | sort -u)" = "$(value pid <cat | sort -u)" ]
-	for file in cat tail; do
-		value for <$file >for
+	[ "$(value peer <tail.lines | sort -u)" = "$(value pid <cat.lines | sort -u)" ]
+	for file in cat.lines tail.lines; do
+		value for <"$file" >for
 		sort -n for | uniq | diff - for
 	done
 	# What it waited of each second is all of it, and nothing was called.
-	value wait_s <cat | tail -n 2 | awk '$1 < 0.9 || $1 > 1.1 { exit 1 }'
-	[ "$(value calls_s <cat | tail -n 1)" = 0.0 ]
+	value wait_s <cat.lines | tail -n 2 | awk '$1 < 0.9 || $1 > 1.1 { exit 1 }'
+	[ "$(value calls_s <cat.lines | tail -n 1)" = 0.0 ]
 }
 
 @test "lines: a plain call in progress is told by /proc" {
@@ -89,7 +89,7 @@ value() {
 	top=$!
 	until [ "$(grep -c 'by=process' out)" -ge 2 ]; do kill -0 $top; done
 	exec 5>&-
-	ends_with 0 $pid
+	ends_with 0 $blocked
 	ends_with 0 $top
 	[ "$(cat err)" = 'eagain: eagain.trace: the recording has ended: eagain report says more' ]
 	# What has ended is shown so.
@@ -115,7 +115,7 @@ counted() {
 		# shellcheck disable=SC2086 # words
 		"$EAGAIN" record sh -c 'read -r x; exec "$@"' sh "$PROGRAMS/load" $load <&5 5>&- >/dev/null &
 		pid=$!
-		parked 1
+		parked 1 $pid
 		"$EAGAIN" top -d 100ms >out 2>/dev/null 5>&- &
 		top=$!
 		until grep -q by=process out; do kill -0 $top; done
@@ -188,7 +188,7 @@ counted() {
 	shows 'q quit'
 	# It ends with the recording; what was shown last stays.
 	exec 5>&-
-	ends_with 0 $pid
+	ends_with 0 $blocked
 	shows 'eagain: eagain.trace: the recording has ended' 'cat .*ended with status 0' '^@$'
 	is_clean
 }

@@ -237,14 +237,16 @@ static void scroll(struct browser *b)
 		s->top = s->selected;
 	while (s->selected >= s->top + lanes_shown(b, s->top))
 		s->top++;
-	while (s->top && s->selected < s->top - 1 + lanes_shown(b, s->top - 1) && s->top - 1 + lanes_shown(b, s->top - 1) >= s->lanes.count)
+	while (s->top && s->top - 1 + lanes_shown(b, s->top - 1) >= s->lanes.count)
 		s->top--;
 }
 
 static bool is_filled(const struct browser *b, size_t from, size_t count)
 {
-	return b->filled == b->side && !memcmp(&b->filled_window, &b->window, sizeof b->window) && from >= b->filled_from &&
-	       from + count <= b->filled_from + b->filled_count;
+	const struct stretch *is = &b->window, *was = &b->filled_window;
+
+	return b->filled == b->side && is->from_ns == was->from_ns && is->column_ns == was->column_ns && is->columns == was->columns &&
+	       from >= b->filled_from && from + count <= b->filled_from + b->filled_count;
 }
 
 /* Sees to the cells of the lanes on the screen.  */

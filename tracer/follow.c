@@ -153,7 +153,9 @@ static bool has_changed(struct follow_scan *s)
 	changed = st.st_mtim.tv_sec != s->changed.tv_sec || st.st_mtim.tv_nsec != s->changed.tv_nsec;
 	/* The file system's clock may stand still for some milliseconds: a change of just now may not be the last with this time. */
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	s->changed = now.tv_sec - st.st_mtim.tv_sec < 2 ? (struct timespec){0} : st.st_mtim;
+	s->changed = st.st_mtim;
+	if (now.tv_sec - st.st_mtim.tv_sec < 2)
+		s->changed.tv_sec = 0;
 	return changed;
 }
 

@@ -1,7 +1,7 @@
 /* follow.h - a trace that is being written: each look tells what was recorded since the one before.
  *
- * Chunks grow, are overwritten by the flight recorder, and are cut off by a process that exits while one looks; so files are read,
- * never mapped.  */
+ * Chunks grow, are overwritten by the flight recorder, and are cut off by a process that exits while one looks; so files
+ * are read, never mapped.  */
 #ifndef EAGAIN_FOLLOW_H
 #define EAGAIN_FOLLOW_H
 

@@ -1,4 +1,4 @@
-/* lanes.h - what the timeline shows: a lane for each thread or fd, and of a stretch of time, cut into columns, what each was in it.
+/* lanes.h - what the timeline shows: a lane for each thread or fd, and what each was in a stretch of time, column by column.
  *
  * The waits are not kept: each look at another stretch goes through the trace once more, and adds them up in the columns.  */
 #ifndef EAGAIN_LANES_H
@@ -49,7 +49,8 @@ enum { LANE_NOT_WAITING = '#', LANE_NOT_WAITED_FOR = '-', LANE_ENDED = '+', LANE
 void lanes_make(struct lanes *l, const struct trace *t, struct model *m, bool by_fd, const char *fds, const char *pids);
 void lanes_free(struct lanes *l);
 
-/* Leaves those that were there in the stretch, and of them the `most` that waited longest in it; returns how many more there were.  */
+/* Leaves those that were there in the stretch, and of them the `most` that waited longest in it; returns how many more there
+ * were.  */
 size_t lanes_choose(struct lanes *l, const struct stretch *s, size_t most);
 
 /* The stretch, in so many columns.  */

@@ -196,7 +196,8 @@ static void see_call(struct live *l, struct live_process *p, struct live_thread 
 	count(l, p, t, f, &more);
 }
 
-static void see_operation(struct live *l, struct live_process *p, struct live_thread *t, const struct trace_record *r, uint64_t ns)
+static void see_operation(struct live *l, struct live_process *p, struct live_thread *t, const struct trace_record *r,
+			  uint64_t ns)
 {
 	struct live_fd *f = find_fd(p, r->fd);
 	struct live_use more = {0};
@@ -302,7 +303,7 @@ static bool same_call(const struct proc_call *a, const struct proc_call *b)
 /* False: it has ended.  */
 static bool look_at_thread(const struct live *l, const struct live_process *p, struct live_thread *t)
 {
-	struct proc_call in;
+	struct proc_call in = {.number = -1};
 	struct proc now;
 	bool runs;
 
@@ -318,7 +319,7 @@ static bool look_at_thread(const struct live *l, const struct live_process *p, s
 	else if (t->state && (t->runs || !same_call(&in, &t->in)))
 		t->otherwise_ns = l->before_ns;
 	t->runs = runs;
-	t->in = runs ? (struct proc_call){.number = -1} : in;
+	t->in = in;
 	t->state = now.state;
 	t->cpu = share(l, &t->cpu_ns, now.cpu_ns);
 	return true;
@@ -469,7 +470,9 @@ void live_look(struct live *l, uint64_t first_ns)
 		follow_clock(f);
 }
 
-static bool is_better(const struct live_process *p, const struct live_fd *f, const struct live_process *than, const struct live_fd *than_f)
+/* Whether p has rather to do with what goes through f: it runs, it uses it, it moves more.  */
+static bool is_better(const struct live_process *p, const struct live_fd *f, const struct live_process *than,
+		      const struct live_fd *than_f)
 {
 	uint64_t moved = f->fd.bytes[DIRECTION_READ] + f->fd.bytes[DIRECTION_WRITE];
 

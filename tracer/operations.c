@@ -105,6 +105,12 @@ static void see_call(struct search *s, const struct trace_record *r, const struc
 	keep(s, &row);
 }
 
+static void see_polled(struct search *s, const struct trace_record *poll, const struct reader_place *place)
+{
+	if (poll)
+		see_call(s, poll, place, s->fd->fd);
+}
+
 static struct operation_row *find_open(struct search *s, const struct trace_record *r, const struct reader_place *place)
 {
 	struct operation_row row = {
@@ -163,8 +169,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 			see_call(s, r, place, r->fd);
 		else if (r->kind >= TRACE_WOULD_BLOCK && r->kind <= TRACE_RETURN && r->op)
 			see_operation(s, r, place);
-		else if (r->kind == TRACE_READY && s->fd && (r = poll_before(r, place)) != NULL)
-			see_call(s, r, place, s->fd->fd);
+		else if (r->kind == TRACE_READY && s->fd)
+			see_polled(s, poll_before(r, place), place);
 	}
 	if (r->kind == TRACE_CLOSE && (name = name_of(s, r->fd)) != NULL)
 		name->record = NULL;

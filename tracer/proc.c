@@ -55,8 +55,8 @@ bool proc_look(uint32_t pid, uint32_t tid, struct proc *p)
 	uint64_t tick_ns = 1000000000 / (uint64_t)sysconf(_SC_CLK_TCK), boot_ns;
 
 	/* The name may hold whatever it likes; fields 3, 14, 15, 20 and 22 stand behind it. */
-	if (!rest || sscanf(rest, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %*s %*s %*s %*s %llu %*s %llu", &p->state, &user,
-			    &system, &threads, &start) != 5)
+	if (!rest || sscanf(rest, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu %*s %*s %*s %*s %llu %*s %llu",
+			    &p->state, &user, &system, &threads, &start) != 5)
 		return false;
 	/* A process's first thread may have ended before others. */
 	if (p->state == 'Z' && (tid || threads <= 1))

@@ -111,14 +111,14 @@ uint32_t rows_number(const struct row *row)
 	return row->thread ? row->thread->tid : row->process->pid;
 }
 
-static uint64_t rank(const struct row *r, enum rows_order order)
+static uint64_t rank(const struct row *row, enum rows_order order)
 {
 	switch (order) {
-	case ORDER_WAIT: return r->wait.waits ? r->wait.ns : 0;
-	case ORDER_CALLS: return r->use.calls;
-	case ORDER_BYTES: return r->use.bytes;
-	case ORDER_WOULD_BLOCK: return r->use.would_block;
-	case ORDER_CPU: return r->cpu > 0 ? (uint64_t)(r->cpu * 1e6) : 0;
+	case ORDER_WAIT: return row->wait.waits ? row->wait.ns : 0;
+	case ORDER_CALLS: return row->use.calls;
+	case ORDER_BYTES: return row->use.bytes;
+	case ORDER_WOULD_BLOCK: return row->use.would_block;
+	case ORDER_CPU: return row->cpu > 0 ? (uint64_t)(row->cpu * 1e6) : 0;
 	default: return 0;
 	}
 }
@@ -179,14 +179,14 @@ const struct live_process *rows_peer(const struct rows *r, const struct row *row
 }
 
 /* Who, or what, is at the other end: "1863 gzip", "127.0.0.1:80"; "" where it is not known.  */
-static void describe_peer(const struct rows *t, const struct row *r, char *text, size_t size)
+static void describe_peer(const struct rows *r, const struct row *row, char *text, size_t size)
 {
-	const struct live_process *peer = rows_peer(t, r);
-	const struct live_fd *f = rows_fd(r);
+	const struct live_process *peer = rows_peer(r, row);
+	const struct live_fd *f = rows_fd(row);
 	const char *arrow = f && f->fd.name ? strstr(f->fd.name, "->") : NULL;
 	char program[TEXT_SIZE / 4];
 
-	screen_text(program, sizeof program, peer ? command_of(peer) : !r->fd && arrow ? arrow + 2 : "");
+	screen_text(program, sizeof program, peer ? command_of(peer) : !row->fd && arrow ? arrow + 2 : "");
 	/* What else the program has been told is in its own row. */
 	program[strcspn(program, " ")] = 0;
 	if (peer)
@@ -201,27 +201,27 @@ static void cut_path(char *name, size_t room)
 	size_t n = strlen(name);
 
 	if (*name == '/' && n > room && room > 3) {
-		memmove(name + 3, name + n - (room - 3), room - 3 + 1);
-		memcpy(name, "...", 3);
+		memmove(name, name + n - room, room + 1);
+		name[0] = name[1] = name[2] = '.';
 	}
 }
 
 /* "fd 0 <- 1863 gzip", or "fd 0 pipe:[8123]"; in its own row an fd has both.  */
-static void describe_fd(const struct rows *t, const struct row *r, char *text, size_t size)
+static void describe_fd(const struct rows *r, const struct row *row, char *text, size_t size)
 {
-	const struct live_fd *f = rows_fd(r);
+	const struct live_fd *f = rows_fd(row);
 	char name[TEXT_SIZE / 2], peer[TEXT_SIZE / 2], number[32] = "";
-	bool writes = r->wait.waits ? model_call_direction(r->wait.call) == DIRECTION_WRITE :
+	bool writes = row->wait.waits ? model_call_direction(row->wait.call) == DIRECTION_WRITE :
 				      f && f->fd.bytes[DIRECTION_WRITE] > f->fd.bytes[DIRECTION_READ];
 	const char *arrow = writes ? "-> " : "<- ";
 
-	describe_peer(t, r, peer, sizeof peer);
+	describe_peer(r, row, peer, sizeof peer);
 	screen_text(name, sizeof name, f && f->fd.name ? f->fd.name : "?");
-	if (!r->fd)
-		snprintf(number, sizeof number, "fd %d ", r->wait.fd);
+	if (!row->fd)
+		snprintf(number, sizeof number, "fd %d ", row->wait.fd);
 	if (size > strlen(number) + 1)
 		cut_path(name, size - 1 - strlen(number));
-	if (r->fd && *peer)
+	if (row->fd && *peer)
 		snprintf(text, size, "%s %s%s", name, arrow, peer);
 	else
 		snprintf(text, size, "%s%s%s", number, *peer ? arrow : "", *peer ? peer : name);
@@ -235,14 +235,14 @@ const char *rows_call(const struct row *row)
 }
 
 /* The call, and what it is for.  */
-static void describe_wait(const struct rows *t, const struct row *r, char *text, size_t size)
+static void describe_wait(const struct rows *r, const struct row *row, char *text, size_t size)
 {
-	const struct live_wait *w = &r->wait;
+	const struct live_wait *w = &row->wait;
 	const char *name = model_call_name(w->call);
 	char what[TEXT_SIZE] = "";
 
 	if (w->fd >= 0 && size > strlen(name) + 1)
-		describe_fd(t, r, what, size - strlen(name) - 1);
+		describe_fd(r, row, what, size - strlen(name) - 1);
 	switch (w->call == CALL_none ? OP_COLUMNS : model_call_class(w->call)) {
 	case OP_POLL:
 		snprintf(text, size, "%s of %ld fd%s", name, w->in->arg[1], w->in->arg[1] == 1 ? "" : "s");
@@ -268,30 +268,30 @@ static void describe_wait(const struct rows *t, const struct row *r, char *text,
 	}
 }
 
-const char *rows_state(const struct row *r)
+const char *rows_state(const struct row *row)
 {
-	if (!r->process->runs)
+	if (!row->process->runs)
 		return "ended";
-	if (r->stopped)
+	if (row->stopped)
 		return "stopped";
-	return r->wait.waits ? "waits" : r->runs ? "runs" : "unknown";
+	return row->wait.waits ? "waits" : row->runs ? "runs" : "unknown";
 }
 
-void rows_describe(const struct rows *t, const struct row *r, char *text, size_t size)
+void rows_describe(const struct rows *r, const struct row *row, char *text, size_t size)
 {
 	size_t n;
 
-	if (!r->process->runs && r->process->exit_status >= 0)
-		snprintf(text, size, "ended with status %d", r->process->exit_status);
-	else if (!r->process->runs || r->stopped)
-		snprintf(text, size, "%s", rows_state(r));
-	else if (r->fd && !r->wait.waits)
-		describe_fd(t, r, text, size);
-	else if (r->wait.waits)
-		describe_wait(t, r, text, size);
+	if (!row->process->runs && row->process->exit_status >= 0)
+		snprintf(text, size, "ended with status %d", row->process->exit_status);
+	else if (!row->process->runs || row->stopped)
+		snprintf(text, size, "%s", rows_state(row));
+	else if (row->fd && !row->wait.waits)
+		describe_fd(r, row, text, size);
+	else if (row->wait.waits)
+		describe_wait(r, row, text, size);
 	else
-		snprintf(text, size, "%s", r->process->became ? "is another program, not seen" : r->runs ? "runs" : "not known");
+		snprintf(text, size, "%s", row->process->became ? "is another program, not seen" : row->runs ? "runs" : "not known");
 	n = strlen(text);
-	if (r->waiting > 1 && n < size)
-		snprintf(text + n, size - n, ", and %zu more", r->waiting - 1);
+	if (row->waiting > 1 && n < size)
+		snprintf(text + n, size - n, ", and %zu more", row->waiting - 1);
 }

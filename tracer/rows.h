@@ -33,7 +33,7 @@ void rows_make(struct rows *r);
 const char *rows_by_name(enum rows_by by);
 const char *rows_order_name(enum rows_order order);
 
-/* One word: runs, waits, stopped, ended, or unknown.  What it does now, as a person would say it, cut to size (of 256 at most).  */
+/* One word: runs, waits, stopped, ended, or unknown.  What it does now, as a person would say it, cut to size (256 at most).  */
 const char *rows_state(const struct row *row);
 void rows_describe(const struct rows *r, const struct row *row, char *text, size_t size);
 

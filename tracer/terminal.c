@@ -31,7 +31,7 @@ static const char leave_screen[] = "\033[0m\033[H\033[J\033[?7h\033[?25h\033[?10
 static struct {
 	struct termios before, raw;
 	bool has_settings;              /* stdin is a terminal; else there are no keys */
-	volatile sig_atomic_t entered, redraw;
+	volatile sig_atomic_t entered, redraw, gone;
 	sigset_t blocked, open;         /* while the process works; while it waits for a key */
 	char *frame;
 	size_t frame_room;
@@ -60,6 +60,7 @@ static void put(const char *text, size_t size)
 		} else if (n < 0 && errno == EAGAIN) {
 			poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, -1);
 		} else if (n == 0 || errno != EINTR) {
+			terminal.gone = true;
 			return;
 		}
 	}
@@ -143,13 +144,13 @@ static void note_size(int number)
 static void catch_signals(void)
 {
 	static const struct {
-		int number;
 		void (*handler)(int);
+		int number;
 		bool waits;             /* until a key is waited for */
 	} signals[] = {
-		{SIGHUP, end, false}, {SIGINT, end, false}, {SIGQUIT, end, false}, {SIGTERM, end, false}, {SIGPIPE, end, false},
-		{SIGSEGV, end, false}, {SIGBUS, end, false}, {SIGFPE, end, false}, {SIGABRT, end, false},
-		{SIGTSTP, stop, true}, {SIGCONT, go_on, true}, {SIGWINCH, note_size, true},
+		{end, SIGHUP, false}, {end, SIGINT, false}, {end, SIGQUIT, false}, {end, SIGTERM, false}, {end, SIGPIPE, false},
+		{end, SIGSEGV, false}, {end, SIGBUS, false}, {end, SIGFPE, false}, {end, SIGABRT, false},
+		{stop, SIGTSTP, true}, {go_on, SIGCONT, true}, {note_size, SIGWINCH, true},
 	};
 	struct sigaction action = {0}, old;
 
@@ -260,7 +261,8 @@ void terminal_note(const char *text)
 	int rows, columns;
 
 	terminal_size(&rows, &columns);
-	put(line, (size_t)snprintf(line, sizeof line, "\033[%d;1H" SCREEN_REVERSE "%.*s" SCREEN_PLAIN, rows, columns < 80 ? columns : 80, text));
+	snprintf(line, sizeof line, "\033[%d;1H" SCREEN_REVERSE "%.*s" SCREEN_PLAIN, rows, columns < 80 ? columns : 80, text);
+	put(line, strlen(line));
 }
 
 /* A byte: waited for so long, or until a signal that is for us.  */
@@ -271,6 +273,8 @@ static int get(int milliseconds)
 	unsigned char byte;
 	int ready = ppoll(&input, 1, milliseconds < 0 ? NULL : &time, &terminal.open);
 
+	if (terminal.gone)
+		return KEY_GONE;
 	if (terminal.redraw) {
 		terminal.redraw = false;
 		return KEY_REDRAW;

@@ -27,7 +27,7 @@ void terminal_leave(void);
 
 void terminal_size(int *rows, int *columns);
 
-/* Shows these lines from the top; what is too wide or too long for the screen is cut.  Escapes in it must be of SGR (ESC [ ... m).  */
+/* Shows these lines from the top; what is too wide or too long for the screen is cut.  Its only escapes are SGR (ESC [ ... m).  */
 void terminal_show(const char *text, size_t size);
 
 /* Shows a few words in the last line until the next frame: something takes its time.  */

@@ -18,7 +18,7 @@ enum {
 	AROUND = 4,                     /* lines above and below the rows */
 	WIDE = 100,                     /* columns from which on there is room for more */
 	TEXT_SIZE = 256,
-	END_MS = 50,                    /* a process that was made by one that has just ended has its file by then */
+	END_NS = 50000000,              /* a process that was made by one that has just ended has its file by then */
 };
 
 static const char help[] =
@@ -335,7 +335,7 @@ static bool is_over(struct top *t)
 {
 	if (t->live->running || !t->live->follow->seen_count)
 		return false;
-	sleep_until(now_ns() + END_MS * 1000000u);
+	sleep_until(now_ns() + END_NS);
 	live_look(t->live, 0);
 	return !t->live->running;
 }
