@@ -13,7 +13,7 @@
 #include "color.h"
 #include "drawing.h"
 #include "line.h"
-#include "operations.h"
+#include "browse_rows.h"
 #include "pager.h"
 #include "say.h"
 #include "screen.h"
@@ -428,7 +428,7 @@ static void draw_operation(struct browser *b, uint32_t op)
 	free(text);
 }
 
-static void print_row(const struct operation_row *r, int width, FILE *to)
+static void print_row(const struct browse_row *r, int width, FILE *to)
 {
 	const char *error = r->returned && r->result < 0 ? line_errno_name(-(uint64_t)r->result) : NULL;
 	char op[16] = "-", fd[16] = "-", took[16] = "", result[32] = "not yet";
@@ -450,7 +450,7 @@ static void print_row(const struct operation_row *r, int width, FILE *to)
 		(double)r->start_ns / 1e9, took, result);
 }
 
-static void draw_list(const struct operations *o, const char *title, size_t top, size_t selected)
+static void draw_list(const struct browse_rows *o, const char *title, size_t top, size_t selected)
 {
 	int rows, columns, name;
 	char *frame;
@@ -476,7 +476,7 @@ static void draw_list(const struct operations *o, const char *title, size_t top,
 	free(frame);
 }
 
-static void show_list(struct browser *b, const struct operations *o, const char *title)
+static void show_list(struct browser *b, const struct browse_rows *o, const char *title)
 {
 	size_t top = 0, selected = 0, page;
 	int rows, columns, key;
@@ -494,17 +494,17 @@ static void show_list(struct browser *b, const struct operations *o, const char 
 }
 
 /* What went on under the cursor.  */
-static void find_operations(struct browser *b, struct operations *o)
+static void find_operations(struct browser *b, struct browse_rows *o)
 {
 	if (b->slow)
 		terminal_note("reading the trace ...");
-	operations_find(o, &b->side->lanes, lane_at_cursor(b), cursor_ns(b), cursor_ns(b) + b->window.column_ns - 1);
+	browse_rows_find(o, &b->side->lanes, lane_at_cursor(b), cursor_ns(b), cursor_ns(b) + b->window.column_ns - 1);
 }
 
 static void list_operations(struct browser *b)
 {
 	char from[32], name[NAME_SIZE], title[NAME_SIZE + 128], took[16];
-	struct operations o;
+	struct browse_rows o;
 
 	find_operations(b, &o);
 	lane_name(b, b->side->selected, name);
@@ -514,14 +514,14 @@ static void list_operations(struct browser *b)
 		show_list(b, &o, title);
 	else
 		snprintf(b->message, sizeof b->message, "no call was going on there, or none that is recorded");
-	operations_free(&o);
+	browse_rows_free(&o);
 }
 
 /* The one that had to wait; of several, the one that took longest.  */
 static void draw_under_cursor(struct browser *b)
 {
-	const struct operation_row *longest = NULL;
-	struct operations o;
+	const struct browse_row *longest = NULL;
+	struct browse_rows o;
 	uint32_t op;
 
 	find_operations(b, &o);
@@ -529,7 +529,7 @@ static void draw_under_cursor(struct browser *b)
 		if (o.rows[i].op && (!longest || o.rows[i].end_ns - o.rows[i].start_ns > longest->end_ns - longest->start_ns))
 			longest = &o.rows[i];
 	op = longest ? longest->op : 0;
-	operations_free(&o);
+	browse_rows_free(&o);
 	if (op)
 		draw_operation(b, op);
 	else

@@ -1,5 +1,5 @@
-/* operations.c - goes through the files of a lane's process, and keeps what falls into the stretch.  */
-#include "operations.h"
+/* browse_rows.c - goes through the files of a lane's process, and keeps what falls into the stretch.  */
+#include "browse_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ struct search {
 	bool is_it;                     /* its number means it now */
 	struct name *names;             /* of each fd, now */
 	size_t name_room;
-	struct operations *found, open; /* open: operations that have not returned */
+	struct browse_rows *found, open; /* open: operations that have not returned */
 };
 
 static struct name *name_of(struct search *s, int64_t fd)
@@ -40,7 +40,7 @@ static struct name *name_of(struct search *s, int64_t fd)
 	return &s->names[fd];
 }
 
-static struct operation_row *add(struct operations *o, const struct operation_row *row)
+static struct browse_row *add(struct browse_rows *o, const struct browse_row *row)
 {
 	if (o->count == o->room) {
 		o->room = o->room ? o->room * 2 : 64;
@@ -50,7 +50,7 @@ static struct operation_row *add(struct operations *o, const struct operation_ro
 	return &o->rows[o->count++];
 }
 
-static void keep(struct search *s, struct operation_row *row)
+static void keep(struct search *s, struct browse_row *row)
 {
 	struct name *name = name_of(s, row->fd);
 	char text[512];
@@ -97,7 +97,7 @@ static const struct trace_record *poll_before(const struct trace_record *r, cons
 
 static void see_call(struct search *s, const struct trace_record *r, const struct reader_place *place, int fd)
 {
-	struct operation_row row = {
+	struct browse_row row = {
 		.start_ns = reader_ns(s->trace, r->t), .end_ns = reader_ns(s->trace, r->t + r->duration), .tid = place->tid, .call = r->call,
 		.fd = fd, .returned = true, .polled = fd != r->fd, .result = r->result,
 	};
@@ -111,9 +111,9 @@ static void see_polled(struct search *s, const struct trace_record *poll, const 
 		see_call(s, poll, place, s->fd->fd);
 }
 
-static struct operation_row *find_open(struct search *s, const struct trace_record *r, const struct reader_place *place)
+static struct browse_row *find_open(struct search *s, const struct trace_record *r, const struct reader_place *place)
 {
-	struct operation_row row = {
+	struct browse_row row = {
 		.start_ns = reader_ns(s->trace, r->t - (r->kind == TRACE_WOULD_BLOCK ? r->lead : 0)), .end_ns = UINT64_MAX, .op = r->op,
 		.tid = place->tid, .call = r->call, .fd = r->fd,
 	};
@@ -128,7 +128,7 @@ static struct operation_row *find_open(struct search *s, const struct trace_reco
 
 static void see_operation(struct search *s, const struct trace_record *r, const struct reader_place *place)
 {
-	struct operation_row *row = find_open(s, r, place);
+	struct browse_row *row = find_open(s, r, place);
 
 	if (r->kind != TRACE_RETURN)
 		return;
@@ -145,7 +145,7 @@ static void leave_others(struct search *s, const struct trace_record *r, const s
 	bool is_operation = r->kind >= TRACE_WOULD_BLOCK && r->kind <= TRACE_RETURN;
 
 	for (size_t i = 0; i < s->open.count; i++) {
-		struct operation_row *row = &s->open.rows[i];
+		struct browse_row *row = &s->open.rows[i];
 
 		if (row->tid == place->tid && row->end_ns == UINT64_MAX && !(is_operation && row->op == r->op))
 			row->end_ns = reader_ns(s->trace, r->t);
@@ -191,21 +191,21 @@ static void search_file(struct search *s, const struct model *m, const struct mo
 
 static int by_start(const void *a, const void *b)
 {
-	const struct operation_row *x = a, *y = b;
+	const struct browse_row *x = a, *y = b;
 
 	if (x->start_ns != y->start_ns)
 		return x->start_ns < y->start_ns ? -1 : 1;
 	return x->end_ns < y->end_ns ? -1 : x->end_ns > y->end_ns;
 }
 
-void operations_find(struct operations *o, const struct lanes *l, const struct lane *lane, uint64_t from_ns, uint64_t to_ns)
+void browse_rows_find(struct browse_rows *o, const struct lanes *l, const struct lane *lane, uint64_t from_ns, uint64_t to_ns)
 {
 	struct search s = {
 		.trace = l->trace, .lane = lane, .fd = lane->fd == MODEL_NO_FD ? NULL : &lane->last->fds[lane->fd], .from_ns = from_ns,
 		.to_ns = to_ns, .found = o,
 	};
 
-	*o = (struct operations){0};
+	*o = (struct browse_rows){0};
 	for (const struct model_process *p = lane->last; p; p = !s.fd && lane->tid == p->pid ? p->previous : NULL)
 		search_file(&s, l->model, p);
 	free(s.names);
@@ -214,8 +214,8 @@ void operations_find(struct operations *o, const struct lanes *l, const struct l
 		qsort(o->rows, o->count, sizeof *o->rows, by_start);
 }
 
-void operations_free(struct operations *o)
+void browse_rows_free(struct browse_rows *o)
 {
 	free(o->rows);
-	*o = (struct operations){0};
+	*o = (struct browse_rows){0};
 }
