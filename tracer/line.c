@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 
 #include "format.h"
-#include "shim/text.h"
 
 const char *line_errno_name(uint64_t number)
 {
@@ -96,7 +95,7 @@ static bool needs_quotes(const char *s, size_t n)
 	return n == 0;
 }
 
-static void value(struct text *t, const char *s, size_t n)
+void line_value(struct text *t, const char *s, size_t n)
 {
 	bool quotes = needs_quotes(s, n), good;
 
@@ -134,7 +133,7 @@ static void word(struct text *t, const char *name, const char *s)
 		n++;
 	key(t, name);
 	if (n)
-		value(t, s, n);
+		line_value(t, s, n);
 	else
 		text_char(t, '-');
 }
@@ -183,7 +182,7 @@ size_t line_format(char *buffer, size_t size, const struct line *l)
 		text_number(&t, (unsigned)l->fd, 10);
 	key(&t, "name");
 	if (l->name && l->name_size)
-		value(&t, l->name, l->name_size);
+		line_value(&t, l->name, l->name_size);
 	else
 		text_char(&t, '-');
 	result(&t, l);

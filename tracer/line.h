@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/text.h"
+
 struct line {
 	uint64_t t_ns;                  /* from the start of the trace */
 	uint32_t pid, tid;
@@ -35,6 +37,9 @@ struct line {
 /* Writes the line with its newline into buffer and returns its length, cut to `size`.  Neither allocates nor uses stdio or the
  * locale; signal-safe; errno is untouched.  */
 size_t line_format(char *buffer, size_t size, const struct line *l);
+
+/* A value of n bytes, quoted where it must be.  Signal-safe.  */
+void line_value(struct text *t, const char *s, size_t n);
 
 /* How many of n bytes the character has that s begins with; *good: it is valid UTF-8 (RFC 3629), and no control character.
  * Signal-safe.  */

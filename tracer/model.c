@@ -70,7 +70,7 @@ enum direction model_call_direction(unsigned call)
 	return call < sizeof calls / sizeof *calls ? calls[call].direction : DIRECTION_NONE;
 }
 
-static enum op_class class_of(unsigned call)
+unsigned model_call_class(unsigned call)
 {
 	return call < sizeof calls / sizeof *calls ? calls[call].class : OP_PLAIN;
 }
@@ -114,6 +114,7 @@ struct build {
 	void *visit_arg;
 	struct model_process *process;
 	size_t fd;                      /* of the record in hand: index, or MODEL_NO_FD */
+	const struct model_process *told;       /* as which the visitor knows it */
 	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
 	size_t fd_index_room, fd_index_used;
 	struct model_thread *thread;    /* of the record in hand */
@@ -308,20 +309,28 @@ static struct model_thread *find_thread(struct build *b, uint32_t tid)
 	return &p->threads[low];
 }
 
-/* What accept and connect return is no number of bytes.  */
-static void count_result(struct model_fd *f, const struct trace_record *r)
+uint64_t model_moved(const struct trace_record *r)
 {
 	enum direction d = model_call_direction(r->call);
-	enum op_class class = class_of(r->call);
 
-	if (r->result > 0 && class != OP_ACCEPT && class != OP_CONNECT && (d == DIRECTION_READ || d == DIRECTION_WRITE))
-		f->bytes[d] += (uint64_t)r->result;
+	if (r->result <= 0 || (d != DIRECTION_READ && d != DIRECTION_WRITE))
+		return 0;
+	switch (model_call_class(r->call)) {
+	/* An fd, nothing, or a number of messages.  */
+	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: case OP_RECVMMSG: case OP_SENDMMSG: return 0;
+	default: return (uint64_t)r->result;
+	}
+}
+
+static void count_result(struct model_fd *f, const struct trace_record *r)
+{
+	f->bytes[model_call_direction(r->call)] += model_moved(r);
 }
 
 /* A connection is another meaning of its number, whether the old one's close was seen or not.  */
 static void see_accepted(struct build *b, const struct trace_record *r)
 {
-	if (class_of(r->call) == OP_ACCEPT && r->result >= 0 && r->result <= INT32_MAX && b->process->fd_count < MODEL_FDS_MAX)
+	if (model_call_class(r->call) == OP_ACCEPT && r->result >= 0 && r->result <= INT32_MAX && b->process->fd_count < MODEL_FDS_MAX)
 		new_fd(b, (int)r->result)->accepted = true;
 }
 
@@ -345,7 +354,7 @@ static void tell_wait(struct build *b, const struct model_thread *t, const struc
 		      uint64_t end, bool left, bool polled)
 {
 	struct model_wait w = {
-		.process = b->process, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
+		.process = b->told, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
 		.start_ns = reader_ns(b->trace, start), .end_ns = reader_ns(b->trace, end), .left = left,
 		.polled = polled,
 	};
@@ -426,12 +435,14 @@ static void see_opening(struct build *b, const struct trace_record *r)
 
 /* A wait that has no records of its own: the call may have waited for as long as it took.  Behind a poll that said ready, only
  * a write may block, half-way: it did if it took long.  */
-static bool is_wait(const struct build *b, const struct trace_record *r, enum direction d, const struct model_fd *f)
+bool model_call_waits(const struct trace_record *r, unsigned kind, uint64_t ns)
 {
-	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (f && !can_wait(f->kind)))
+	enum direction d = model_call_direction(r->call);
+
+	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (r->fd >= 0 && !can_wait(kind)))
 		return false;
 	if (r->way == TRACE_WAY_GUARD)
-		return d == DIRECTION_WRITE && reader_duration(b->trace, r->duration) > GUARDED_WRITE_NS;
+		return d == DIRECTION_WRITE && ns > GUARDED_WRITE_NS;
 	return r->way == TRACE_WAY_NONE || r->way == TRACE_WAY_KEPT;
 }
 
@@ -458,7 +469,7 @@ static void see_keep(struct model_polls *polls, const struct trace_record *r)
 
 static void see_call(struct build *b, const struct trace_record *r)
 {
-	enum op_class class = class_of(r->call);
+	unsigned class = model_call_class(r->call);
 	enum direction d = model_call_direction(r->call);
 	struct model_fd *f;
 
@@ -483,7 +494,7 @@ static void see_call(struct build *b, const struct trace_record *r)
 	b->thread->polled_to = class == OP_POLL || class == OP_SELECT || class == OP_EPOLL ? r->t + r->duration : r->t;
 	if (class == OP_POLL || class == OP_SELECT)
 		count_poll(&b->process->polls, r);
-	if (is_wait(b, r, d, f))
+	if (model_call_waits(r, f ? f->kind : KIND_unknown, reader_duration(b->trace, r->duration)))
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
 	see_accepted(b, r);
 }
@@ -513,7 +524,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		f = find_fd(b, r->fd);
 		f->calls++;
 		op = new_op(b, b->thread, r->op);
-		f->listens |= class_of(r->call) == OP_ACCEPT;
+		f->listens |= model_call_class(r->call) == OP_ACCEPT;
 		op->fd = (size_t)(f - b->process->fds);
 		op->direction = model_call_direction(r->call);
 	}
@@ -701,7 +712,7 @@ static void close_operations(struct build *b)
 }
 
 /* The arguments with spaces between them.  */
-static char *command_of(const struct trace_process *h)
+char *model_command(const struct trace_process *h)
 {
 	size_t n = h->command_size < TRACE_COMMAND_SIZE ? h->command_size : TRACE_COMMAND_SIZE;
 	char *s = must_have(malloc(n + 1));
@@ -715,18 +726,19 @@ static char *command_of(const struct trace_process *h)
 	return s;
 }
 
-static void build_process(struct build *b, struct model_process *p, const struct trace_file *f)
+static void build_process(struct build *b, struct model_process *p, const struct model_process *told, const struct trace_file *f)
 {
 	const struct trace *t = b->trace;
 
 	b->process = p;
+	b->told = told;
 	b->thread = NULL;
 	if (b->fd_index)
 		memset(b->fd_index, 0, b->fd_index_used * sizeof *b->fd_index);
 	b->fd_index_used = 0;
 	p->pid = f->header->pid;
 	p->ppid = f->header->ppid;
-	p->command = command_of(f->header);
+	p->command = model_command(f->header);
 	p->lost = f->header->lost_events;
 	p->dropped = f->header->dropped_events;
 	p->exit_status = p->signal = -1;
@@ -971,7 +983,7 @@ struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit,
 	for (size_t i = 0; i < t->file_count; i++) {
 		struct model_process *p = &m->processes[i];
 
-		build_process(&b, p, &t->files[i]);
+		build_process(&b, p, p, &t->files[i]);
 		m->events += p->events;
 		m->lost += p->lost;
 		m->dropped += p->dropped;
@@ -994,17 +1006,34 @@ struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit,
 	return m;
 }
 
+static void free_process(struct model_process *p)
+{
+	for (size_t i = 0; i < p->fd_count; i++)
+		free(p->fds[i].name);
+	free(p->fds);
+	free(p->threads);
+	free(p->command);
+}
+
+void model_waits(const struct trace *t, const struct model *m, model_wait_visitor *visit, void *arg)
+{
+	struct build b = {.trace = t, .visit = visit, .visit_arg = arg};
+
+	for (size_t i = 0; i < t->file_count; i++) {
+		struct model_process p = {0};
+
+		build_process(&b, &p, &m->processes[i], &t->files[i]);
+		free_process(&p);
+	}
+	free(b.children);
+	free(b.execs);
+	free(b.fd_index);
+}
+
 void model_free(struct model *m)
 {
-	for (size_t i = 0; i < m->process_count; i++) {
-		struct model_process *p = &m->processes[i];
-
-		for (size_t k = 0; k < p->fd_count; k++)
-			free(p->fds[k].name);
-		free(p->fds);
-		free(p->threads);
-		free(p->command);
-	}
+	for (size_t i = 0; i < m->process_count; i++)
+		free_process(&m->processes[i]);
 	free(m->processes);
 	free(m->ends);
 	free(m);

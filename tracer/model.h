@@ -112,15 +112,31 @@ typedef void model_record_visitor(const struct trace_record *r, const struct rea
 struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see, void *arg);
 void model_free(struct model *m);
 
+/* The same waits once more, of a model that was built from t; their processes are m's.  Takes memory for one process at a time.  */
+void model_waits(const struct trace *t, const struct model *m, model_wait_visitor *visit, void *arg);
+
 const char *model_kind_name(unsigned kind);
 const char *model_call_name(unsigned call);
 const char *model_way_name(unsigned way);
 const char *model_why_name(unsigned why);       /* in the log */
 const char *model_why_words(unsigned why);      /* for a person */
 enum direction model_call_direction(unsigned call);
+unsigned model_call_class(unsigned call);       /* enum op_class */
+
+/* How many bytes a CALL or RETURN says that it moved.  */
+uint64_t model_moved(const struct trace_record *r);
+
+/* Whether a CALL, which took so long, has waited; kind (enum fd_kind) is that of its fd.  */
+bool model_call_waits(const struct trace_record *call, unsigned kind, uint64_t ns);
 
 /* The command, its program without the directory; "?" where it is not known.  */
 const char *model_short_command(const struct model_process *p);
+
+/* The arguments of a process file with spaces between them; to be freed.  */
+char *model_command(const struct trace_process *header);
+
+/* Whether b is another end of the pipe or connection a.  */
+bool model_is_other_end(const struct model_fd *a, const struct model_fd *b);
 
 /* Who is at the other end of a pipe, or of a connection by TCP or unix socket: the process that used it most, NULL where none is known; *others is how
  * many more used it.  Where nobody uses that end, a program counts that was started with it; a

@@ -16,7 +16,7 @@
 #include "say.h"
 #include "shim/shim.h"
 
-static const char *check_preamble(const struct trace_preamble *p, const char *magic)
+const char *reader_check(const struct trace_preamble *p, const char *magic)
 {
 	static char newer[120];
 
@@ -34,8 +34,7 @@ static const char *check_preamble(const struct trace_preamble *p, const char *ma
 	return NULL;
 }
 
-/* Reads the control file; NULL or why not.  */
-static const char *read_control(const char *dir, struct trace_control *control)
+const char *reader_control(const char *dir, struct trace_control *control)
 {
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
 	ssize_t n;
@@ -50,19 +49,18 @@ static const char *read_control(const char *dir, struct trace_control *control)
 	close(fd);
 	if (n != (ssize_t)sizeof *control)
 		return "not a trace: its control file is cut short";
-	return check_preamble(&control->preamble, TRACE_CONTROL_MAGIC);
+	return reader_check(&control->preamble, TRACE_CONTROL_MAGIC);
 }
 
 bool reader_is_trace(const char *dir)
 {
 	struct trace_control control = {0};
-	const char *why = read_control(dir, &control);
+	const char *why = reader_control(dir, &control);
 
 	return !why || !memcmp(control.preamble.magic, TRACE_CONTROL_MAGIC, sizeof control.preamble.magic);
 }
 
-/* Where a chunk may begin, from offset on: not in a hole.  */
-static size_t next_data(int fd, size_t offset)
+size_t reader_next_data(int fd, size_t offset)
 {
 	off_t next = lseek(fd, (off_t)offset, SEEK_DATA);
 
@@ -184,7 +182,7 @@ static void scan(struct trace *t, struct trace_file *f, int fd)
 	add_pair(t, f->header->preamble.start_ticks, f->header->preamble.start_ns);
 	while (offset < f->size && pread(fd, &c, sizeof c, (off_t)offset) == (ssize_t)sizeof c) {
 		if (c.magic != TRACE_CHUNK_MAGIC || !c.size || c.size % TRACE_CHUNK_ALIGN != 0) {
-			offset = next_data(fd, offset + TRACE_CHUNK_ALIGN);
+			offset = reader_next_data(fd, offset + TRACE_CHUNK_ALIGN);
 			continue;
 		}
 		left = f->size - offset;
@@ -265,7 +263,7 @@ static const char *open_file(struct trace *t, struct trace_file *f, int dir, con
 	f->header = p;
 	snprintf(f->name, sizeof f->name, "%s", name);
 	/* The magic is written last. */
-	why = f->header->preamble.magic[0] ? check_preamble(&f->header->preamble, TRACE_PROCESS_MAGIC) : unbegun;
+	why = f->header->preamble.magic[0] ? reader_check(&f->header->preamble, TRACE_PROCESS_MAGIC) : unbegun;
 	if (why)
 		close_file(f);
 	else
@@ -335,12 +333,18 @@ static void fit_clock(struct trace *t)
 		t->ns_per_tick = (double)(t->last_ns - t->base_ns) / (double)(t->last_ticks - t->base_ticks);
 }
 
+void reader_pair(struct trace *t, uint64_t ticks, uint64_t ns)
+{
+	add_pair(t, ticks, ns);
+	fit_clock(t);
+}
+
 struct trace *reader_try(const char *dir, const char **why)
 {
 	static char none[200];
 	struct trace *t = must_have(calloc(1, sizeof *t));
 
-	*why = read_control(dir, &t->control);
+	*why = reader_control(dir, &t->control);
 	if (*why) {
 		free(t);
 		return NULL;
