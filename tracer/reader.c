@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "progress.h"
 #include "say.h"
 #include "shim/shim.h"
 
@@ -301,6 +302,16 @@ static void fit_clock(struct trace *t)
 		t->ns_per_tick = (double)(t->last_ns - t->base_ns) / (double)(t->last_ticks - t->base_ticks);
 }
 
+static uint64_t count_slots(const struct trace *t)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < t->file_count; i++)
+		for (size_t k = 0; k < t->files[i].run_count; k++)
+			count += t->files[i].runs[k].count;
+	return count;
+}
+
 struct trace *reader_try(const char *dir, const char **why)
 {
 	static char none[200];
@@ -322,6 +333,7 @@ struct trace *reader_try(const char *dir, const char **why)
 		return NULL;
 	}
 	fit_clock(t);
+	progress_begin(count_slots(t));
 	return t;
 }
 
@@ -513,18 +525,22 @@ static void visit_one(const struct cursor *c, record_visitor *visit, void *arg)
 	visit(r, &place, arg);
 }
 
+enum { STEPS = 65536 };
+
 static void merge(const struct trace_run *const *runs, size_t count, record_visitor *visit, void *arg)
 {
 	struct merge m = {0};
 	struct cursor *first;
 
-	for (size_t next = 0; next < count || m.count;) {
+	for (size_t next = 0, visited = 0; next < count || m.count;) {
 		if (next < count && (!m.count || runs[next]->earliest <= m.open->time)) {
 			add_run(&m, runs[next++]);
 			continue;
 		}
 		first = m.open;
 		visit_one(first, visit, arg);
+		if (++visited % STEPS == 0)
+			progress_step(STEPS);
 		first->at++;
 		if (!settle(first)) {
 			close_run(first);
@@ -559,6 +575,7 @@ void reader_each(const struct trace *t, const struct trace_file *file, record_vi
 	if (!file)
 		qsort(runs, count, sizeof(const struct trace_run *), by_earliest_of_all);
 	merge(runs, count, visit, arg);
+	progress_end();
 	free(runs);
 }
 
