@@ -525,25 +525,22 @@ static void visit_one(const struct cursor *c, record_visitor *visit, void *arg)
 	visit(r, &place, arg);
 }
 
-enum { STEPS = 65536 };
-
 static void merge(const struct trace_run *const *runs, size_t count, record_visitor *visit, void *arg)
 {
 	struct merge m = {0};
 	struct cursor *first;
 
-	for (size_t next = 0, visited = 0; next < count || m.count;) {
+	for (size_t next = 0; next < count || m.count;) {
 		if (next < count && (!m.count || runs[next]->earliest <= m.open->time)) {
 			add_run(&m, runs[next++]);
 			continue;
 		}
 		first = m.open;
 		visit_one(first, visit, arg);
-		if (++visited % STEPS == 0)
-			progress_step(STEPS);
 		first->at++;
 		if (!settle(first)) {
 			close_run(first);
+			progress_step(first->run->count);
 			*first = m.open[--m.count];
 		}
 		sink(&m);
