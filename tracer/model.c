@@ -70,7 +70,7 @@ enum direction model_call_direction(unsigned call)
 	return call < sizeof calls / sizeof *calls ? calls[call].direction : DIRECTION_NONE;
 }
 
-static enum op_class class_of(unsigned call)
+enum op_class model_call_class(unsigned call)
 {
 	return call < sizeof calls / sizeof *calls ? calls[call].class : OP_PLAIN;
 }
@@ -289,7 +289,7 @@ static struct model_thread *find_thread(struct build *b, uint32_t tid)
 static void count_result(struct model_fd *f, const struct trace_record *r)
 {
 	enum direction d = model_call_direction(r->call);
-	enum op_class class = class_of(r->call);
+	enum op_class class = model_call_class(r->call);
 
 	if (r->result > 0 && class != OP_ACCEPT && class != OP_CONNECT && (d == DIRECTION_READ || d == DIRECTION_WRITE))
 		f->bytes[d] += (uint64_t)r->result;
@@ -419,7 +419,7 @@ static void see_keep(struct model_polls *polls, const struct trace_record *r)
 
 static void see_call(struct build *b, const struct trace_record *r)
 {
-	enum op_class class = class_of(r->call);
+	enum op_class class = model_call_class(r->call);
 	enum direction d = model_call_direction(r->call);
 	struct model_fd *f;
 
@@ -472,7 +472,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		f = find_fd(b, r->fd);
 		f->calls++;
 		op = new_op(b, b->thread, r->op);
-		f->listens |= class_of(r->call) == OP_ACCEPT;
+		f->listens |= model_call_class(r->call) == OP_ACCEPT;
 		op->fd = (size_t)(f - b->process->fds);
 		op->direction = model_call_direction(r->call);
 	}
@@ -656,7 +656,7 @@ static void close_operations(struct build *b)
 }
 
 /* The arguments with spaces between them.  */
-static char *command_of(const struct trace_process *h)
+char *model_command(const struct trace_process *h)
 {
 	size_t n = h->command_size < TRACE_COMMAND_SIZE ? h->command_size : TRACE_COMMAND_SIZE;
 	char *s = must_have(malloc(n + 1));
@@ -681,7 +681,7 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	b->fd_index_used = 0;
 	p->pid = f->header->pid;
 	p->ppid = f->header->ppid;
-	p->command = command_of(f->header);
+	p->command = model_command(f->header);
 	p->lost = f->header->lost_events;
 	p->dropped = f->header->dropped_events;
 	p->exit_status = p->signal = -1;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "reader.h"
+#include "shim/shim.h"
 
 /* What a call waits for: a column of shim/calls.def.  */
 enum direction {
@@ -115,6 +116,10 @@ const char *model_way_name(unsigned way);
 const char *model_why_name(unsigned why);       /* in the log */
 const char *model_why_words(unsigned why);      /* for a person */
 enum direction model_call_direction(unsigned call);
+enum op_class model_call_class(unsigned call);
+
+/* The arguments with spaces between them, clean.  */
+char *model_command(const struct trace_process *h);
 
 /* The command, its program without the directory; "?" where it is not known.  */
 const char *model_short_command(const struct model_process *p);
