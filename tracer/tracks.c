@@ -318,6 +318,11 @@ static void fire(struct walk *w, struct thread *t)
 		timers_clear(&w->timers, &t->timer);
 }
 
+static struct counter *counter_of(struct timer *timer)
+{
+	return (struct counter *)((char *)timer - offsetof(struct counter, timer));
+}
+
 static void advance(struct walk *w, uint64_t ns)
 {
 	struct timer *first;
@@ -326,7 +331,7 @@ static void advance(struct walk *w, uint64_t ns)
 		if (first->at > w->now)
 			w->now = first->at;
 		if (first->type == TIMER_COUNTER)
-			counter_fire(w, (struct counter *)((char *)first - offsetof(struct counter, timer)));
+			counter_fire(w, counter_of(first));
 		else
 			fire(w, (struct thread *)((char *)first - offsetof(struct thread, timer)));
 	}
@@ -662,8 +667,12 @@ static void finish(struct walk *w)
 {
 	struct timer *first;
 
-	while ((first = timers_first(&w->timers)))
-		advance(w, first->at);
+	while ((first = timers_first(&w->timers))) {
+		if (first->type == TIMER_COUNTER)
+			counter_fire(w, counter_of(first));
+		else
+			advance(w, first->at);
+	}
 }
 
 static void free_threads(struct walk *w)

@@ -80,8 +80,9 @@ struct wire *wires_get(struct wires *ws, const char *key)
 void wires_put(struct wires *ws, struct wire *w)
 {
 	struct wire **at = &ws->table[hash(w->key)];
+	bool is_connection = w->inodes[0] || w->inodes[1];
 
-	if (--w->refs || (w->written != w->read && !w->inodes[0] && !w->inodes[1]))
+	if (--w->refs || (!is_connection && (w->user || w->written != w->read)))
 		return;
 	while (*at != w)
 		at = &(*at)->next;
