@@ -21,11 +21,17 @@
 /* Handlers nest; deeper than this only in a trace that somebody has made up.  */
 enum { STACK_MAX = 24 };
 
+enum what {
+	CALL,                           /* that was done at once, or was over when it was recorded: its end is known */
+	OPERATION, PHASE,               /* of the operation below it */
+	LAST_CALL,                      /* that the thread was in when it was last seen */
+};
+
 /* A slice that has not ended.  */
 struct open {
+	enum what what;
 	uint64_t start_ns, end_ns;
 	uint32_t op;                    /* of an operation or its phase; else 0 */
-	bool is_phase;
 	bool comes_back;                /* of an operation, though its thread does something else meanwhile: in a handler */
 	uint8_t call;
 	int64_t result;                 /* of a call */
@@ -169,9 +175,8 @@ static struct open *begin(struct walk *w, struct thread *t, struct track_slice *
 	*o = *what;
 	o->start_ns = s->start_ns;
 	o->end_ns = s->told_ns;
-	if (o->fd)
+	if (o->fd) {
 		o->fd->refs++;
-	if (o->fd && !o->is_phase) {
 		add_number(s, "tid", t->track.tid);
 		s->id = 0;
 		s->flow_count = 0;
@@ -282,7 +287,7 @@ static void end_left(struct walk *w, struct thread *t)
 	struct open *o = &t->stack[t->depth - 1];
 	struct track_slice s = {0};
 
-	if (o->op && !o->is_phase)
+	if (o->what != PHASE)
 		add_text(&s, "returned", "never");
 	if (o->id && o->fd && o->fd->out) {
 		wire_spoil(o->fd->out);
@@ -293,10 +298,10 @@ static void end_left(struct walk *w, struct thread *t)
 
 static void end_any(struct walk *w, struct thread *t)
 {
-	if (t->stack[t->depth - 1].op)
-		end_left(w, t);
-	else
+	if (t->stack[t->depth - 1].what == CALL)
 		end_call(w, t);
+	else
+		end_left(w, t);
 }
 
 static void end_down_to(struct walk *w, struct thread *t, size_t depth)
@@ -361,14 +366,14 @@ static bool goes_on(uint32_t op, const struct trace_record *r, const struct read
 /* The thread does something else while operations of its are open: in a handler, or they were left.  */
 static void leave_operations(struct walk *w, struct thread *t, const struct trace_record *r, const struct reader_place *place)
 {
-	while (t->depth && t->stack[t->depth - 1].op) {
+	while (t->depth && t->stack[t->depth - 1].what != CALL) {
 		size_t i = t->depth - 1;
 
-		while (i && t->stack[i].is_phase)
+		while (i && t->stack[i].what == PHASE)
 			i--;
 		if (t->stack[i].comes_back)
 			return;
-		t->stack[i].comes_back = goes_on(t->stack[i].op, r, place);
+		t->stack[i].comes_back = t->stack[i].what == OPERATION && goes_on(t->stack[i].op, r, place);
 		if (t->stack[i].comes_back)
 			return;
 		end_down_to(w, t, i);
@@ -446,16 +451,28 @@ static void see_call(struct walk *w, struct image *image, const struct trace_rec
 		fd_end_ready(w, f);
 }
 
+/* A call that was not over when the trace ended.  */
+static void see_last_call(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
+{
+	struct thread *t = find_thread(w, image->process, place->tid);
+	struct fd *f = image_fd(image, r->fd);
+	struct track_slice s = {.category = "call", .name = model_call_name(r->call), .start_ns = w->now, .told_ns = TRACKS_OPEN};
+
+	leave_operations(w, t, r, place);
+	add_call(&s, r, f);
+	begin(w, t, &s, &(struct open){.what = LAST_CALL, .call = r->call, .fd = f});
+}
+
 static void begin_phase(struct walk *w, struct thread *t, const char *name, uint32_t op)
 {
 	begin(w, t, &(struct track_slice){.category = "phase", .name = name, .start_ns = w->now, .told_ns = TRACKS_OPEN},
-	      &(struct open){.op = op, .is_phase = true});
+	      &(struct open){.what = PHASE, .op = op});
 }
 
 static struct open *begin_operation(struct walk *w, struct image *image, struct thread *t, const struct trace_record *r)
 {
 	struct fd *f = image_fd(image, r->fd);
-	struct open o = {.call = r->call, .op = r->op, .fd = f}, *begun;
+	struct open o = {.what = OPERATION, .call = r->call, .op = r->op, .fd = f}, *begun;
 	struct track_slice s = {
 		.category = "operation", .name = model_call_name(r->call), .start_ns = w->now, .told_ns = TRACKS_OPEN,
 	};
@@ -494,7 +511,7 @@ static void end_operation(struct walk *w, struct thread *t, const struct trace_r
 /* An attempt found a pipe empty.  */
 static void see_empty(const struct thread *t, const struct open *attempt, const struct open *o)
 {
-	if (attempt->is_phase && o->fd && o->fd->in && fd_is_pipe(o->fd) && model_call_direction(o->call) == DIRECTION_READ)
+	if (attempt->what == PHASE && o->fd && o->fd->in && fd_is_pipe(o->fd) && model_call_direction(o->call) == DIRECTION_READ)
 		wire_is_empty(o->fd->in, t->track.tid, attempt->start_ns);
 }
 
@@ -503,7 +520,7 @@ static void see_operation(struct walk *w, struct image *image, const struct trac
 	struct thread *t = find_thread(w, image->process, place->tid);
 	size_t i = t->depth;
 
-	while (i && (t->stack[i - 1].op != r->op || t->stack[i - 1].is_phase))
+	while (i && (t->stack[i - 1].op != r->op || t->stack[i - 1].what != OPERATION))
 		i--;
 	if (!i) {
 		leave_operations(w, t, r, place);
@@ -640,6 +657,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		else
 			see_polled(w, image, r);
 		break;
+	case TRACE_ENTER: see_last_call(w, image, r, place); break;
 	case TRACE_NAME: fd_name_is(w, image, r, place); break;
 	case TRACE_CLOSE: fd_close(w, image, r->fd); break;
 	case TRACE_DUP: fd_copy(w, image, r->fd, r->number); break;
