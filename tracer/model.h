@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "reader.h"
-#include "shim/shim.h"
 
 /* What a call waits for: a column of shim/calls.def.  */
 enum direction {
@@ -92,6 +91,7 @@ struct model_wait {
 	uint32_t tid;
 	size_t fd;                      /* index into the process's fds, or MODEL_NO_FD */
 	enum direction direction;
+	unsigned call;                  /* enum call_id */
 	uint64_t start_ns, end_ns;      /* from the start of the trace */
 	bool left;                      /* nothing ended it that is recorded */
 	bool polled;                    /* of the fd alone: its thread's wait is the poll's, which may be for many fds */
@@ -116,10 +116,10 @@ const char *model_way_name(unsigned way);
 const char *model_why_name(unsigned why);       /* in the log */
 const char *model_why_words(unsigned why);      /* for a person */
 enum direction model_call_direction(unsigned call);
-enum op_class model_call_class(unsigned call);
+unsigned model_call_class(unsigned call);       /* enum op_class */
 
-/* The arguments with spaces between them, clean.  */
-char *model_command(const struct trace_process *h);
+/* The arguments of a process file with spaces between them; to be freed.  */
+char *model_command(const struct trace_process *header);
 
 /* The command, its program without the directory; "?" where it is not known.  */
 const char *model_short_command(const struct model_process *p);
