@@ -130,6 +130,8 @@ static void scan_chunk(struct trace *t, struct trace_file *f, const struct trace
 
 	add_pair(t, c->ticks, c->ns);
 	add_pair(t, c->last_ticks, c->last_ns);
+	if (r >= end)
+		return;
 	if (r->kind == TRACE_ENTER) {
 		run = new_run(f, r, (uint32_t)r->number);
 		run->count = 1;
