@@ -430,7 +430,7 @@ static void see_call(struct walk *w, struct image *image, const struct trace_rec
 	uint64_t end_ns = reader_ns(w->trace, r->t + r->duration);
 	struct open o = {.call = r->call, .result = r->result, .fd = f};
 	struct track_slice s = {
-		.category = "call", .name = model_call_name(r->call), .start_ns = w->now, .told_ns = end_ns > w->now ? end_ns : w->now,
+		.category = "call", .name = model_call_name(r->call), .start_ns = w->now, .told_ns = end_ns > w->now ? end_ns : w->now + 1,
 	};
 	struct wire_flow flow;
 	char text[512];
