@@ -195,25 +195,23 @@ size_t wire_read(struct wire *w, uint32_t tid, uint64_t n, struct wire_flow flow
 	w->is_used[0] = true;
 	w->reader = !w->reader || w->reader == tid ? tid : UINT32_MAX;
 	w->read += n;
-	while (w->count && n) {
+	if (w->read > w->written && !w->writing && w->is_synced)
+		wire_spoil(w);
+	while (w->count) {
 		const struct wire_segment *s = segment(w, 0);
-		bool is_last = w->read >= s->end;
+		uint64_t end = s->end;
 
 		if (s->from.id && is_sure(w) && found < WIRE_FLOWS)
-			flows[found++] = (struct wire_flow){s->from, is_last};
-		if (!is_last)
+			flows[found++] = (struct wire_flow){s->from, w->read >= end};
+		if (w->read < end)
 			return found;
 		w->first = (w->first + 1) % w->room;
 		w->count--;
-		if (w->read == s->end)
+		if (w->read == end)
 			return found;
 	}
-	if (w->read <= w->written)
-		return found;
-	if (w->op.id && is_sure(w) && found < WIRE_FLOWS)
+	if (w->read > w->written && w->op.id && is_sure(w) && found < WIRE_FLOWS)
 		flows[found++] = (struct wire_flow){w->op, false};
-	else if (!w->writing && w->is_synced)
-		wire_spoil(w);
 	return found;
 }
 
