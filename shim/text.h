@@ -20,13 +20,16 @@ static inline void text_char(struct text *t, char c)
 /* n bytes.  */
 static inline void text_bytes(struct text *t, const char *s, size_t n)
 {
-	if (likely(n <= (size_t)(t->end - t->at))) {
+	size_t room = (size_t)(t->end - t->at);
+
+	/* Twice, for a compiler that knows n. */
+	if (likely(n <= room)) {
 		memcpy(t->at, s, n);
 		t->at += n;
-		return;
+	} else {
+		memcpy(t->at, s, room);
+		t->at += room;
 	}
-	while (t->at < t->end)
-		*t->at++ = *s++;
 }
 
 /* A string in quotes.  */

@@ -24,21 +24,21 @@ need_protobuf() {
 	[ -e trace_pb2.py ] || protoc -I "$CHECKS" --python_out=. "$CHECKS/trace.proto"
 }
 
-# chrome [DIR]: what the Chrome trace holds, when it has been found right.
+# chrome: what the Chrome trace holds, when it has been found right.
 chrome() {
-	"$EAGAIN" export chrome "$@" >chrome.json
+	"$EAGAIN" export chrome >chrome.json
 	/usr/bin/python3 "$CHECKS/chrome.py" chrome.json
 }
 
 perfetto() {
-	"$EAGAIN" export perfetto "$@" >perfetto
+	"$EAGAIN" export perfetto >perfetto
 	/usr/bin/python3 "$CHECKS/perfetto.py" . perfetto
 }
 
-# same_tracks [DIR]: both formats are right, and hold the same: it is in "tracks".
+# same_tracks: both formats are right, and hold the same: it is in "tracks".
 same_tracks() {
-	chrome "$@" >tracks
-	perfetto "$@" | diff tracks -
+	chrome >tracks
+	perfetto | diff tracks -
 }
 
 # told EXPRESSION: what it makes of the tracks, d.
@@ -253,6 +253,17 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$EAGAIN" export 
 # on_terminal COMMAND: what a terminal shows of it.
 on_terminal() {
 	script -qec "$1" /dev/null </dev/null
+}
+
+@test "what is not text does not go to a terminal" {
+	need_program script
+	"$EAGAIN" record true
+	status=0
+	on_terminal "\"$EAGAIN\" export perfetto" >shown || status=$?
+	[ "$status" = 2 ]
+	[ "$(tr -d '\r' <shown)" = 'eagain: perfetto: is not for a terminal: name a file with -o' ]
+	on_terminal "\"$EAGAIN\" export perfetto -o file"
+	[ -s file ]
 }
 
 @test "progress: after a second, on a terminal that nobody else draws on, and gone at the end" {

@@ -4,9 +4,11 @@
  * own, in the order of time; what never ended has none.  The names of slices and of their arguments are few: each is written once, with
  * a number, where it is needed first.  */
 #include <string.h>
+#include <unistd.h>
 
 #include "export.h"
 #include "proto.h"
+#include "say.h"
 #include "tracks.h"
 
 /* Field numbers: protos/perfetto/trace/.  */
@@ -275,6 +277,8 @@ void perfetto_print(struct trace *t, FILE *to)
 	static const struct tracks_sink sink = {print_track, print_begin, print_end, print_instant, print_counter};
 	static struct perfetto p = {.events = {.field = INTERNED_event_names}, .annotations = {.field = INTERNED_annotation_names}};
 
+	if (isatty(fileno(to)))
+		die(STATUS_USAGE, "perfetto: is not for a terminal: name a file with -o");
 	p.to = to;
 	p.base_ns = t->base_ns;
 	print_clocks(&p, t->control.start_realtime_ns);

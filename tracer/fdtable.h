@@ -22,9 +22,13 @@ static inline void **fdtable_place(struct fdtable *t, int64_t fd)
 		return NULL;
 	if ((size_t)fd >= t->room) {
 		size_t room = (size_t)fd * 2 + 8;
+		/* Of a large one, calloc touches nothing: a number that somebody has made up takes no memory. */
+		void **slots = must_have(calloc(room, sizeof(void *)));
 
-		t->slots = must_have(realloc(t->slots, room * sizeof(void *)));
-		memset(t->slots + t->room, 0, (room - t->room) * sizeof(void *));
+		if (t->room)
+			memcpy(slots, t->slots, t->room * sizeof(void *));
+		free(t->slots);
+		t->slots = slots;
 		t->room = room;
 	}
 	return &t->slots[fd];

@@ -1,7 +1,7 @@
 /* trackfds.c - processes, fds and counters of the walk: what each number means at a time, and the rows on which it is shown.
  *
  * An fd that can make one wait has a row; a second one beside it where calls overlap in time.  Beyond ROWS_MAX of a process, its fds
- * share rows with others.  */
+ * share rows with others; beyond QUEUES_MAX pipes that it reads, what they hold is not shown.  */
 #include "trackfds.h"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "screen.h"
 #include "shim/shim.h"
 
-enum { ROWS_MAX = 1000, LANES_MAX = 8 };
+enum { ROWS_MAX = 1000, LANES_MAX = 8, QUEUES_MAX = 100 };
 
 /* Behind the numbers of threads: PID_MAX_LIMIT (linux/threads.h).  */
 enum { FIRST_ROW = 1 << 22 };
@@ -134,12 +134,12 @@ void walk_end(struct walk *w)
 		image_end(w, &w->images[i]);
 		free(w->images[i].fds.slots);
 	}
-	for (size_t i = 0; i < w->process_count; i++)
+	for (size_t i = 0; i < w->process_count; i++) {
+		for (struct lane *l = w->processes[i].spare, *next; l; l = next) {
+			next = l->next;
+			free(l);
+		}
 		free(w->processes[i].command);
-	for (struct lane *l = w->spare, *next; l; l = next) {
-		next = l->next;
-		free(l->name);
-		free(l);
 	}
 	wires_free(&w->wires);
 	free(w->images);
@@ -185,7 +185,7 @@ bool fd_is_pipe(const struct fd *f)
 	return f->kind == KIND_pipe || f->kind == KIND_fifo;
 }
 
-static void free_lanes(struct walk *w, struct fd *f)
+static void free_lanes(struct fd *f)
 {
 	for (struct lane *l = f->lanes, *next; l; l = next) {
 		next = l->next;
@@ -193,8 +193,8 @@ static void free_lanes(struct walk *w, struct fd *f)
 			free(l->name);
 			free(l);
 		} else {
-			l->next = w->spare;
-			w->spare = l;
+			l->next = f->process->spare;
+			f->process->spare = l;
 		}
 	}
 }
@@ -212,7 +212,7 @@ void fd_put(struct walk *w, struct fd *f)
 	if (--f->refs)
 		return;
 	put_wires(w, f->in, f->out);
-	free_lanes(w, f);
+	free_lanes(f);
 	free(f->name);
 	free(f);
 }
@@ -335,10 +335,10 @@ static char *name_of_row(const struct fd *f, unsigned lane)
 static struct lane *make_lane(struct walk *w, struct fd *f, unsigned number)
 {
 	struct process *p = f->process;
-	struct lane *l = p->row_count >= ROWS_MAX ? w->spare : NULL;
+	struct lane *l = p->spare;
 
-	if (l && l->track.pid == p->track.pid) {
-		w->spare = l->next;
+	if (l) {
+		p->spare = l->next;
 		return l;
 	}
 	l = must_have(calloc(1, sizeof *l));
@@ -456,11 +456,12 @@ void count_queue(struct walk *w, struct process *p, const struct fd *f, struct w
 	struct counter *c = wire->user;
 	uint64_t bytes;
 
-	if (!fd_is_pipe(f) || !wire_queue(wire, &bytes) || (!c && !reads))
+	if (!fd_is_pipe(f) || !wire_queue(wire, &bytes) || (!c && (!reads || p->queue_count == QUEUES_MAX)))
 		return;
 	if (!c) {
 		wire->user = c = must_have(calloc(1, sizeof *c));
 		counter_init(c, p);
+		p->queue_count++;
 		snprintf(c->name, sizeof c->name, "bytes in %s", f->name);
 	}
 	counter_is(w, c, bytes);

@@ -25,7 +25,8 @@ struct process {
 	struct track track;
 	char *command;
 	struct image *image;            /* of which there are records now */
-	uint32_t thread_count, row_count;
+	uint32_t thread_count, row_count, queue_count;
+	struct lane *spare;             /* rows of fds that would be too many, and are closed */
 	struct counter moved[2];        /* bytes: [1] written */
 };
 
@@ -76,7 +77,6 @@ struct walk {
 	struct thread **threads;        /* a table by pid and tid */
 	size_t thread_count, thread_room;
 	struct thread *last_thread;
-	struct lane *spare;             /* rows for what would be too many */
 	uint64_t track_count, flow_count;
 	uint32_t row_count;
 };

@@ -36,19 +36,42 @@ static void forget(struct wires *ws, struct wire **at)
 	free(w);
 }
 
-/* Those that nobody has now.  A pipe that holds bytes may come back, in a process that has not used it yet: then it is not known any
- * more what it holds.  */
-static void sweep(struct wires *ws)
+static bool is_connection(const struct wire *w)
+{
+	return w->inodes[0] || w->inodes[1];
+}
+
+/* A pipe that holds bytes may come back, in a process that has not used it yet.  */
+static bool may_come_back(const struct wire *w)
+{
+	return !is_connection(w) && w->written != w->read;
+}
+
+/* Those that nobody has now.  */
+static void sweep(struct wires *ws, bool (*is_kept)(const struct wire *w))
 {
 	for (size_t i = 0; i < TABLE; i++) {
 		for (struct wire **at = &ws->table[i]; *at;) {
-			if ((*at)->refs)
+			if ((*at)->refs || (is_kept && is_kept(*at)))
 				at = &(*at)->next;
 			else
 				forget(ws, at);
 		}
 	}
-	ws->is_complete = false;
+}
+
+/* When one of those has to go that may come back, it is not known any more of any pipe that is met whether it is new.  */
+static void make_room(struct wires *ws)
+{
+	size_t count;
+
+	sweep(ws, may_come_back);
+	count = ws->count;
+	if (count < WIRES_MAX)
+		return;
+	sweep(ws, NULL);
+	if (ws->count < count)
+		ws->is_complete = false;
 }
 
 struct wire *wires_get(struct wires *ws, const char *key)
@@ -64,7 +87,7 @@ struct wire *wires_get(struct wires *ws, const char *key)
 		}
 	}
 	if (ws->count == WIRES_MAX)
-		sweep(ws);
+		make_room(ws);
 	if (ws->count == WIRES_MAX)
 		return NULL;
 	w = must_have(calloc(1, sizeof *w));
@@ -80,9 +103,8 @@ struct wire *wires_get(struct wires *ws, const char *key)
 void wires_put(struct wires *ws, struct wire *w)
 {
 	struct wire **at = &ws->table[hash(w->key)];
-	bool is_connection = w->inodes[0] || w->inodes[1];
 
-	if (--w->refs || (!is_connection && (w->user || w->written != w->read)))
+	if (--w->refs || w->user || may_come_back(w))
 		return;
 	while (*at != w)
 		at = &(*at)->next;
