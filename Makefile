@@ -37,7 +37,7 @@ $(BUILD)/libeagain.so: $(SHIM_OBJECTS) $(BUILD)/exports.map
 $(BUILD)/eagain: $(TRACER_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-$(BUILD)/eagain.1: tracer/manual.awk tracer/verbs.def shim/settings.def tracer/eagain.1.in Makefile
+$(BUILD)/eagain.1: tracer/manual.awk tracer/verbs.def shim/settings.def tracer/formats.def tracer/eagain.1.in Makefile
 	@mkdir -p $(@D)
 	awk -v version=$(VERSION) -f $(filter-out Makefile,$^) > $@
 

@@ -39,13 +39,19 @@ setup() {
 	"$EAGAIN" timeline good
 	"$EAGAIN" timeline --by=fd good
 	"$EAGAIN" timeline --op=1 good
+	mapfile -t exports < <(sed -n 's/^FORMAT(\([a-z]*\),.*/export \1/p' "$TOP/tracer/formats.def")
+	[ "${#exports[@]}" -ge 5 ]
+	for export in "${exports[@]}"; do
+		# shellcheck disable=SC2086 # a verb and its format
+		"$EAGAIN" $export good >out
+	done
 	"$EAGAIN" -o text sh -c 'sleep 0.01 | cat'
 	RANDOM=1
-	for _ in $(seq 100); do
+	for i in $(seq 100); do
 		damage good bad
-		for verb in report log timeline 'timeline --by=fd' 'timeline --op=1'; do
+		for verb in report log timeline 'timeline --by=fd' 'timeline --op=1' "${exports[i % ${#exports[@]}]}"; do
 			status=0
-			# shellcheck disable=SC2086 # a verb and its option
+			# shellcheck disable=SC2086 # a verb, and what belongs to it
 			timeout 20 "$EAGAIN" $verb bad >out 2>err || status=$?
 			[ "$status" -le 1 ] && ! grep -q 'Sanitizer\|runtime error' err || { echo "$verb: status $status"; cat err; false; }
 		done

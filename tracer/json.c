@@ -3,28 +3,9 @@
 
 #include <inttypes.h>
 
+#include "jsontext.h"
 #include "model.h"
 #include "verdict.h"
-
-void json_string(const char *s, FILE *to)
-{
-	if (!s) {
-		fputs("null", to);
-		return;
-	}
-	fputc('"', to);
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			fprintf(to, "\\%c", c);
-		else if (c < ' ' || c == 127)
-			fprintf(to, "\\u%04x", c);
-		else
-			fputc(c, to);
-	}
-	fputc('"', to);
-}
 
 static void number(const char *key, uint64_t n, FILE *to)
 {
@@ -45,7 +26,7 @@ static void waits(const uint64_t wait_ns[DIRECTION_COUNT], FILE *to)
 static void print_thread(const struct model_process *p, const struct model_thread *thread, FILE *to)
 {
 	fprintf(to, "{\"tid\":%" PRIu32 ",\"name\":", thread->tid);
-	json_string(*thread->name ? thread->name : NULL, to);
+	jsontext_print(*thread->name ? thread->name : NULL, to);
 	fputc(',', to);
 	number("wall_ns", thread->end_ns - thread->start_ns, to);
 	fputc(',', to);
@@ -64,15 +45,15 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	fputc('{', to);
 	number("fd", f->many ? MODEL_UNKNOWN : (uint64_t)f->fd, to);
 	fputs(",\"kind\":", to);
-	json_string(model_kind_name(f->kind), to);
+	jsontext_print(model_kind_name(f->kind), to);
 	fputs(",\"name\":", to);
-	json_string(f->name, to);
+	jsontext_print(f->name, to);
 	fputs(",\"peer\":", to);
 	if (peer)
 		snprintf(text, sizeof text, "%s (pid %" PRIu32 ")", peer->command, peer->pid);
-	json_string(peer ? text : NULL, to);
+	jsontext_print(peer ? text : NULL, to);
 	fprintf(to, ",\"peers_more\":%u,\"switched_by\":", peer ? others : 0);
-	json_string(model_way_name(f->way), to);
+	jsontext_print(model_way_name(f->way), to);
 	fprintf(to, ",\"calls\":%" PRIu64 ",\"would_block\":%" PRIu64 ",\"bytes_read\":%" PRIu64 ",\"bytes_written\":%" PRIu64
 		",\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"wait_poll_ns\":%" PRIu64
 		",\"longest_wait_ns\":%" PRIu64 ",\"waiting\":%s}",
@@ -92,7 +73,7 @@ static void print_polls(const struct model_polls *polls, FILE *to)
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)
 {
 	fprintf(to, "{\"pid\":%" PRIu32 ",\"ppid\":%" PRIu32 ",\"command\":", p->pid, p->ppid);
-	json_string(p->command, to);
+	jsontext_print(p->command, to);
 	fputc(',', to);
 	number("exit_status", p->exit_status < 0 ? MODEL_UNKNOWN : (uint64_t)p->exit_status, to);
 	fputc(',', to);
@@ -117,7 +98,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	fputs("]}", to);
 }
 
-void json_print(struct trace *t, FILE *to)
+void json_report(struct trace *t, FILE *to)
 {
 	struct verdict *v;
 	struct model *m = verdict_build(t, &v);

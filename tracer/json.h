@@ -7,9 +7,6 @@
 #include "reader.h"
 
 /* Writes the whole report as one JSON object and a newline.  What cannot be known is null; times are in nanoseconds.  */
-void json_print(struct trace *t, FILE *to);
-
-/* A JSON string, or null.  The model's names are valid UTF-8.  */
-void json_string(const char *s, FILE *to);
+void json_report(struct trace *t, FILE *to);
 
 #endif

@@ -45,6 +45,17 @@ void line_value(struct text *t, const char *s, size_t n);
  * Signal-safe.  */
 size_t line_character(const char *s, size_t n, bool *good);
 
+/* How many of n bytes, from s on, stand for themselves in all formats: no space, no quote, nothing that divides, printable ASCII.  */
+size_t line_plain(const char *s, size_t n);
+
+/* Appends the character that s begins with as the log shows it: \\ for a backslash, \n, \xNN for other control characters, ? for what
+ * is no UTF-8.  Returns its size in s.  */
+struct text;
+size_t line_escape(struct text *t, const char *s, size_t n);
+
+const char *line_keep_name(unsigned keep);
+const char *line_why_name(unsigned why);
+
 /* "EAGAIN" for EAGAIN; NULL for a number without a name.  */
 const char *line_errno_name(uint64_t number);
 

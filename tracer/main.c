@@ -195,7 +195,7 @@ static int view_verb(struct options *o, char **argv, void (*view)(struct trace *
 
 static int report_verb(struct options *o, char **argv)
 {
-	return view_verb(o, argv, o->value[SETTING_json] ? json_print : o->value[SETTING_critical_path] ? report_path : report_print);
+	return view_verb(o, argv, o->value[SETTING_json] ? json_report : o->value[SETTING_critical_path] ? report_path : report_print);
 }
 
 static int log_verb(struct options *o, char **argv)

@@ -82,6 +82,7 @@ struct open_op {
 	uint64_t left;                  /* when its thread did something else meanwhile: in a handler, or it never came back */
 	size_t fd;                      /* index */
 	enum direction direction;
+	uint8_t call;
 };
 
 /* Handlers nest; beyond this depth the oldest was left by siglongjmp.  */
@@ -118,6 +119,7 @@ struct build {
 	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
 	size_t fd_index_room, fd_index_used;
 	struct model_thread *thread;    /* of the record in hand */
+	unsigned call;                  /* whose wait is counted */
 	uint64_t start_cpu_ns;
 	uint64_t first, last;           /* ticks */
 	struct child *children;
@@ -354,7 +356,7 @@ static void tell_wait(struct build *b, const struct model_thread *t, const struc
 		      uint64_t end, bool left, bool polled)
 {
 	struct model_wait w = {
-		.process = b->told, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
+		.process = b->told, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d, .call = b->call,
 		.start_ns = reader_ns(b->trace, start), .end_ns = reader_ns(b->trace, end), .left = left,
 		.polled = polled,
 	};
@@ -387,6 +389,7 @@ static void abandon(struct build *b, struct model_thread *t, const struct open_o
 		f->waiting = true;
 	if (op->left)
 		end = op->left;
+	b->call = op->call;
 	if (op->parked && end >= op->parked)
 		add_wait(b, t, f, op->direction, op->parked, end, true);
 }
@@ -527,6 +530,7 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		f->listens |= model_call_class(r->call) == OP_ACCEPT;
 		op->fd = (size_t)(f - b->process->fds);
 		op->direction = model_call_direction(r->call);
+		op->call = r->call;
 	}
 	f = &b->process->fds[op->fd];
 	b->fd = op->fd;
@@ -629,6 +633,7 @@ static void see_enter(struct build *b, const struct trace_record *r)
 	op = new_op(b, b->thread, 0);
 	op->fd = b->fd = r->fd < 0 ? MODEL_NO_FD : (size_t)(find_fd(b, r->fd) - b->process->fds);
 	op->direction = model_call_direction(r->call);
+	op->call = r->call;
 	op->parked = r->t;
 }
 
@@ -656,6 +661,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	if (place->enter)
 		return;
 	b->thread = find_thread(b, place->tid);
+	b->call = r->call;
 	if (r->kind == TRACE_THREAD) {
 		see_thread(b->thread, r);
 		return;

@@ -94,6 +94,7 @@ struct model_wait {
 	uint32_t tid;
 	size_t fd;                      /* index into the process's fds, or MODEL_NO_FD */
 	enum direction direction;
+	unsigned call;                  /* enum call_id */
 	uint64_t start_ns, end_ns;      /* from the start of the trace */
 	bool left;                      /* nothing ended it that is recorded */
 	bool polled;                    /* of the fd alone: its thread's wait is the poll's, which may be for many fds */
@@ -128,6 +129,8 @@ uint64_t model_moved(const struct trace_record *r);
 
 /* Whether a CALL, which took so long, has waited; kind (enum fd_kind) is that of its fd.  */
 bool model_call_waits(const struct trace_record *call, unsigned kind, uint64_t ns);
+/* The arguments of a process file with spaces between them; to be freed.  */
+char *model_command(const struct trace_process *header);
 
 /* The command, its program without the directory; "?" where it is not known.  */
 const char *model_short_command(const struct model_process *p);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "progress.h"
 #include "say.h"
 #include "shim/shim.h"
 
@@ -128,7 +129,7 @@ static void scan_chunk(struct trace *t, struct trace_file *f, const struct trace
 
 	add_pair(t, c->ticks, c->ns);
 	add_pair(t, c->last_ticks, c->last_ns);
-	if (r == end)
+	if (r >= end)
 		return;
 	if (r->kind == TRACE_ENTER) {
 		run = new_run(f, r, (uint32_t)r->number);
@@ -339,6 +340,16 @@ void reader_pair(struct trace *t, uint64_t ticks, uint64_t ns)
 	fit_clock(t);
 }
 
+static uint64_t count_slots(const struct trace *t)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < t->file_count; i++)
+		for (size_t k = 0; k < t->files[i].run_count; k++)
+			count += t->files[i].runs[k].count;
+	return count;
+}
+
 struct trace *reader_try(const char *dir, const char **why)
 {
 	static char none[200];
@@ -360,6 +371,7 @@ struct trace *reader_try(const char *dir, const char **why)
 		return NULL;
 	}
 	fit_clock(t);
+	progress_begin(count_slots(t));
 	return t;
 }
 
@@ -567,6 +579,7 @@ static void merge(const struct trace_run *const *runs, size_t count, record_visi
 		first->at++;
 		if (!settle(first)) {
 			close_run(first);
+			progress_step(first->run->count);
 			*first = m.open[--m.count];
 		}
 		sink(&m);
@@ -598,6 +611,7 @@ void reader_each(const struct trace *t, const struct trace_file *file, record_vi
 	if (!file)
 		qsort(runs, count, sizeof(const struct trace_run *), by_earliest_of_all);
 	merge(runs, count, visit, arg);
+	progress_end();
 	free(runs);
 }
 

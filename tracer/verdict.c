@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "color.h"
-#include "json.h"
+#include "jsontext.h"
 #include "judge.h"
 #include "report.h"
 #include "say.h"
@@ -558,7 +558,7 @@ void verdict_print_path(const struct verdict *v, FILE *to)
 static void json_unit(const struct verdict *v, size_t unit, FILE *to)
 {
 	fprintf(to, "\"pid\":%" PRIu32 ",\"command\":", v->graph.images[main_image(v, unit)].process->pid);
-	json_string(v->graph.images[main_image(v, unit)].process->command, to);
+	jsontext_print(v->graph.images[main_image(v, unit)].process->command, to);
 }
 
 static void json_did(const char *key, const double did[ACTIVITY_COUNT], FILE *to)
