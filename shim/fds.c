@@ -307,14 +307,14 @@ fd_hint fds_peek(int fd)
 
 void fds_forget(int fd)
 {
-	fd_hint *p = place(fd, false), hint = p ? __atomic_load_n(p, __ATOMIC_RELAXED) : 0;
+	fd_hint hint = fds_peek(fd);
 
 	if (!hint)
 		return;
-	/* In a vfork child, whose fds are not those that are kept, it stays. */
+	/* In a vfork child, whose fds are not those that are kept, it stays; and where another thread has kept it meanwhile. */
 	if ((hint & HINT_KEPT) && keep_forget(fd))
-		hint &= ~(fd_hint)HINT_KEPT;
-	__atomic_store_n(p, hint & HINT_KEPT, __ATOMIC_RELAXED);
+		fds_mark(fd, 0, HINT_KEPT);
+	fds_mark(fd, 0, ~(uint32_t)HINT_KEPT);
 }
 
 void fds_mark(int fd, uint32_t set, uint32_t clear)

@@ -49,6 +49,7 @@
 	LIBC(sighandler_t, __sysv_signal, (int, sighandler_t))                                                         \
 	LIBC(sighandler_t, sigset, (int, sighandler_t))                                                                \
 	LIBC(int, siginterrupt, (int, int))                                                                            \
+	LIBC(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))                    \
 	LIBC(int, system, (const char *))                                                                              \
 	LIBC(void, quick_exit, (int))                                                                                  \
 	LIBC(int, on_exit, (void (*)(int, void *), void *))                                                            \

@@ -10,6 +10,7 @@
 #include "attempt.h"
 #include "config.h"
 #include "flag.h"
+#include "hidden.h"
 #include "init.h"
 #include "libc.h"
 #include "mux/keep.h"
@@ -300,7 +301,7 @@ static void find_facts(const struct op *op, struct fd_facts *f)
 
 static void opened(int fd, struct fd_facts *facts)
 {
-	keep_notice(fd);
+	hidden_notice(fd);
 	shield_replaced(fd);
 	fds_made(fd, facts);
 }
@@ -354,7 +355,7 @@ long op_run(struct op *op)
 		}
 	}
 	/* A number that we use is the program's. */
-	if (unlikely(result == -EMFILE || result == -ENFILE) && keep_give_back())
+	if (unlikely(result == -EMFILE || result == -ENFILE) && hidden_give_back())
 		result = run_known(op);
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);

@@ -206,9 +206,14 @@ enum trace_why {
 	TRACE_WHY_COUNT
 };
 
-/* Of a kept set, so many entries are verified in so many nanoseconds of polling.  */
-#define KEEP_SLICE 256u
+/* Of a kept set of so many fds, how many are verified in so many nanoseconds of polling.  */
 #define KEEP_SLICE_NS 10000000u
+static inline unsigned keep_slice(unsigned fds)
+{
+	unsigned quarter = (fds + 3) / 4;
+
+	return quarter < 16 ? 16 : quarter > 256 ? 256 : quarter;
+}
 
 /* X(ID, "log name"): what happened to a kept set.  */
 #define TRACE_KEEPS(X)                                                                                                \

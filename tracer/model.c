@@ -461,7 +461,7 @@ static void count_poll(struct model_polls *polls, const struct trace_record *r)
 
 static void see_keep(struct model_polls *polls, const struct trace_record *r)
 {
-	uint64_t bound = ((uint64_t)r->lead + KEEP_SLICE - 1) / KEEP_SLICE * KEEP_SLICE_NS;
+	uint64_t slice = keep_slice(r->lead), bound = (r->lead + slice - 1) / slice * KEEP_SLICE_NS;
 
 	if (r->op != TRACE_KEEP_CORRECTED)
 		return;

@@ -11,9 +11,9 @@
 #include "shim/config.h"
 #include "shim/fds.h"
 #include "shim/flag.h"
+#include "shim/hidden.h"
 #include "shim/init.h"
 #include "shim/libc.h"
-#include "shim/mux/keep.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 
@@ -79,7 +79,7 @@ static int duplicated(int from, int to)
 {
 	if (to >= 0) {
 		fds_forget(to);
-		keep_notice(to);
+		hidden_notice(to);
 		shield_replaced(to);
 		if (record_on && !shim_sandboxed) {
 			/* To be duplicated is no use: what is not known stays so. */
@@ -97,9 +97,9 @@ static int duplicate(int fd, long nr, long b, long c)
 	long result;
 
 	if (nr == SYS_fcntl)
-		keep_notice(c);
+		hidden_notice(c);
 	result = sys(nr, fd, b, c);
-	if (result == -EMFILE && keep_give_back())
+	if (result == -EMFILE && hidden_give_back())
 		result = sys(nr, fd, b, c);
 	return duplicated(fd, (int)as_libc(result));
 }
@@ -157,6 +157,8 @@ static int do_fcntl(int fd, int command, long argument)
 	case F_DUPFD_CLOEXEC:
 		return duplicate(fd, SYS_fcntl, command, argument);
 	default:
+		if (unlikely(fd >= hidden_ceiling))
+			hidden_give_up(fd);
 		if (!shim_is_relocated())
 			return (int)as_libc(sys(SYS_fcntl, fd, command, argument));
 		shim_need_libc();

@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 
 #include "calls.h"
-#include "shim/mux/keep.h"
+#include "shim/hidden.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 
@@ -64,7 +64,7 @@ EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event
 {
 	long result = sys(SYS_epoll_ctl, epoll, operation, fd, event);
 
-	if (result == -ENOSPC && keep_give_back())
+	if (result == -ENOSPC && hidden_give_back())
 		result = sys(SYS_epoll_ctl, epoll, operation, fd, event);
 	if (result == 0 && operation != EPOLL_CTL_DEL) {
 		shield_polled(fd);

@@ -2,6 +2,7 @@
  *
  * Their timeouts are copied where libc copies them, for the kernel writes the time left.  */
 #include <poll.h>
+#include <string.h>
 #include <sys/select.h>
 
 #include "calls.h"
@@ -12,16 +13,34 @@
 enum {
 	SIGNAL_SET_SIZE = 8,    /* the kernel's sigset_t */
 	STDIO_END = 3,
+	BLOCK = 16,
 };
+
+_Static_assert(offsetof(struct pollfd, fd) == 0 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "an entry's low bits are its fd");
+
+typedef uint64_t two_entries __attribute__((vector_size(16)));
+
+/* Whether one of BLOCK fds is below `end`: then its difference is negative.  */
+static bool is_any_below(const struct pollfd *fds, unsigned end)
+{
+	two_entries all = {0}, two;
+
+	for (unsigned i = 0; i < BLOCK; i += 2) {
+		memcpy(&two, &fds[i], sizeof two);
+		all |= (two & UINT32_MAX) - end;
+	}
+	return (all[0] | all[1]) >> 63;
+}
 
 /* Of the number of entries, the kernel takes 32 bits.  */
 static void note_polled(const struct pollfd *fds, unsigned count)
 {
-	const unsigned end = shield_end;
-
+	while (count >= BLOCK && !is_any_below(fds, shield_end)) {
+		fds += BLOCK;
+		count -= BLOCK;
+	}
 	for (unsigned i = 0; i < count; i++)
-		if (unlikely((unsigned)fds[i].fd < end))
-			shield_note_polled(fds[i].fd);
+		shield_polled(fds[i].fd);
 }
 
 static void note_array(const struct op *op)
@@ -90,9 +109,9 @@ void poll_note(const struct op *op, long result)
 }
 
 /* Whether there is nothing to do but to note whether stdio was polled.  */
-static inline bool passes_few(unsigned count)
+static inline bool passes_by(uintptr_t address, unsigned count)
 {
-	return likely(shim_passes) && count < KEEP_MIN && libc_single_threaded();
+	return likely(shim_passes) && (count < KEEP_MIN || keep_skip(address)) && libc_single_threaded();
 }
 
 static int passed_array(long result, const struct pollfd *fds, unsigned count)
@@ -116,7 +135,7 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 
 	if (timeout)
 		copy = *timeout;
-	if (passes_few((unsigned)count))
+	if (passes_by((uintptr_t)fds, (unsigned)count))
 		return passed_array(sys(SYS_ppoll, fds, count, timeout ? &copy : NULL, mask, SIGNAL_SET_SIZE), fds, (unsigned)count);
 	return run(op_of(CALL_ppoll, SYS_ppoll, (long)fds, (long)count, (long)(timeout ? &copy : NULL), (long)mask, SIGNAL_SET_SIZE, 0));
 }
@@ -124,12 +143,13 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
 	struct timespec t = {timeout / 1000, timeout % 1000 * 1000000L};
+	bool passes_on = passes_by((uintptr_t)fds, (unsigned)count);
 
-	if (SYS_poll != -1 && passes_few((unsigned)count))
+	if (SYS_poll != -1 && passes_on)
 		return passed_array(sys(SYS_poll, fds, count, timeout), fds, (unsigned)count);
 	if (SYS_poll != -1)
 		return run(op_of(CALL_poll, SYS_poll, (long)fds, (long)count, timeout, 0, 0, 0));
-	if (passes_few((unsigned)count))
+	if (passes_on)
 		return passed_array(sys(SYS_ppoll, fds, count, timeout < 0 ? NULL : &t, NULL, SIGNAL_SET_SIZE), fds, (unsigned)count);
 	return run(op_of(CALL_poll, SYS_ppoll, (long)fds, (long)count, (long)(timeout < 0 ? NULL : &t), 0, SIGNAL_SET_SIZE, 0));
 }
@@ -148,7 +168,7 @@ static int do_select(enum call_id call, int count, fd_set *in, fd_set *out, fd_s
 	} masked = {mask, SIGNAL_SET_SIZE};
 	long result;
 
-	if (!passes_few((unsigned)count) || shield_end > STDIO_END)
+	if (shield_end > STDIO_END || !passes_by((uintptr_t)(in ? in : out ? out : urgent), (unsigned)count))
 		return run(op_of(call, SYS_pselect6, count, (long)in, (long)out, (long)urgent, (long)timeout, (long)(mask ? &masked : NULL)));
 	result = sys(SYS_pselect6, count, in, out, urgent, timeout, mask ? &masked : NULL);
 	if (result >= 0)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,10 +19,10 @@
 #include "calls.h"
 #include "shim/config.h"
 #include "shim/flag.h"
+#include "shim/hidden.h"
 #include "shim/image.h"
 #include "shim/init.h"
 #include "shim/libc.h"
-#include "shim/mux/keep.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 #include "shim/text.h"
@@ -384,7 +385,7 @@ EXPORT pid_t fork(void)
 	}
 	if (pid == 0) {
 		shield_forked();
-		keep_forked();
+		hidden_forked();
 	}
 	if (pid == 0 && record_on)
 		record_forked();
@@ -425,6 +426,8 @@ EXPORT int daemon(int nochdir, int noclose)
 	shim_need_libc();
 	flag_off_everywhere();
 	result = libc.daemon(nochdir, noclose);
+	if (result == 0)
+		hidden_forked();
 	for (int fd = 0; fd <= 2; fd++)
 		fds_relook(fd);
 	return result;
@@ -458,6 +461,8 @@ long enter_sandbox(bool strict, long nr, long a, long b, long c)
 		record_provide();
 	flag_end();
 	shim_sandboxed = true;
+	if (!sandboxed)
+		hidden_leave();
 	record_on = recorded && !strict;
 	result = sys(nr, a, b, c, 0, 0);
 	if (result < 0) {
@@ -482,6 +487,16 @@ EXPORT int prctl(int option, ...)
 	if (option == PR_SET_TSC)
 		tracefile_leave_tsc();
 	return (int)as_libc(sys(SYS_prctl, option, a[0], a[1], a[2], a[3]));
+}
+
+/* A process with threads cannot make descriptors of its own any more.  */
+EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*begin)(void *),
+			  void *restrict arg)
+{
+	shim_need_libc();
+	if (shim_on && libc_single_threaded())
+		hidden_stock();
+	return libc.pthread_create(thread, attributes, begin, arg);
 }
 
 EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));

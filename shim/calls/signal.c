@@ -8,7 +8,12 @@
 #include "shim/flag.h"
 #include "shim/init.h"
 #include "shim/libc.h"
+#include "shim/mux/keep.h"
 #include "shim/signals.h"
+
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1 << 31)
+#endif
 
 #ifndef SA_RESTORER
 #define SA_RESTORER 0x04000000
@@ -72,6 +77,15 @@ void signal_adopt(int signal)
 	k.flags |= SA_RESTORER;
 	k.restorer = restorer_for(k.flags);
 	sys(SYS_rt_sigaction, signal, &k, NULL, sizeof k.mask);
+}
+
+EXPORT int sigaltstack(const stack_t *restrict new, stack_t *restrict old)
+{
+	long result = sys(SYS_sigaltstack, new, old);
+
+	if (result == 0 && new && (new->ss_flags & SS_AUTODISARM))
+		keep_autodisarm();
+	return (int)as_libc(result);
 }
 
 struct system_call {

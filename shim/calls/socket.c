@@ -11,6 +11,7 @@
 
 #include "calls.h"
 #include "shim/fds.h"
+#include "shim/hidden.h"
 #include "shim/record.h"
 
 EXPORT ssize_t recv(int fd, void *buffer, size_t size, int flags)
@@ -57,8 +58,10 @@ void socket_accepted(long fd, long flags)
 {
 	struct fd_facts facts = {.kind = KIND_socket, .maker = FD_ACCEPTED, .has_flags = true, .flags = flags & O_NONBLOCK};
 
-	if (fd >= 0)
-		fds_made((int)fd, &facts);
+	if (fd < 0)
+		return;
+	hidden_notice(fd);
+	fds_made((int)fd, &facts);
 }
 
 /* An address changes the fd's name; a connection also, with TCP_FASTOPEN_CONNECT, what may be done with it.  */

@@ -1,6 +1,7 @@
 /* syscall.c - syscall(2): the numbers of calls.def are served like libc's names for them, the rest goes to the kernel.  */
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -53,6 +54,8 @@ EXPORT long syscall(long nr, ...)
 	va_end(list);
 	if (call != CALL_none)
 		return as_libc(serve_raw(call, nr, a));
+	if (nr == SYS_dup2 && SYS_dup2 != -1)
+		return dup2((int)a[0], (int)a[1]);
 	switch (nr) {
 	case SYS_prctl:
 		return prctl((int)a[0], a[1], a[2], a[3], a[4]);
@@ -69,6 +72,16 @@ EXPORT long syscall(long nr, ...)
 		if ((unsigned)a[1] == FIONBIO)
 			return ioctl((int)a[0], FIONBIO, a[2]);
 		break;
+	case SYS_sigaltstack:
+		return sigaltstack((const stack_t *)a[0], (stack_t *)a[1]);
+	/* What ends the meaning of an fd. */
+	case SYS_close:
+		descriptor_closing((int)a[0]);
+		break;
+	case SYS_close_range:
+		return close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
+	case SYS_dup3:
+		return dup3((int)a[0], (int)a[1], (int)a[2]);
 	case SYS_epoll_ctl:
 		return epoll_ctl((int)a[0], (int)a[1], (int)a[2], (struct epoll_event *)a[3]);
 	default:

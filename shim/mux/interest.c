@@ -5,28 +5,20 @@
 #include "interest.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "shim/fds.h"
+#include "shim/hidden.h"
+#include "shim/libc.h"
 #include "shim/sys.h"
 #include "tracer/format.h"
 
 enum {
 	ROOM_MIN = 4096,
 	ROOM_MAX = 1 << 20,             /* fds beyond have no hints */
-	NUMBERS = 32,                   /* at the end of the descriptor table, for us */
-	MARGIN = 4,                     /* below each, left to what opens fds without our hearing of it */
 	EVENTS = POLLIN | POLLPRI | POLLOUT | POLLERR | POLLHUP | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND | POLLRDHUP,
 };
-
-#define WAKE (~0ull)
-
-int interest_ceiling = INT_MAX;
 
 /* A process with a limit on its address space keeps it for itself.  */
 static bool may_map(void)
@@ -70,123 +62,16 @@ static bool make_room(struct interest *in, unsigned need)
 	return true;
 }
 
-/* How many fds the descriptor table has room for (proc(5), FDSize); 0 where that cannot be known.  */
-static long table_size(void)
+bool interest_is_open(const struct interest *in)
 {
-	static const char key[] = "\nFDSize:\t";
-	char text[512];
-	long fd = sys(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC), n, size = 0;
-	const char *at;
-
-	if (fd < 0)
-		return 0;
-	n = sys(SYS_read, fd, text, sizeof text - 1);
-	sys(SYS_close, fd);
-	text[n < 0 ? 0 : n] = 0;
-	at = strstr(text, key);
-	for (at = at ? at + sizeof key - 1 : ""; *at >= '0' && *at <= '9'; at++)
-		size = size * 10 + (*at - '0');
-	return size;
-}
-
-/* The highest number below `size` that is free, and the MARGIN before it, too; -1: there is none.  */
-static long free_below(long size)
-{
-	long run = 0;
-
-	for (long at = size - 1; at >= 0 && at >= size - NUMBERS; at--) {
-		run = sys(SYS_fcntl, at, F_GETFD) == -EBADF ? run + 1 : 0;
-		if (run > MARGIN)
-			return at + MARGIN;
-	}
-	return -1;
-}
-
-/* Moves fd to a number where the program does not meet it: at the end of the descriptor table as it is, for a larger one would show
- * in what select(2) reads of the program's memory.  -1: there is no such number.  */
-static int hide(int fd)
-{
-	struct rlimit limit;
-	long size = table_size(), at, up;
-
-	if (fd < 0)
-		return -1;
-	if (sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) < 0)
-		limit.rlim_cur = 0;
-	if ((rlim_t)size > limit.rlim_cur)
-		size = (long)limit.rlim_cur;
-	at = free_below(size);
-	up = at < 0 ? -1 : sys(SYS_fcntl, fd, F_DUPFD_CLOEXEC, at);
-	sys(SYS_close, fd);
-	/* Another thread was faster. */
-	if (up >= size) {
-		sys(SYS_close, up);
-		up = -1;
-	}
-	if (up < 0)
-		return -1;
-	if (up - MARGIN < interest_ceiling)
-		interest_ceiling = (int)up - MARGIN;
-	/* So that we hear of it if the program closes it. */
-	fds_mark((int)up, HINT_KEPT, 0);
-	return (int)up;
-}
-
-void interest_make_way(struct interest *in, int fd)
-{
-	int lowest = in->epoll, wake = in->wake;
-
-	if (lowest < 0)
-		return;
-	if (wake >= 0 && wake < lowest)
-		lowest = wake;
-	if (fd >= lowest - MARGIN)
-		interest_close(in);
-	else if (lowest - MARGIN < interest_ceiling)
-		interest_ceiling = lowest - MARGIN;
-}
-
-bool interest_open(struct interest *in, unsigned count, int top)
-{
-	if (!make_room(in, count > (unsigned)top ? count : (unsigned)top + 1))
-		return false;
-	in->epoll = hide((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC));
-	if (in->epoll < 0)
-		return false;
-	in->wake = -1;
-	in->count = in->directs = in->found = in->verified = 0;
-	in->is_stale = in->has_forgotten = false;
-	for (unsigned i = 0; i < in->room; i++)
-		in->watches[i] = (struct watched){.at = -1};
-	return true;
-}
-
-void interest_calm(struct interest *in)
-{
-	int fd = __atomic_exchange_n(&in->wake, -1, __ATOMIC_RELAXED);
-
-	if (fd >= 0) {
-		fds_mark(fd, 0, HINT_KEPT);
-		sys(SYS_close, fd);
-	}
-}
-
-void interest_close(struct interest *in)
-{
-	int fd = __atomic_exchange_n(&in->epoll, -1, __ATOMIC_RELAXED);
-
-	if (fd < 0)
-		return;
-	interest_calm(in);
-	fds_mark(fd, 0, HINT_KEPT);
-	sys(SYS_close, fd);
+	return in->hidden && hidden_number(in->hidden) >= 0;
 }
 
 static long control(const struct interest *in, int operation, int fd, unsigned events, uint64_t data)
 {
 	struct epoll_event e = {.events = events, .data.u64 = data};
 
-	return sys(SYS_epoll_ctl, in->epoll, operation, fd, &e);
+	return sys(SYS_epoll_ctl, hidden_number(in->hidden), operation, fd, &e);
 }
 
 static uint64_t data_of(int fd, uint32_t generation)
@@ -194,17 +79,22 @@ static uint64_t data_of(int fd, uint32_t generation)
 	return (uint64_t)generation << 32 | (unsigned)fd;
 }
 
-/* Registers fd, for a new generation.  0: it was not registered before.  */
+/* Registers fd, for a new generation.  Who closes it meanwhile finds it marked and registered, or has closed it before: so what it
+ * undoes too early (interest_forget), or cannot undo, is in its list.  */
 static long add(struct interest *in, int fd, struct watched *w, unsigned events)
 {
-	long result = control(in, EPOLL_CTL_ADD, fd, events, data_of(fd, in->generation + 1));
+	uint64_t data = data_of(fd, ++in->generation);
+	long result;
 
-	if (result == 0) {
-		w->generation = ++in->generation;
-		w->events = (uint16_t)events;
-		__atomic_store_n(&w->registered, true, __ATOMIC_RELEASE);
-		fds_mark(fd, HINT_KEPT, 0);
-	}
+	w->generation = in->generation;
+	w->events = (uint16_t)events;
+	fds_mark(fd, HINT_KEPT, 0);
+	__atomic_store_n(&w->registered, true, __ATOMIC_SEQ_CST);
+	result = control(in, EPOLL_CTL_ADD, fd, events, data);
+	if (result == -EEXIST)
+		result = control(in, EPOLL_CTL_MOD, fd, events, data);
+	if (result < 0)
+		w->registered = false;
 	return result;
 }
 
@@ -224,8 +114,30 @@ static bool make_direct(struct interest *in, uint32_t at)
 {
 	if (in->directs == INTEREST_DIRECT_MAX)
 		return false;
-	in->direct[in->directs++] = at;
+	in->where[in->directs++] = at;
 	return true;
+}
+
+static void remove_direct(struct interest *in, uint32_t at)
+{
+	for (unsigned i = 0; i < in->directs; i++)
+		if (in->where[i] == at) {
+			in->where[i] = in->where[--in->directs];
+			return;
+		}
+}
+
+static bool is_direct(const struct interest *in, uint32_t at)
+{
+	for (unsigned i = 0; i < in->directs; i++)
+		if (in->where[i] == at)
+			return true;
+	return false;
+}
+
+static struct watched *watch_of(const struct interest *in, int fd)
+{
+	return (unsigned)fd < in->room ? &in->watches[fd] : NULL;
 }
 
 /* The entry's fd is to be watched, for its events.  */
@@ -233,17 +145,14 @@ static bool place(struct interest *in, uint32_t at)
 {
 	int fd = in->entries[at].fd;
 	unsigned events = (unsigned short)in->entries[at].events;
-	struct watched *w;
+	struct watched *w = watch_of(in, fd);
 
 	if (fd < 0)
 		return true;
-	if ((unsigned)fd >= in->room)
-		return make_direct(in, at);
-	w = &in->watches[fd];
 	/* A second entry for the same fd. */
-	if (w->at >= 0 && w->at != (int)at)
+	if (!w || (w->place && w->place != at + 1))
 		return make_direct(in, at);
-	w->at = (int)at;
+	w->place = at + 1;
 	if (w->registered) {
 		if (w->events == events)
 			return true;
@@ -259,27 +168,100 @@ static bool place(struct interest *in, uint32_t at)
 	return make_direct(in, at);
 }
 
-static void remove_direct(struct interest *in, uint32_t at)
-{
-	for (unsigned i = 0; i < in->directs; i++)
-		if (in->direct[i] == at) {
-			in->direct[i] = in->direct[--in->directs];
-			return;
-		}
-}
-
 static void remove_watch(struct interest *in, int fd)
 {
-	struct watched *w;
+	struct watched *w = watch_of(in, fd);
 
-	if (fd < 0 || (unsigned)fd >= in->room)
-		return;
-	w = &in->watches[fd];
 	/* Another entry asks for it now, perhaps. */
-	if (w->at >= 0 || !w->registered)
+	if (!w || w->place || !w->registered)
 		return;
 	control(in, EPOLL_CTL_DEL, fd, 0, 0);
 	w->registered = false;
+}
+
+bool interest_open(struct interest *in, unsigned count, int top)
+{
+	if (!make_room(in, count > (unsigned)top ? count : (unsigned)top + 1))
+		return false;
+	in->count = in->live = in->directs = in->found = in->verified = in->forgotten = 0;
+	in->is_stale = false;
+	in->hidden = hidden_take(top);
+	return in->hidden;
+}
+
+/* No watch is left.  False where something may be registered still.  */
+static bool empty(struct interest *in, bool for_another)
+{
+	bool is_empty = !in->is_stale;
+
+	for (uint32_t at = 0; at < in->count; at++) {
+		int fd = in->entries[at].fd;
+		struct watched *w = fd < 0 ? NULL : watch_of(in, fd);
+
+		if (!w)
+			continue;
+		if (w->registered && for_another)
+			is_empty &= control(in, EPOLL_CTL_DEL, fd, 0, 0) == 0;
+		*w = (struct watched){0};
+	}
+	return is_empty;
+}
+
+void interest_close(struct interest *in)
+{
+	struct hidden *h = in->hidden;
+	bool is_empty;
+
+	if (!h)
+		return;
+	is_empty = empty(in, !libc_single_threaded());
+	in->hidden = NULL;
+	in->count = 0;
+	hidden_put(h, is_empty);
+}
+
+void interest_disown(struct interest *in)
+{
+	empty(in, false);
+	in->hidden = NULL;
+	in->count = 0;
+}
+
+static void set_entry(struct interest *in, struct change *c)
+{
+	struct pollfd old = in->entries[c->at];
+	struct watched *w = old.fd < 0 ? NULL : watch_of(in, old.fd);
+
+	remove_direct(in, c->at);
+	if (w && w->place == c->at + 1)
+		w->place = 0;
+	in->live += (c->value.fd >= 0) - (old.fd >= 0);
+	in->entries[c->at] = c->value;
+	c->value = old;
+}
+
+/* Registers anew what was forgotten, where an entry still asks for it.  More than there was room for, or a number that has not yet
+ * come: all are looked at.  */
+static bool remember(struct interest *in)
+{
+	unsigned n = __atomic_load_n(&in->forgotten, __ATOMIC_RELAXED) ? __atomic_exchange_n(&in->forgotten, 0, __ATOMIC_SEQ_CST) : 0;
+	bool all = n > INTEREST_FORGOTTEN_MAX;
+
+	for (unsigned i = 0; i < n && !all; i++) {
+		int fd = (int)__atomic_exchange_n(&in->forgot[i], 0, __ATOMIC_ACQUIRE) - 1;
+
+		if (fd < 0)
+			all = true;
+		else if (in->watches[fd].place && !is_direct(in, in->watches[fd].place - 1) && !place(in, in->watches[fd].place - 1))
+			return false;
+	}
+	for (uint32_t at = 0; all && at < in->count; at++) {
+		const struct watched *w = in->entries[at].fd < 0 ? NULL : watch_of(in, in->entries[at].fd);
+
+		if (w && w->place == at + 1 && !w->registered && !is_direct(in, at) && !place(in, at))
+			return false;
+	}
+	return true;
 }
 
 /* Where entries only change places, as when the last takes the place of one that is gone, nothing is told to the kernel.  */
@@ -291,39 +273,33 @@ bool interest_change(struct interest *in, struct change *changes, unsigned n, un
 		return false;
 	for (unsigned at = in->count; at < count; at++)
 		in->entries[at] = (struct pollfd){.fd = -1};
-	for (unsigned i = 0; i < n; i++) {
-		uint32_t at = changes[i].at;
-		struct pollfd old = in->entries[at];
-
-		remove_direct(in, at);
-		if (old.fd >= 0 && (unsigned)old.fd < in->room && in->watches[old.fd].at == (int)at)
-			in->watches[old.fd].at = -1;
-		in->entries[at] = changes[i].value;
-		changes[i].value = old;
-	}
+	for (unsigned i = 0; i < n; i++)
+		set_entry(in, &changes[i]);
+	/* Those that have gone are among the changes. */
 	in->count = count;
 	for (unsigned i = 0; i < n && ok; i++)
 		ok = changes[i].at >= count || place(in, changes[i].at);
 	for (unsigned i = 0; i < n; i++)
-		remove_watch(in, changes[i].value.fd);
-	return ok;
+		if (changes[i].value.fd >= 0)
+			remove_watch(in, changes[i].value.fd);
+	return ok && remember(in);
 }
 
 /* A new instance for the same entries.  */
 static bool begin_anew(struct interest *in)
 {
-	interest_close(in);
-	in->epoll = hide((int)sys(SYS_epoll_create1, EPOLL_CLOEXEC));
-	if (in->epoll < 0)
-		return false;
+	int top = 0;
+
+	empty(in, false);
+	hidden_put(in->hidden, false);
+	for (uint32_t at = 0; at < in->count; at++)
+		if (in->entries[at].fd > top && watch_of(in, in->entries[at].fd))
+			top = in->entries[at].fd;
+	in->hidden = hidden_take(top);
 	in->is_stale = false;
 	in->directs = 0;
-	for (unsigned i = 0; i < in->room; i++) {
-		in->watches[i].at = -1;
-		in->watches[i].registered = false;
-	}
 	for (uint32_t at = 0; at < in->count; at++)
-		if (!place(in, at))
+		if (!in->hidden || !place(in, at))
 			return false;
 	return true;
 }
@@ -331,27 +307,24 @@ static bool begin_anew(struct interest *in)
 enum interest_found interest_collect(struct interest *in, unsigned max)
 {
 	struct epoll_event *ready = in->scratch;
-	long n = sys(SYS_epoll_pwait, in->epoll, ready, max, 0, NULL, 8);
+	long n = sys(SYS_epoll_pwait, hidden_number(in->hidden), ready, max, 0, NULL, 8);
 
 	in->found = 0;
 	/* The number is another's by now. */
-	if (n < 0) {
-		in->epoll = in->wake = -1;
+	if (n < 0)
 		return INTEREST_BROKEN;
-	}
 	if ((unsigned)n == max)
 		return INTEREST_TOO_MANY;
 	for (long i = 0; i < n; i++) {
-		unsigned fd = (unsigned)ready[i].data.u64;
-		const struct watched *w;
+		int fd = (int)(uint32_t)ready[i].data.u64;
+		const struct watched *w = watch_of(in, fd);
 
-		if (ready[i].data.u64 == WAKE)
-			return INTEREST_WOKEN;
-		if (fd >= in->room)
+		if (ready[i].data.u64 == HIDDEN_WAKE)
+			continue;
+		if (!w)
 			return INTEREST_BROKEN;
-		w = &in->watches[fd];
-		if (w->registered && w->at >= 0 && w->generation == ready[i].data.u64 >> 32)
-			in->where[in->found++] = (uint32_t)w->at;
+		if (w->registered && w->place && w->generation == ready[i].data.u64 >> 32)
+			in->where[in->directs + in->found++] = w->place - 1;
 		else
 			in->is_stale = true;
 	}
@@ -363,49 +336,48 @@ enum interest_found interest_collect(struct interest *in, unsigned max)
 static int verify(struct interest *in, uint32_t at)
 {
 	int fd = in->entries[at].fd;
-	struct watched *w;
-	long result;
+	struct watched *w = fd < 0 ? NULL : watch_of(in, fd);
+	bool is_placed = w && w->place == at + 1;
 
-	if (fd < 0 || (unsigned)fd >= in->room)
+	if (!w || (is_placed && w->registered && control(in, EPOLL_CTL_MOD, fd, w->events, data_of(fd, w->generation)) == 0))
 		return 0;
-	w = &in->watches[fd];
-	if (w->at != (int)at || !w->registered)
+	if (is_direct(in, at))
 		return 0;
-	if (control(in, EPOLL_CTL_MOD, fd, w->events, data_of(fd, w->generation)) == 0)
-		return 0;
-	result = add(in, fd, w, w->events);
-	if (result < 0) {
+	if (is_placed)
 		w->registered = false;
-		if (!make_direct(in, at))
-			return -1;
-	}
-	return 1;
+	/* What the number meant may not be what it means. */
+	fds_relook(fd);
+	return place(in, at) ? 1 : -1;
 }
 
 int interest_verify_found(struct interest *in)
 {
+	unsigned first = in->directs;
 	int corrected = 0, one;
 
+	/* One that becomes direct takes a place that has been read. */
 	for (unsigned i = 0; i < in->found; i++) {
-		one = verify(in, in->where[i]);
+		one = verify(in, in->where[first + i]);
 		if (one < 0)
 			return -1;
 		corrected += one;
 	}
+	in->found = 0;
 	if (in->is_stale)
 		return begin_anew(in) ? corrected + 1 : -1;
 	return corrected;
 }
 
-int interest_verify_slice(struct interest *in)
+int interest_verify_slice(struct interest *in, unsigned n)
 {
 	int corrected = 0, one;
 
-	for (unsigned i = 0, n = 0; i < in->count && n < KEEP_SLICE; i++) {
+	in->found = 0;
+	for (unsigned i = 0; i < in->count && n > 0; i++) {
 		if (in->verified >= in->count)
 			in->verified = 0;
 		if (in->entries[in->verified].fd >= 0)
-			n++;
+			n--;
 		one = verify(in, in->verified++);
 		if (one < 0)
 			return -1;
@@ -414,32 +386,33 @@ int interest_verify_slice(struct interest *in)
 	return corrected;
 }
 
-void interest_forget(struct interest *in, int fd, bool wake)
+bool interest_forget(struct interest *in, int fd)
 {
-	struct watched *w;
-	int32_t at;
+	struct hidden *h = __atomic_load_n(&in->hidden, __ATOMIC_ACQUIRE);
+	struct watched *w = h ? watch_of(in, fd) : NULL;
+	struct epoll_event unused = {0};
+	uint32_t i;
 
-	if (in->epoll < 0 || (unsigned)fd >= in->room)
-		return;
-	w = &in->watches[fd];
-	if (!__atomic_load_n(&w->registered, __ATOMIC_ACQUIRE))
-		return;
-	control(in, EPOLL_CTL_DEL, fd, 0, 0);
+	if (!w || !__atomic_load_n(&w->registered, __ATOMIC_SEQ_CST))
+		return false;
+	sys(SYS_epoll_ctl, hidden_number(h), EPOLL_CTL_DEL, fd, &unused);
 	__atomic_store_n(&w->registered, false, __ATOMIC_RELEASE);
-	at = __atomic_load_n(&w->at, __ATOMIC_RELAXED);
-	if (at >= 0 && (unsigned)at < in->room)
-		__atomic_store_n(&in->entries[at].fd, INTEREST_FORGOTTEN, __ATOMIC_RELAXED);
-	__atomic_store_n(&w->at, -1, __ATOMIC_RELAXED);
-	__atomic_store_n(&in->has_forgotten, true, __ATOMIC_RELEASE);
-	/* The waiter does not hear of a removal. */
-	if (wake && __atomic_load_n(&in->wake, __ATOMIC_RELAXED) < 0) {
-		int event = hide((int)sys(SYS_eventfd2, 1, EFD_CLOEXEC)), none = -1;
+	i = __atomic_fetch_add(&in->forgotten, 1, __ATOMIC_SEQ_CST);
+	if (i < INTEREST_FORGOTTEN_MAX)
+		__atomic_store_n(&in->forgot[i], (uint32_t)fd + 1, __ATOMIC_RELEASE);
+	return true;
+}
 
-		if (event >= 0 && !__atomic_compare_exchange_n(&in->wake, &none, event, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-			fds_mark(event, 0, HINT_KEPT);
-			sys(SYS_close, event);
-		} else if (event >= 0) {
-			control(in, EPOLL_CTL_ADD, event, POLLIN, WAKE);
-		}
-	}
+bool interest_asks_for(const struct interest *in, int fd)
+{
+	const struct watched *w = interest_is_open(in) ? watch_of(in, fd) : NULL;
+
+	return w && w->place;
+}
+
+bool interest_has(const struct interest *in, const struct pollfd *p)
+{
+	const struct watched *w = p->fd < 0 ? NULL : watch_of(in, p->fd);
+
+	return p->fd < 0 || (w && w->registered && w->events == (unsigned short)p->events);
 }

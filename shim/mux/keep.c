@@ -2,13 +2,13 @@
 #include "keep.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <sys/mman.h>
+#include <fcntl.h>
 
 #include "mux.h"
 #include "request.h"
 #include "shim/clock.h"
 #include "shim/config.h"
+#include "shim/hidden.h"
 #include "shim/init.h"
 #include "shim/libc.h"
 #include "shim/record.h"
@@ -18,85 +18,71 @@
 
 enum {
 	KEEPS = 16,             /* arrays that are known at a time */
+	IDLE = 4096,            /* calls after which a set that was not used makes room for another */
 	PATIENCE_MIN = 8,       /* plain calls on an array, with little ready, before it is kept */
-	PATIENCE_MAX = 4096,    /* twice as many each time that it did not pay */
-	STRIKES = 4,            /* calls in a row that did not pay */
-	PAID = 64,              /* calls that did, after which patience is as at first */
+	PATIENCE_MAX = 1 << 16,
+	PATIENCE_GROWS = 4,     /* times, when it did not pay */
+	SKIPS = 7,              /* calls, after one that has taught nothing new */
 	LIES = 4,               /* how often in one call something may be reported that poll does not see, before it is the kernel's */
-	LOOK_NS = 100000000,    /* a thread looks so often whether another has taken something away from the set that it waits in */
+	LOOK_NS = 100000000,    /* when all have been verified: other threads, or processes with the same fds, change them all the same */
+	LEAVE_MS = 100,
 };
 
-/* An array that the program polls.  Whoever changes anything in it but an entry's mark (interest_forget) owns it.  */
+/* What is saved, and what it costs, in what the kernel needs to look at one entry (25 to 45 ns, measured on pipes and sockets).  */
+enum {
+	COST_CALL = 30,
+	COST_COMPARED = 48,     /* entries that are compared for one */
+	COST_READY = 4,
+	COST_MOVED = 2,         /* within the array, as when all that follow take the place of one that is gone */
+	COST_EVENTS = 8,        /* EPOLL_CTL_MOD */
+	COST_FD = 60,           /* EPOLL_CTL_ADD, and EPOLL_CTL_DEL at last */
+	COST_WAKE = 80,
+	WAIT_SAVES = 2,         /* entries more for each: the kernel queues for all, and looks twice */
+	CREDIT = 8,             /* calls for nothing that a set may make */
+};
+
+/* An array that the program polls.  Whoever changes anything in it but what interest_forget() does owns it.  */
 static struct keep {
-	const void *address;    /* of the array, or of the first set */
 	uint64_t last;          /* the call in which it was last used */
 	uint64_t slice_ns;      /* when the next slice is due */
+	int64_t credit;         /* what it may lose */
+	int64_t gain;           /* since it was begun */
 	struct request_sets sets;
 	struct interest interest;
-	uintptr_t frame;        /* where on its owner's stack it is used */
+	uintptr_t frame;        /* where on its owner's stack it is used; 0: that is not yet known */
 	uint32_t owner;         /* the thread that is using it; 0: free */
 	uint32_t ticket;        /* of its owner's use */
-	uint32_t fds;           /* that it has, about */
-	uint32_t patience, seen, strikes, served;
+	uint32_t patience, seen;
 	uint8_t class;          /* enum op_class; 0: nothing here */
 } keeps[KEEPS];
 
-/* 0 in a child that was forked behind our back (MADV_WIPEONFORK): the sets are its parent's.  NULL: nothing has been kept yet.  */
-static volatile uint32_t *alive;
-static long own_pid;
+/* Of the array, or of the first set; and of those that are kept.  */
+static uintptr_t addresses[KEEPS], kept[KEEPS];
+HOT_DATA uint32_t keep_skips;
+
 static uint64_t calls;
+static bool is_full;                    /* no place is left that was never used */
+static uint32_t wary = PATIENCE_MIN;    /* the patience with what is new: how well others have paid */
+static bool autodisarmed;
 static __thread uint32_t own_tid __attribute__((tls_model("initial-exec")));
 
-static bool start(void)
-{
-	long page = sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (page < 0 && page > -4096)
-		return false;
-	if (sys(SYS_madvise, page, 4096, MADV_WIPEONFORK) < 0) {
-		sys(SYS_munmap, page, 4096);
-		return false;
-	}
-	for (struct keep *k = keeps; k < keeps + KEEPS; k++)
-		k->interest.epoll = k->interest.wake = -1;
-	own_pid = sys(SYS_getpid);
-	*(volatile uint32_t *)page = 1;
-	__atomic_store_n(&alive, (volatile uint32_t *)page, __ATOMIC_RELEASE);
-	return true;
-}
-
-/* `given_up`: their descriptors may be the program's own by now.  */
-static void reset(bool given_up)
+void keep_forked(void)
 {
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
-		if (given_up)
-			k->interest.epoll = k->interest.wake = -1;
-		interest_close(&k->interest);
+		interest_disown(&k->interest);
 		k->class = 0;
 		k->owner = 0;
 		k->ticket++;
 	}
 	own_tid = 0;
-	own_pid = sys(SYS_getpid);
-	*alive = 1;
 }
 
-void keep_forked(void)
+void keep_autodisarm(void)
 {
-	if (alive && !shim_sandboxed)
-		reset(false);
+	autodisarmed = true;
 }
 
-/* Not so in a vfork child, which has our memory but fds of its own; and a sandbox may not be asked.  */
-static bool is_own(void)
-{
-	if (!alive || shim_sandboxed)
-		return false;
-	if (!*alive)
-		reset(true);
-	return sys(SYS_getpid) == own_pid;
-}
-
+/* Not in a vfork child, which has its parent's memory: after hidden_is_own().  */
 static uint32_t self(void)
 {
 	if (!own_tid)
@@ -122,8 +108,8 @@ static inline __attribute__((always_inline)) uintptr_t own_frame(void)
 static bool is_left(const struct keep *k, uint32_t owner, uintptr_t frame)
 {
 	if (owner == self())
-		return frame >= k->frame && !is_on_signal_stack();
-	return sys(SYS_tgkill, own_pid, owner, 0) == -ESRCH;
+		return k->frame && frame >= k->frame && !autodisarmed && !is_on_signal_stack();
+	return sys(SYS_tgkill, sys(SYS_getpid), owner, 0) == -ESRCH;
 }
 
 /* Takes possession; false while somebody else, or this thread below a signal handler, has it.  */
@@ -131,9 +117,9 @@ static bool claim(struct keep *k, uintptr_t frame)
 {
 	uint32_t owner = 0;
 
-	if (!__atomic_compare_exchange_n(&k->owner, &owner, self(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+	if (!__atomic_compare_exchange_n(&k->owner, &owner, self(), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
 		if (!is_left(k, owner, frame) ||
-		    !__atomic_compare_exchange_n(&k->owner, &owner, self(), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		    !__atomic_compare_exchange_n(&k->owner, &owner, self(), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 			return false;
 		interest_close(&k->interest);
 	}
@@ -144,58 +130,88 @@ static bool claim(struct keep *k, uintptr_t frame)
 
 static void release(struct keep *k, uint32_t ticket)
 {
-	if (k->ticket == ticket && k->owner == self())
-		__atomic_store_n(&k->owner, 0, __ATOMIC_RELEASE);
+	if (k->ticket != ticket || k->owner != self())
+		return;
+	k->frame = 0;
+	__atomic_store_n(&k->owner, 0, __ATOMIC_RELEASE);
 }
 
-static const void *address_of(const struct op *op)
+static uintptr_t address_of(const struct op *op)
 {
 	if (op->class == OP_POLL)
-		return (const void *)op->arg[0];
-	return (const void *)(op->arg[1] ? op->arg[1] : op->arg[2] ? op->arg[2] : op->arg[3]);
+		return (uintptr_t)op->arg[0];
+	return (uintptr_t)(op->arg[1] ? op->arg[1] : op->arg[2] ? op->arg[2] : op->arg[3]);
+}
+
+static bool is_of(const struct keep *k, const struct op *op)
+{
+	return k->class == op->class && addresses[k - keeps] == address_of(op);
 }
 
 static struct keep *find(const struct op *op)
 {
-	for (struct keep *k = keeps; k < keeps + KEEPS; k++)
-		if (k->class == op->class && k->address == address_of(op))
-			return k;
+	uintptr_t address = address_of(op);
+
+	for (unsigned i = 0; i < KEEPS; i++)
+		if (addresses[i] == address && keeps[i].class == op->class)
+			return &keeps[i];
 	return NULL;
 }
 
-/* The place for an array that is new: the one that was not used for longest.  */
-static struct keep *oldest(void)
+bool keep_has(uintptr_t address)
 {
-	struct keep *found = keeps;
-
-	for (struct keep *k = keeps; k < keeps + KEEPS; k++)
-		if (!k->owner && (!k->class || (found->class && (found->owner || k->last < found->last))))
-			found = k;
-	return found;
+	for (unsigned i = 0; i < KEEPS; i++)
+		if (kept[i] == address)
+			return true;
+	return false;
 }
 
 static bool is_open(const struct keep *k)
 {
-	return k->interest.epoll >= 0;
+	return interest_is_open(&k->interest);
+}
+
+/* The place for an array that is new: the one that was not used for longest, but none that is kept and in use.  */
+static struct keep *oldest(void)
+{
+	struct keep *found = NULL;
+
+	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
+		if (k->owner || (is_open(k) && calls - k->last < IDLE))
+			continue;
+		if (!k->class)
+			return k;
+		if (!found || k->last < found->last)
+			found = k;
+	}
+	is_full = true;
+	return found;
 }
 
 static void note(const struct op *op, const struct keep *k, enum trace_keep what, int corrected)
 {
 	if (record_on)
-		record_keep(op, what, k->fds, corrected);
+		record_keep(op, what, k->interest.live, corrected);
+}
+
+static void be_wary(uint32_t *patience, bool paid)
+{
+	if (paid)
+		*patience = PATIENCE_MIN;
+	else if (*patience < PATIENCE_MAX)
+		*patience *= PATIENCE_GROWS;
 }
 
 static void give_up(struct keep *k, const struct op *op)
 {
-	if (is_open(k)) {
+	if (k->interest.hidden) {
 		note(op, k, TRACE_KEEP_LEFT, 0);
-		interest_close(&k->interest);
+		be_wary(&wary, k->gain >= 0);
 	}
-	if (k->served >= PAID)
-		k->patience = PATIENCE_MIN;
-	else if (k->patience < PATIENCE_MAX)
-		k->patience *= 2;
-	k->seen = k->strikes = k->served = 0;
+	be_wary(&k->patience, k->interest.hidden && k->gain >= 0);
+	interest_close(&k->interest);
+	kept[k - keeps] = 0;
+	k->seen = 0;
 }
 
 /* The set is of no use any more.  */
@@ -206,27 +222,31 @@ static bool end(struct keep *k, struct op *op, enum trace_why why)
 	return false;
 }
 
+/* A call has cost, or gained, so much.  */
+static void account(struct keep *k, int64_t gain)
+{
+	int64_t most = (int64_t)k->interest.live * CREDIT;
+
+	k->gain += gain;
+	k->credit += gain;
+	if (k->credit > most)
+		k->credit = most;
+}
+
 /* It does not pay this time.  */
 static bool refuse(struct keep *k, struct op *op, enum trace_why why)
 {
 	op->why = (uint8_t)why;
-	if (++k->strikes >= STRIKES)
+	account(k, -(COST_CALL + (int64_t)k->interest.count / COST_COMPARED));
+	if (k->credit < 0)
 		give_up(k, op);
 	return false;
 }
 
-/* The highest fd that is open.  */
-static int top_of(const struct request *r)
+/* Whether so many are ready that epoll cannot win.  */
+static unsigned ready_max(unsigned asked)
 {
-	int top = 0;
-
-	for (unsigned i = 0; i < r->count; i++) {
-		int fd = request_fd(r, i);
-
-		if (fd > top && HINT_KIND(fds_hint(fd)) != KIND_unknown)
-			top = fd;
-	}
-	return top;
+	return asked / (asked < 256 ? 8 : 4);
 }
 
 static unsigned entries_of(const struct request *r)
@@ -234,19 +254,61 @@ static unsigned entries_of(const struct request *r)
 	return r->array ? r->count : REQUEST_BITS;
 }
 
-/* Takes over up to `max` changes.  */
-static bool change(struct keep *k, struct op *op, struct request *r, unsigned max)
+/* How many fds it asks for, and the highest of those that are open.  */
+static unsigned look_through(const struct request *r, int *top)
+{
+	unsigned asked = 0;
+
+	*top = 0;
+	for (unsigned i = 0; i < r->count; i++) {
+		int fd = request_fd(r, i);
+
+		asked += fd >= 0;
+		if (fd > *top && HINT_KIND(fds_hint(fd)) != KIND_unknown)
+			*top = fd;
+	}
+	return asked;
+}
+
+/* A number of ours in the program's array: it must be what it is natively, not open.  */
+static bool asks_for_ours(const struct change *changes, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (hidden_has(changes[i].value.fd))
+			return true;
+	return false;
+}
+
+static int64_t cost_of(const struct interest *in, const struct change *changes, unsigned n)
+{
+	int64_t cost = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (interest_has(in, &changes[i].value))
+			cost += COST_MOVED;
+		else
+			cost += interest_asks_for(in, changes[i].value.fd) ? COST_EVENTS : COST_FD;
+	return cost;
+}
+
+/* Takes over what has changed, as far as the account allows.  */
+static bool change(struct keep *k, struct op *op, struct request *r, int64_t may_cost)
 {
 	struct interest *in = &k->interest;
-	bool all = __atomic_exchange_n(&in->has_forgotten, false, __ATOMIC_ACQUIRE);
-	unsigned n = request_changes(r, in, &k->sets, all, in->scratch, max);
+	struct request_sets before = k->sets;
+	unsigned max = may_cost < UINT32_MAX ? (unsigned)may_cost / COST_MOVED : UINT32_MAX - 1;
+	unsigned n = request_changes(r, in, &k->sets, in->scratch, max);
+	int64_t cost = n > max ? INT64_MAX : cost_of(in, in->scratch, n);
 
-	if (n > max) {
-		in->has_forgotten |= all;
+	if (cost > may_cost) {
+		k->sets = before;
 		return refuse(k, op, TRACE_WHY_CHANGES);
 	}
-	if (n == 0 && in->count == entries_of(r))
-		return true;
+	if (asks_for_ours(in->scratch, n)) {
+		hidden_end();
+		return end(k, op, TRACE_WHY_LIMIT);
+	}
+	account(k, -cost);
 	for (unsigned i = 0; i < n; i++)
 		shield_polled(((struct change *)in->scratch)[i].value.fd);
 	return interest_change(in, in->scratch, n, entries_of(r)) || end(k, op, TRACE_WHY_KINDS);
@@ -255,27 +317,46 @@ static bool change(struct keep *k, struct op *op, struct request *r, unsigned ma
 /* Begins to keep it.  */
 static bool begin(struct keep *k, struct op *op, struct request *r)
 {
-	if (!interest_open(&k->interest, entries_of(r), top_of(r)))
+	int top;
+	unsigned asked = look_through(r, &top);
+
+	k->credit = k->gain = 0;
+	if (asked < KEEP_MIN)
+		return end(k, op, TRACE_WHY_FEW);
+	if (!interest_open(&k->interest, entries_of(r), top))
 		return end(k, op, TRACE_WHY_LIMIT);
 	k->sets = (struct request_sets){{{0}}};
-	k->strikes = k->served = 0;
-	if (!change(k, op, r, entries_of(r)))
+	if (!change(k, op, r, INT64_MAX))
 		return false;
+	k->credit = (int64_t)k->interest.live * CREDIT / 2;
 	note(op, k, TRACE_KEEP_BEGUN, 0);
 	return true;
+}
+
+/* Behind a mask, where waiting comes before asking: a bit of a set whose fd is not open is EBADF at once.  */
+static bool has_closed(const struct request *r, const struct interest *in)
+{
+	for (unsigned i = 0; r->mask && !r->array && i < in->directs; i++)
+		if (sys(SYS_fcntl, in->entries[in->where[i]].fd, F_GETFD) < 0)
+			return true;
+	return false;
 }
 
 /* The set is as the program's array; false where it is not worth it, or cannot be.  */
 static bool prepare(struct keep *k, struct op *op, struct request *r)
 {
-	k->fds = r->asked;
-	if (r->asked < KEEP_MIN)
-		return refuse(k, op, TRACE_WHY_FEW);
-	if (!is_open(k))
-		return begin(k, op, r);
+	if (!k->interest.hidden)
+		return begin(k, op, r) && !has_closed(r, &k->interest);
+	/* It has been taken away, or could not have been made as the limit is now. */
+	if (!is_open(k) || (unsigned long)hidden_number(k->interest.hidden) >= r->limit)
+		return end(k, op, TRACE_WHY_LIMIT);
 	if (r->count > k->interest.room)
 		return end(k, op, TRACE_WHY_CHANGES);
-	return change(k, op, r, r->asked / 8 + 8);
+	if (!change(k, op, r, k->credit + k->interest.live))
+		return false;
+	if (k->interest.live < KEEP_MIN)
+		return end(k, op, TRACE_WHY_FEW);
+	return !has_closed(r, &k->interest);
 }
 
 struct wait {
@@ -283,74 +364,95 @@ struct wait {
 	struct keep *keep;
 	const struct request *request;
 	uint32_t ticket;
+	bool has_waited;
+	unsigned asked;         /* direct entries, by the wait: their answer must not be lost, for looking may have changed it */
 	unsigned to_verify;     /* entries, until all have been since the call began */
 	unsigned lies;
+	int64_t cost;
 };
 
-enum outcome { ANSWERED, GO_ON, PLAIN };
+/* PLAIN: the kernel is to be asked for all that is in the set; NATIVE: the program's own call is to be made.  */
+enum outcome { ANSWERED, GO_ON, PLAIN, NATIVE };
+
+static enum outcome leave(struct wait *w, enum trace_why why)
+{
+	w->op->why = (uint8_t)why;
+	return PLAIN;
+}
+
+/* Asks the kernel about those found, and the direct ones where the wait has not done so.  A bit of a set whose fd is not open at the
+ * beginning is EBADF, or beyond the descriptor table and not looked at.  */
+static enum outcome ask(struct wait *w, long *result)
+{
+	struct interest *in = &w->keep->interest;
+	unsigned n = in->directs + in->found, from = w->asked;
+	struct timespec at_once = {0};
+
+	for (unsigned i = from; i < n; i++)
+		in->asked[1 + i] = in->entries[in->where[i]];
+	if (n > from && sys(SYS_ppoll, &in->asked[1 + from], n - from, &at_once, NULL, 8) < 0)
+		return leave(w, TRACE_WHY_LIMIT);
+	for (unsigned i = 0; !w->has_waited && !w->request->array && i < n; i++)
+		if (in->asked[1 + i].revents & POLLNVAL) {
+			w->op->why = TRACE_WHY_KINDS;
+			return NATIVE;
+		}
+	if (w->has_waited && !request_is_writable(w->request)) {
+		*result = -EFAULT;
+		return ANSWERED;
+	}
+	*result = request_answer(w->request, &w->keep->sets, in->asked + 1, in->where, n);
+	return *result ? ANSWERED : GO_ON;
+}
 
 /* Looks what is ready now.  */
 static enum outcome look(struct wait *w, long *result)
 {
 	struct interest *in = &w->keep->interest;
+	enum outcome outcome = GO_ON;
 	int corrected;
 
-	switch (interest_collect(in, w->request->asked / 4 + 1)) {
+	switch (interest_collect(in, ready_max(in->live) + 1)) {
 	case INTEREST_TOO_MANY:
-		refuse(w->keep, w->op, TRACE_WHY_READY);
-		return PLAIN;
-	case INTEREST_WOKEN:
-		interest_calm(in);
-		w->op->why = TRACE_WHY_BUSY;
-		return PLAIN;
+		w->cost += (int64_t)ready_max(in->live) * COST_READY;
+		return leave(w, TRACE_WHY_READY);
 	case INTEREST_BROKEN:
-		end(w->keep, w->op, TRACE_WHY_LIMIT);
-		return PLAIN;
+		return leave(w, TRACE_WHY_LIMIT);
 	case INTEREST_SOME:
 		break;
 	}
-	/* Also where its number could not be told to wake us. */
-	if (in->has_forgotten) {
-		w->op->why = TRACE_WHY_BUSY;
-		return PLAIN;
-	}
+	/* Also where the wait could not be ended. */
+	if (__atomic_load_n(&in->forgotten, __ATOMIC_SEQ_CST))
+		return leave(w, TRACE_WHY_BUSY);
 	if (in->found || in->directs) {
-		*result = request_ask(w->request, in);
-		if (*result)
-			return ANSWERED;
+		w->cost += (int64_t)in->found * COST_READY;
+		outcome = ask(w, result);
 	}
-	if (!in->found && !in->is_stale && w->lies <= LIES)
-		return GO_ON;
+	if (outcome != GO_ON || (!in->found && !in->is_stale && w->lies <= LIES))
+		return outcome;
 	corrected = interest_verify_found(in);
+	w->asked = 0;
 	if (corrected > 0)
 		note(w->op, w->keep, TRACE_KEEP_CORRECTED, corrected);
-	if (corrected < 0)
-		end(w->keep, w->op, TRACE_WHY_KINDS);
-	else if (++w->lies > LIES)
-		refuse(w->keep, w->op, TRACE_WHY_KINDS);
-	else
-		return GO_ON;
-	return PLAIN;
+	return corrected < 0 || ++w->lies > LIES ? leave(w, TRACE_WHY_KINDS) : GO_ON;
 }
 
-/* Verifies a slice if one is due.  */
-static enum outcome verify(struct wait *w)
+static bool verify(struct wait *w)
 {
 	struct keep *k = w->keep;
+	unsigned slice = keep_slice(k->interest.live);
 	uint64_t now = clock_ns();
 	int corrected;
 
 	if (now < k->slice_ns)
-		return GO_ON;
+		return true;
 	k->slice_ns = now + KEEP_SLICE_NS;
-	w->to_verify = w->to_verify > KEEP_SLICE ? w->to_verify - KEEP_SLICE : 0;
-	corrected = interest_verify_slice(&k->interest);
+	w->to_verify = w->to_verify > slice ? w->to_verify - slice : 0;
+	w->cost += (int64_t)slice * COST_EVENTS;
+	corrected = interest_verify_slice(&k->interest, slice);
 	if (corrected > 0)
 		note(w->op, k, TRACE_KEEP_CORRECTED, corrected);
-	if (corrected >= 0)
-		return GO_ON;
-	end(k, w->op, TRACE_WHY_KINDS);
-	return PLAIN;
+	return corrected >= 0;
 }
 
 static long ppoll_window(const struct op *op, struct pollfd *p, unsigned n, struct timespec *timeout, const void *mask)
@@ -370,48 +472,77 @@ static enum outcome wait_for(struct wait *w, long *result)
 	struct interest *in = &w->keep->interest;
 	struct timespec left;
 	bool in_time = w->request->for_ever || request_left(w->request, &left), is_slice = false;
-	long slice = w->to_verify ? KEEP_SLICE_NS : libc_single_threaded() ? 0 : LOOK_NS;
+	long slice = w->to_verify ? KEEP_SLICE_NS : LOOK_NS;
 
-	if (slice && in_time && (w->request->for_ever || left.tv_sec > 0 || left.tv_nsec > slice)) {
+	if (in_time && (w->request->for_ever || left.tv_sec > 0 || left.tv_nsec > slice)) {
 		left = (struct timespec){.tv_nsec = slice};
 		is_slice = true;
 	}
-	in->asked[0] = (struct pollfd){.fd = in->epoll, .events = POLLIN};
+	in->found = 0;
+	in->asked[0] = (struct pollfd){.fd = hidden_number(in->hidden), .events = POLLIN};
 	for (unsigned i = 0; i < in->directs; i++)
-		in->asked[i + 1] = in->entries[in->direct[i]];
+		in->asked[i + 1] = in->entries[in->where[i]];
 	*result = ppoll_window(w->op, in->asked, in->directs + 1, w->request->for_ever && !is_slice ? NULL : &left, w->request->mask);
-	if (w->keep->ticket != w->ticket)
-		return PLAIN;
-	if (*result > 0)
+	w->has_waited = true;
+	if (w->keep->ticket != w->ticket || shim_sandboxed)
+		return NATIVE;
+	w->asked = in->directs;
+	/* What it finds is reported, or the program's fds are not what they were. */
+	if (*result > 0) {
 		w->lies++;
+		w->to_verify = in->live;
+	}
+	if (*result == 0 && is_slice)
+		w->cost += COST_WAKE;
 	return *result > 0 || (*result == 0 && is_slice) ? GO_ON : ANSWERED;
 }
 
-/* What is left of the call, by the kernel alone.  */
-static long finish_plainly(const struct op *op, const struct request *r)
+/* What is left of the call, by the kernel, for what the program asked when it made it.  What a wait has said of the direct entries is
+ * part of the answer.  */
+static long finish(struct wait *w)
 {
-	struct timespec left;
-	struct window w = {.nr = op->nr, .counter = &signal_counts.any, .seen = op->seen.any};
-	const struct {
-		const void *set;
-		size_t size;
-	} masked = {r->mask, 8};
+	const struct request *r = w->request;
+	struct interest *in = &w->keep->interest;
+	struct timespec left = {0};
+	unsigned n = in->count;
 	long result;
 
+	while (n > 0 && in->entries[n - 1].fd < 0)
+		n--;
 	/* A handler that has run ends a wait, but not a call that need not wait. */
-	result = request_ask_all(r);
-	if (result)
-		return result;
+	result = sys(SYS_ppoll, in->entries, n, &left, NULL, 8);
+	for (unsigned i = 0; i < w->asked; i++)
+		if (in->asked[1 + i].revents) {
+			in->entries[in->where[i]].revents |= in->asked[1 + i].revents;
+			result = 1;
+		}
+	if (result == 0) {
+		if (!r->for_ever)
+			request_left(r, &left);
+		result = ppoll_window(w->op, in->entries, n, r->for_ever ? NULL : &left, r->mask);
+	}
+	if (result >= 0)
+		result = request_is_writable(r) ? request_answer(r, &w->keep->sets, in->entries, NULL, n) : -EFAULT;
+	for (unsigned i = 0; i < n; i++)
+		in->entries[i].revents = 0;
+	return result;
+}
+
+/* The same by the program's own call, on its own memory: nothing else may be done, or is known.  */
+static long finish_natively(const struct op *op, const struct request *r)
+{
+	struct timespec left = {0};
+	struct window w = {.nr = op->nr, .counter = &signal_counts.any, .seen = op->seen.any};
+	long result;
+
+	for (unsigned i = 0; i < 6; i++)
+		w.arg[i] = op->arg[i];
 	if (!r->for_ever)
 		request_left(r, &left);
-	if (r->array)
-		return ppoll_window(op, r->array, r->count, r->for_ever ? NULL : &left, r->mask);
-	w.nr = SYS_pselect6;
-	w.arg[0] = r->count;
-	for (unsigned i = 0; i < REQUEST_SETS; i++)
-		w.arg[1 + i] = (long)r->set[i];
-	w.arg[4] = (long)(r->for_ever ? NULL : &left);
-	w.arg[5] = (long)(r->mask ? &masked : NULL);
+	if (r->timeout)
+		*r->timeout = left;
+	else if (!r->for_ever)
+		w.arg[2] = left.tv_sec * 1000 + (left.tv_nsec + 999999) / 1000000;
 	result = mux_cancellable(op, &w);
 	return result == WINDOW_NOT_ENTERED ? -EINTR : result;
 }
@@ -423,22 +554,28 @@ static enum outcome serve(struct wait *w, long *result)
 	enum outcome outcome;
 
 	for (;;) {
-		outcome = verify(w);
-		if (outcome != GO_ON)
-			return outcome;
+		if (!verify(w))
+			return leave(w, TRACE_WHY_KINDS);
 		if (!waits_first) {
 			outcome = look(w, result);
 			if (outcome != GO_ON)
 				return outcome;
 			*result = 0;
 			if (w->request->at_once)
-				return ANSWERED;
+				break;
 		}
 		waits_first = false;
 		outcome = wait_for(w, result);
+		if (outcome == ANSWERED && *result == 0)
+			break;
 		if (outcome != GO_ON)
 			return outcome;
 	}
+	if (w->has_waited && !request_is_writable(w->request))
+		*result = -EFAULT;
+	else
+		request_answer(w->request, &w->keep->sets, NULL, NULL, 0);
+	return ANSWERED;
 }
 
 static void record_found(const struct op *op, const struct interest *in)
@@ -452,133 +589,154 @@ static void record_found(const struct op *op, const struct interest *in)
 		}
 }
 
-static bool run(struct op *op, struct keep *k, long *result)
+static void settle(struct keep *k, struct op *op, const struct wait *w, bool is_kept)
 {
-	struct request r;
-	struct wait w = {.op = op, .keep = k, .request = &r, .ticket = k->ticket};
+	int64_t saved = is_kept ? (int64_t)k->interest.live * (w->has_waited ? 1 + WAIT_SAVES : 1) : 0;
 
-	if (!request_read(&r, op)) {
-		op->why = TRACE_WHY_LIMIT;
-		return false;
-	}
-	if (!prepare(k, op, &r))
-		return false;
-	w.to_verify = r.asked;
-	if (serve(&w, result) == PLAIN) {
-		*result = finish_plainly(op, &r);
-		request_note_left(&r);
-		return true;
-	}
-	op->way = TRACE_WAY_KEPT;
+	account(k, saved - w->cost - COST_CALL - (int64_t)k->interest.count / COST_COMPARED);
+	if (k->credit < 0 || op->why == TRACE_WHY_KINDS || op->why == TRACE_WHY_LIMIT)
+		give_up(k, op);
+}
+
+/* Everything but the program's own call, which may last: NATIVE, PLAIN.  */
+static enum outcome run(struct op *op, struct keep *k, struct request *r, bool *has_waited, long *result)
+{
+	struct wait w = {.op = op, .keep = k, .request = r, .ticket = k->ticket};
+	enum outcome outcome;
+
+	op->why = TRACE_WHY_LIMIT;
+	if (!request_read(r, op) || !prepare(k, op, r))
+		return NATIVE;
 	op->why = TRACE_WHY_NONE;
-	k->strikes = 0;
-	k->served++;
-	if (*result == 0)
-		*result = request_nothing(&r, &k->interest);
-	if (record_on && *result > 0 && r.array)
-		record_found(op, &k->interest);
-	request_note_left(&r);
-	return true;
+	w.to_verify = k->interest.live;
+	outcome = serve(&w, result);
+	*has_waited = w.has_waited;
+	if (k->ticket != w.ticket || shim_sandboxed)
+		return outcome == ANSWERED ? ANSWERED : NATIVE;
+	if (outcome == ANSWERED) {
+		op->way = TRACE_WAY_KEPT;
+		if (record_on && *result > 0 && r->array)
+			record_found(op, &k->interest);
+	} else if (outcome == PLAIN && w.has_waited) {
+		*result = finish(&w);
+		outcome = ANSWERED;
+	}
+	settle(k, op, &w, op->way == TRACE_WAY_KEPT);
+	return outcome;
 }
 
 bool keep_serve(struct op *op, long *result)
 {
+	struct request r;
 	struct keep *k;
 	uint32_t ticket;
-	bool served;
+	bool has_waited = false;
+	enum outcome outcome;
 
 	op->why = TRACE_WHY_LIMIT;
 	if (!config.keep || shim_sandboxed)
 		return false;
 	op->why = TRACE_WHY_NEW;
-	if (!alive || !(k = find(op)) || k->seen < k->patience)
+	k = find(op);
+	if (!k || k->seen < k->patience)
 		return false;
 	op->why = TRACE_WHY_BUSY;
-	if (!is_own() || !claim(k, own_frame()))
+	if (!hidden_is_own() || !claim(k, own_frame()))
 		return false;
 	ticket = k->ticket;
 	k->last = ++calls;
-	served = k->class == op->class && k->address == address_of(op) && run(op, k, result);
+	outcome = is_of(k, op) ? run(op, k, &r, &has_waited, result) : NATIVE;
 	release(k, ticket);
-	return served;
+	if (outcome != ANSWERED && !has_waited)
+		return false;
+	if (outcome != ANSWERED)
+		*result = finish_natively(op, &r);
+	request_note_left(&r);
+	return true;
 }
 
 /* Whether keeping the array would have paid.  */
 static bool would_pay(const struct op *op, long result)
 {
-	return result >= 0 && (unsigned long)result <= (unsigned)op->arg[op->class == OP_SELECT ? 0 : 1] / 4;
+	return result >= 0 && (unsigned long)result <= ready_max((unsigned)op->arg[op->class == OP_SELECT ? 0 : 1]);
 }
 
-void keep_learn(const struct op *op, long result)
+/* Takes a place for an array that is new; NULL where there is none.  */
+static struct keep *know(const struct op *op)
 {
-	struct keep *k;
+	struct keep *k = hidden_start() && hidden_is_own() ? oldest() : NULL;
 	uint32_t ticket;
 
-	if (op->why != TRACE_WHY_NEW)
-		return;
-	k = find(op);
-	if (!would_pay(op, result) && (!k || !k->seen))
-		return;
-	if (!alive && !start())
-		return;
-	/* Without descriptors to mistake for its own, a vfork child may count. */
-	if ((!k || is_open(k) || !*alive) && !is_own())
-		return;
-	if (!k)
-		k = oldest();
-	if (!claim(k, own_frame()))
-		return;
+	if (!k || !claim(k, own_frame()))
+		return NULL;
 	ticket = k->ticket;
-	if (k->class != op->class || k->address != address_of(op)) {
-		interest_close(&k->interest);
-		k->class = op->class;
-		k->address = address_of(op);
-		k->seen = k->served = 0;
-		k->patience = PATIENCE_MIN;
-	}
-	k->last = ++calls;
-	k->seen = would_pay(op, result) ? k->seen + 1 : 0;
+	interest_close(&k->interest);
+	addresses[k - keeps] = address_of(op);
+	kept[k - keeps] = 0;
+	k->class = op->class;
+	k->seen = 0;
+	k->patience = wary;
 	release(k, ticket);
+	return k;
 }
 
+/* Hints, that need not be owned.  */
+void keep_learn(const struct op *op, long result)
+{
+	struct keep *k = op->why == TRACE_WHY_NEW ? find(op) : NULL;
+	bool pays = would_pay(op, result);
+
+	calls++;
+	if (!pays || is_full || (k && k->patience > PATIENCE_MIN))
+		keep_skips = SKIPS;
+	if (!k && pays && op->why == TRACE_WHY_NEW)
+		k = know(op);
+	if (!k)
+		return;
+	k->last = calls;
+	k->seen = pays ? k->seen + 1 : 0;
+	if (k->seen >= k->patience)
+		kept[k - keeps] = addresses[k - keeps];
+}
+
+/* Who waits in it is woken: he does not hear of a removal.  */
 bool keep_forget(int fd)
 {
-	if (!is_own())
-		return !alive || shim_sandboxed;
+	if (!hidden_is_own())
+		return shim_sandboxed;
+	hidden_give_up(fd);
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
-		uint32_t owner = __atomic_load_n(&k->owner, __ATOMIC_RELAXED);
+		struct hidden *h = k->interest.hidden;
+		uint32_t owner;
 
-		if (k->interest.epoll == fd || k->interest.wake == fd)
-			interest_close(&k->interest);
-		else
-			interest_forget(&k->interest, fd, owner && owner != self());
+		if (!h || !interest_forget(&k->interest, fd))
+			continue;
+		owner = __atomic_load_n(&k->owner, __ATOMIC_SEQ_CST);
+		if (owner && owner != self())
+			hidden_wake(h);
 	}
 	return true;
 }
 
-/* Without asking who owns it: a thread that waits in a set has the epoll instance, and looks for its number afterwards.  */
-bool keep_give_back(void)
+bool keep_asks_for(int fd)
 {
-	bool any = false;
-
-	if (!is_own())
-		return false;
-	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
-		if (!is_open(k))
-			continue;
-		any = true;
-		interest_close(&k->interest);
-		k->patience = PATIENCE_MAX;
-		k->seen = 0;
-	}
-	return any;
+	for (const struct keep *k = keeps; k < keeps + KEEPS; k++)
+		if (interest_asks_for(&k->interest, fd))
+			return true;
+	return false;
 }
 
-void keep_make_way(int fd)
+/* They have been woken, and find that there is nothing left.  */
+void keep_wait_left(void)
 {
-	if (!is_own())
-		return;
-	interest_ceiling = INT_MAX;
-	for (struct keep *k = keeps; k < keeps + KEEPS; k++)
-		interest_make_way(&k->interest, fd);
+	struct timespec a_while = {.tv_nsec = 1000000};
+
+	for (unsigned i = 0, tries = 0; i < KEEPS && tries < LEAVE_MS; tries++) {
+		uint32_t owner = __atomic_load_n(&keeps[i].owner, __ATOMIC_SEQ_CST);
+
+		if (!owner || owner == self() || is_left(&keeps[i], owner, 0))
+			i++;
+		else
+			sys(SYS_nanosleep, &a_while, NULL);
+	}
 }

@@ -3,9 +3,11 @@
  * The kernel walks the whole array at each call.  An array that comes again and again, with many fds of which few are ready, gets an
  * interest set (interest.h); a call on it compares the array with what it was, tells the kernel what has changed, asks epoll which
  * fds may be ready, and poll(2) about those: so whatever the program reads is the kernel's own answer.  What could be missed is an fd
- * whose number has got a new meaning without our hearing of it (libc's insides, raw system calls): so KEEP_SLICE entries are
+ * whose number has got a new meaning without our hearing of it (libc's insides, raw system calls): so a slice of the entries is
  * verified every KEEP_SLICE_NS, while the program polls and while it waits; what was missed is found after as many slices as it takes
  * to go round once.
+ *
+ * Each set has an account of what it saves the kernel and what it costs.  One that does not pay is left, and not begun again soon.
  *
  * Whatever is in doubt, and what would not gain, is the plain call: keep_serve() says why.  */
 #ifndef EAGAIN_KEEP_H
@@ -24,6 +26,15 @@ static inline bool keep_may_serve(const struct op *op)
 	return (op->class == OP_POLL && (unsigned)op->arg[1] >= KEEP_MIN) || (op->class == OP_SELECT && op->arg[0] >= KEEP_MIN);
 }
 
+/* Of the calls on arrays that are not kept, so many more need not be looked at: others have shown how little there is to learn.  */
+extern uint32_t keep_skips;
+bool keep_has(uintptr_t address);
+
+static inline bool keep_skip(uintptr_t address)
+{
+	return keep_skips > 0 && !keep_has(address) && keep_skips-- > 0;
+}
+
 /* Performs a poll or select on a kept set: true, with the kernel's result.  False: the plain call is to be made; op->why says why.
  * A cancellation point.  */
 bool keep_serve(struct op *op, long *result);
@@ -35,19 +46,14 @@ void keep_learn(const struct op *op, long result);
  * and thread-safe.  */
 bool keep_forget(int fd);
 
-/* Descriptors, or a user's epoll registrations, have run out: gives back what we have; false where there was nothing.  */
-bool keep_give_back(void);
+/* Whether an array that is kept asks for this number.  */
+bool keep_asks_for(int fd);
 
-/* The program has got, or asks for, a number as high as this, and must find those free that it comes to next.  */
-void keep_make_way(int fd);
+/* A program that has used SS_AUTODISARM (sigaltstack(2)): where a handler runs does not tell what it has interrupted.  */
+void keep_autodisarm(void);
 
-static inline void keep_notice(long fd)
-{
-	if (unlikely(fd >= interest_ceiling))
-		keep_make_way((int)fd);
-}
-
-/* In the child of a fork: the sets are its parent's.  */
+/* Of hidden.h.  In the child of a fork: the sets are its parent's.  Waits, not for long, until no other thread uses a set.  */
 void keep_forked(void);
+void keep_wait_left(void);
 
 #endif

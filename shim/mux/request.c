@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 
 #include "shim/clock.h"
@@ -21,7 +22,9 @@ enum {
 	WRITES = POLLOUT | POLLWRNORM | POLLWRBAND,
 };
 
+/* What a set asks for, and what makes its fds ready (fs/select.c, POLLIN_SET and so on).  */
 static const short events_of[REQUEST_SETS] = {READS, WRITES, POLLPRI};
+static const short ready_of[REQUEST_SETS] = {READS | POLLHUP | POLLERR | POLLNVAL, WRITES | POLLERR | POLLNVAL, POLLPRI | POLLNVAL};
 
 /* A bad address is EFAULT for the kernel and SIGSEGV for us, so the kernel is asked (madvise(2), Linux 5.14).  */
 static bool is_writable(const void *memory, size_t size)
@@ -95,45 +98,44 @@ static unsigned long word_of(const struct request *r, unsigned set, unsigned at)
 
 static bool read_sets(struct request *r, const struct op *op)
 {
-	unsigned i;
-
 	if (op->arg[0] < 0 || op->arg[0] > REQUEST_BITS)
 		return false;
 	r->count = (unsigned)op->arg[0];
-	for (i = 0; i < REQUEST_SETS; i++) {
+	for (unsigned i = 0; i < REQUEST_SETS; i++)
 		r->set[i] = (unsigned long *)op->arg[1 + i];
-		if (r->set[i] && !is_writable(r->set[i], words(r) * sizeof(long)))
-			return false;
-	}
-	for (i = 0; i < words(r); i++)
-		r->asked += (unsigned)__builtin_popcountl(word_of(r, 0, i) | word_of(r, 1, i) | word_of(r, 2, i));
 	return true;
 }
 
 /* The kernel refuses more entries than there may be fds, as the limit is now.  */
-static bool is_within_limit(unsigned count)
-{
-	struct rlimit limit;
-
-	return sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) == 0 && count <= limit.rlim_cur;
-}
-
 static bool read_array(struct request *r, const struct op *op)
 {
 	r->array = (struct pollfd *)op->arg[0];
-	r->count = r->asked = (unsigned)op->arg[1];
-	return is_within_limit(r->count) && is_writable(r->array, r->count * sizeof *r->array);
+	r->count = (unsigned)op->arg[1];
+	return r->count <= r->limit;
+}
+
+bool request_is_writable(const struct request *r)
+{
+	if (r->array)
+		return is_writable(r->array, r->count * sizeof *r->array);
+	for (unsigned i = 0; i < REQUEST_SETS; i++)
+		if (r->set[i] && !is_writable(r->set[i], words(r) * sizeof(long)))
+			return false;
+	return true;
 }
 
 bool request_read(struct request *r, const struct op *op)
 {
+	struct rlimit limit;
+
 	*r = (struct request){.mask = NULL};
-	if (!read_timeout(r, op))
+	if (!read_timeout(r, op) || sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) < 0)
 		return false;
+	r->limit = limit.rlim_cur;
 	r->mask = mask_of(op);
 	if (r->mask && blocks_more(r->mask))
 		return false;
-	return op->class == OP_SELECT ? read_sets(r, op) : read_array(r, op);
+	return (op->class == OP_SELECT ? read_sets(r, op) : read_array(r, op)) && request_is_writable(r);
 }
 
 /* Whether one of BLOCK entries differs; a kept one has no revents.  */
@@ -151,10 +153,19 @@ static bool differs(const struct pollfd *a, const struct pollfd *b)
 	return all != 0;
 }
 
+/* What the last answer has filled in.  */
+static void clear_answer(struct pollfd *array, unsigned count, const struct interest *in)
+{
+	for (unsigned i = 0; i < in->directs + in->found; i++)
+		if (in->where[i] < count)
+			array[in->where[i]].revents = 0;
+}
+
 static unsigned array_changes(struct pollfd *array, unsigned count, const struct interest *in, struct change *changes, unsigned max)
 {
 	unsigned n = 0;
 
+	clear_answer(array, count, in);
 	for (unsigned at = 0; at < count; at++) {
 		struct pollfd now, kept = {.fd = -1};
 
@@ -194,13 +205,13 @@ static struct pollfd bit_of(const struct request *r, int fd)
 	return p;
 }
 
-static unsigned set_changes(const struct request *r, const struct interest *in, struct request_sets *sets, bool all,
-			    struct change *changes, unsigned max)
+static unsigned set_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes,
+			    unsigned max)
 {
 	unsigned n = 0;
 
 	for (unsigned w = 0; w < REQUEST_WORDS; w++) {
-		unsigned long bits = all ? ~0ul : 0;
+		unsigned long bits = 0;
 
 		for (unsigned i = 0; i < REQUEST_SETS; i++)
 			bits |= word_of(r, i, w) ^ sets->word[i][w];
@@ -223,84 +234,55 @@ static unsigned set_changes(const struct request *r, const struct interest *in, 
 	return n;
 }
 
-unsigned request_changes(struct request *r, const struct interest *in, struct request_sets *sets, bool all, struct change *changes,
+unsigned request_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes,
 			 unsigned max)
 {
-	return r->array ? array_changes(r->array, r->count, in, changes, max) : set_changes(r, in, sets, all, changes, max);
+	return r->array ? array_changes(r->array, r->count, in, changes, max) : set_changes(r, in, sets, changes, max);
 }
 
-static const struct timespec none;
-
-static long ask_poll(const struct request *r, struct interest *in)
-{
-	struct pollfd *asked = in->asked + 1;
-	unsigned n = in->directs + in->found;
-	struct timespec at_once = none;
-	long result;
-
-	for (unsigned i = 0; i < n; i++)
-		asked[i] = in->entries[i < in->directs ? in->direct[i] : in->where[i - in->directs]];
-	result = sys(SYS_ppoll, asked, n, &at_once, NULL, 8);
-	for (unsigned i = 0; i < n && result > 0; i++)
-		if (asked[i].revents)
-			r->array[i < in->directs ? in->direct[i] : in->where[i - in->directs]].revents = asked[i].revents;
-	return result;
-}
-
-/* Only words in which the program has a bit are written: the kernel would leave the others as they are.  */
-static void answer_sets(const struct request *r, unsigned long answer[REQUEST_SETS][REQUEST_WORDS])
+/* In the kernel's order, for two sets may be the same memory.  Of words in which the program has no bit, only the last can differ
+ * from what the kernel writes: there may be others behind its bits.  */
+static void write_sets(const struct request *r, const struct request_sets *asked, const struct request_sets *answer)
 {
 	for (unsigned i = 0; i < REQUEST_SETS; i++)
 		for (unsigned w = 0; r->set[i] && w < words(r); w++)
-			if (r->set[i][w])
-				r->set[i][w] = answer[i][w];
+			if (asked->word[i][w] || w == r->count / BITS)
+				r->set[i][w] = answer->word[i][w];
 }
 
-/* The kernel leaves alone what lies beyond its descriptor table: such fds are not open, and so direct.  */
-static long ask_about(const struct request *r, const struct interest *in, unsigned found,
-		      unsigned long answer[REQUEST_SETS][REQUEST_WORDS])
+static long answer_sets(const struct request *r, const struct request_sets *sets, const struct pollfd *asked, const uint32_t *where,
+			unsigned n)
 {
-	struct timespec at_once = none;
+	struct request_sets answer = {{{0}}};
+	long ready = 0;
 
-	for (unsigned i = 0; i < in->directs + found; i++) {
-		unsigned fd = i < in->directs ? in->direct[i] : in->where[i - in->directs];
+	for (unsigned i = 0; i < n; i++) {
+		unsigned fd = where ? where[i] : i;
 
-		for (unsigned s = 0; s < REQUEST_SETS; s++)
-			answer[s][fd / BITS] |= word_of(r, s, fd / BITS) & 1ul << fd % BITS;
+		for (unsigned s = 0; s < REQUEST_SETS; s++) {
+			unsigned long bit = asked[i].revents & ready_of[s] ? sets->word[s][fd / BITS] & 1ul << fd % BITS : 0;
+
+			answer.word[s][fd / BITS] |= bit;
+			ready += bit != 0;
+		}
 	}
-	return sys(SYS_pselect6, r->count, answer[0], answer[1], answer[2], &at_once, NULL);
+	write_sets(r, sets, &answer);
+	return ready;
 }
 
-static long ask_select(const struct request *r, const struct interest *in)
+long request_answer(const struct request *r, const struct request_sets *sets, const struct pollfd *asked, const uint32_t *where,
+		    unsigned n)
 {
-	unsigned long answer[REQUEST_SETS][REQUEST_WORDS] = {{0}};
-	long result = ask_about(r, in, in->found, answer);
+	long ready = 0;
 
-	if (result > 0)
-		answer_sets(r, answer);
-	return result;
-}
-
-long request_ask(const struct request *r, struct interest *in)
-{
-	return r->array ? ask_poll(r, in) : ask_select(r, in);
-}
-
-long request_ask_all(const struct request *r)
-{
-	unsigned long answer[REQUEST_SETS][REQUEST_WORDS] = {{0}};
-	struct timespec at_once = none;
-	long result;
-
-	if (r->array)
-		return sys(SYS_ppoll, r->array, r->count, &at_once, NULL, 8);
-	for (unsigned i = 0; i < REQUEST_SETS; i++)
-		for (unsigned w = 0; w < words(r); w++)
-			answer[i][w] = word_of(r, i, w);
-	result = sys(SYS_pselect6, r->count, answer[0], answer[1], answer[2], &at_once, NULL);
-	if (result > 0)
-		answer_sets(r, answer);
-	return result;
+	if (!r->array)
+		return answer_sets(r, sets, asked, where, n);
+	for (unsigned i = 0; i < n; i++)
+		if (asked[i].revents) {
+			r->array[where ? where[i] : i].revents = asked[i].revents;
+			ready++;
+		}
+	return ready;
 }
 
 int request_fd(const struct request *r, unsigned at)
@@ -308,26 +290,12 @@ int request_fd(const struct request *r, unsigned at)
 	return r->array ? r->array[at].fd : bit_of(r, (int)at).fd;
 }
 
-long request_nothing(const struct request *r, const struct interest *in)
-{
-	unsigned long answer[REQUEST_SETS][REQUEST_WORDS] = {{0}};
-	long result = 0;
-
-	if (r->array)
-		return 0;
-	if (in->directs)
-		result = ask_about(r, in, 0, answer);
-	if (result >= 0)
-		answer_sets(r, answer);
-	return result;
-}
-
 bool request_left(const struct request *r, struct timespec *left)
 {
 	uint64_t now = clock_ns(), ns;
 
 	if (r->at_once || r->deadline_ns <= now) {
-		*left = none;
+		*left = (struct timespec){0};
 		return false;
 	}
 	ns = r->deadline_ns - now;
@@ -337,6 +305,6 @@ bool request_left(const struct request *r, struct timespec *left)
 
 void request_note_left(const struct request *r)
 {
-	if (r->timeout && !r->at_once)
+	if (r->timeout && !r->at_once && !(sys(SYS_personality, 0xffffffff) & STICKY_TIMEOUTS))
 		request_left(r, r->timeout);
 }

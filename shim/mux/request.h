@@ -22,7 +22,7 @@ struct request {
 	struct pollfd *array;           /* of poll and ppoll; NULL: a select */
 	unsigned long *set[REQUEST_SETS];
 	unsigned count;                 /* entries of the array, or bits of the sets */
-	unsigned asked;                 /* how many fds it asks for, about */
+	unsigned long limit;            /* RLIMIT_NOFILE */
 	const void *mask;               /* the kernel's sigset_t, or NULL */
 	struct timespec *timeout;       /* where the kernel writes the time left, or NULL */
 	bool at_once, for_ever;
@@ -33,22 +33,21 @@ struct request {
  * been found to be memory that can be written.  */
 bool request_read(struct request *r, const struct op *op);
 
-/* What the program asks otherwise than the set has it, into `changes`, of at most `max`; more: max + 1.  Clears the array's revents,
- * as the kernel will.  `all`: the interest set may have forgotten some that are in the sets still.  */
-unsigned request_changes(struct request *r, const struct interest *in, struct request_sets *sets, bool all, struct change *changes,
-			 unsigned max);
-
-/* Asks the kernel about the direct entries, and about those found, and fills in the program's array or sets: its answer.  */
-long request_ask(const struct request *r, struct interest *in);
-
-/* The same about all, without waiting: 0 where nothing is ready, and then nothing is filled in.  */
-long request_ask_all(const struct request *r);
+/* Whether they still are.  */
+bool request_is_writable(const struct request *r);
 
 /* The fd of an entry, or the number of a bit that is set; -1 for others.  */
 int request_fd(const struct request *r, unsigned at);
 
-/* Nothing was ready in time: clears the sets; or what is ready after all.  */
-long request_nothing(const struct request *r, const struct interest *in);
+/* What the program asks otherwise than the set has it, into `changes`, of at most `max`; more: max + 1.  Clears the array's revents,
+ * as the kernel will.  The sets as they are now: into `sets`, which has them as they were, if it is all that has changed.  */
+unsigned request_changes(const struct request *r, const struct interest *in, struct request_sets *sets, struct change *changes,
+			 unsigned max);
+
+/* The answer: of the i-th of `n` asked, the entry where[i], or i itself without `where`, has its revents.  Filled into the program's
+ * array or sets, of which nothing else than `sets` is asked: the number that the call returns.  */
+long request_answer(const struct request *r, const struct request_sets *sets, const struct pollfd *asked, const uint32_t *where,
+		    unsigned n);
 
 /* The time left until the deadline; false where there is none.  */
 bool request_left(const struct request *r, struct timespec *left);

@@ -1,15 +1,22 @@
 /* kept.c - arrays and sets that come again and again, and what may happen around them.  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -504,6 +511,432 @@ static void memory(char **argv)
 	tell("the longest: %s", result_text(poll(array, FDS, 0x7fffffff)));
 }
 
+/* ---- While other threads run.  */
+
+static volatile bool is_over;
+static volatile unsigned begun;
+
+/* Sets are begun, again and again, at addresses that are new.  */
+static void *begin_sets(void *unused)
+{
+	while (!is_over) {
+		struct pollfd *copy = malloc(sizeof array);
+
+		memcpy(copy, array, sizeof array);
+		for (int i = 0; i < TIMES; i++)
+			poll(copy, FDS, 0);
+		begun = begun + 1;
+	}
+	return unused;
+}
+
+/* The lowest free number is what open and dup2 count on.  */
+static void lowest(char **argv)
+{
+	int null = open("/dev/null", O_RDONLY), number = dup(null), others = 0, refused = 0;
+	pthread_t thread;
+
+	(void)argv;
+	keep_array();
+	need(pthread_create(&thread, NULL, begin_sets, NULL) == 0, "pthread_create");
+	for (int i = 0; begun < 3000; i++) {
+		int fd;
+
+		close(number);
+		fd = i & 1 ? dup2(null, number) : open("/dev/null", O_RDONLY);
+		others += fd >= 0 && fd != number;
+		refused += fd < 0;
+		others += fcntl(number, F_GETFD) < 0;
+		dup2(null, number);
+	}
+	is_over = true;
+	pthread_join(thread, NULL);
+	tell("other numbers: %d, refused: %d", others, refused);
+}
+
+static void *poll_on(void *unused)
+{
+	while (!is_over)
+		poll(array, FDS, 0);
+	return unused;
+}
+
+/* A number gets a new meaning while another thread polls it: what comes is found, then or later.  */
+static void races(char **argv)
+{
+	struct timespec a_while = {.tv_nsec = 1000000};
+	unsigned missed = 0;
+
+	(void)argv;
+	keep_array();
+	for (int round = 0; round < 60; round++) {
+		int i = round % FDS, fds[2], result = 0;
+		pthread_t thread;
+
+		is_over = false;
+		need(pthread_create(&thread, NULL, poll_on, NULL) == 0, "pthread_create");
+		syscall(SYS_nanosleep, &a_while, NULL);
+		make_sockets(SOCK_STREAM, fds);
+		close(array[i].fd);
+		dup2(fds[0], array[i].fd);
+		close(fds[0]);
+		close(ends[i]);
+		ends[i] = fds[1];
+		is_over = true;
+		pthread_join(thread, NULL);
+		put(i);
+		for (int k = 0; k < 1000 && result == 0; k++)
+			result = poll(array, FDS, 5);
+		missed += result != 1 || array[i].revents != POLLIN;
+		take(i);
+	}
+	tell("missed: %u", missed);
+}
+
+/* The kernel has its own copy of what a thread waits for.  */
+static void copies(char **argv)
+{
+	struct answer a;
+	int fd;
+
+	(void)argv;
+	keep_array();
+	start(&a);
+	fd = array[11].fd;
+	array[11].fd = -1;
+	shutdown(fd, SHUT_RDWR);
+	close(fd);
+	pthread_join(a.thread, NULL);
+	tell("taken out of the array, shut down, closed: %d, %d", a.result, a.revents[11] != 0);
+}
+
+static void *poll_elsewhere(void *arg)
+{
+	waiter = (pid_t)syscall(SYS_gettid);
+	tell("poll: %s", result_text(poll(arg, FDS, -1)));
+	return NULL;
+}
+
+/* The array is not there any more when something is ready.  */
+static void unmapped(char **argv)
+{
+	struct pollfd *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_t thread;
+
+	(void)argv;
+	keep_array();
+	memcpy(at, array, sizeof array);
+	for (int i = 0; i < TIMES; i++)
+		need(poll(at, FDS, 0) == 0, "poll");
+	waiter = 0;
+	need(pthread_create(&thread, NULL, poll_elsewhere, at) == 0, "pthread_create");
+	while (!waiter)
+		sched_yield();
+	wait_asleep(waiter);
+	need(munmap(at, 4096) == 0, "munmap");
+	put(3);
+	pthread_join(thread, NULL);
+}
+
+static bool is_number_open(int fd)
+{
+	return hidden_syscall(SYS_fcntl, fd, F_GETFD, 0) >= 0;
+}
+
+static int open_numbers(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += is_number_open(fd);
+	return n;
+}
+
+/* Another thread puts all into a sandbox in which there is no epoll, and no descriptor of anybody else's.  */
+static void sandboxes(char **argv)
+{
+	enum { OFFSET = offsetof(struct seccomp_data, nr) };
+
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, OFFSET),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_ctl, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+	struct answer a;
+	int before = open_numbers();
+
+	(void)argv;
+	keep_array();
+	start(&a);
+	need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "PR_SET_NO_NEW_PRIVS");
+	need(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0, "seccomp");
+	tell("%d more than its own are open", open_numbers() - before - 2 * FDS);
+	put(4);
+	pthread_join(a.thread, NULL);
+	tell("poll: %d, %x", a.result, (unsigned)a.revents[4]);
+}
+
+static int select_array(struct timeval *time, fd_set *in)
+{
+	FD_ZERO(in);
+	for (int i = 0; i < FDS; i++)
+		FD_SET(array[i].fd, in);
+	return select(ends[FDS - 1] + 1, in, NULL, NULL, time);
+}
+
+static void *select_for_ever(void *arg)
+{
+	fd_set in;
+	int number = array[7].fd, result;
+
+	waiter = (pid_t)syscall(SYS_gettid);
+	result = select_array(NULL, &in);
+	tell("closed during select: %s, its bit: %d", result_text(result), FD_ISSET(number, &in) ? 1 : 0);
+	return arg;
+}
+
+/* An fd that is closed while select waits is ready; one that is not open when it begins is EBADF.  */
+static void select_closed(char **argv)
+{
+	pthread_t thread;
+	fd_set in;
+
+	(void)argv;
+	keep_array();
+	for (int i = 0; i < TIMES; i++)
+		need(select_array(&(struct timeval){0}, &in) == 0, "select");
+	waiter = 0;
+	need(pthread_create(&thread, NULL, select_for_ever, NULL) == 0, "pthread_create");
+	while (!waiter)
+		sched_yield();
+	wait_asleep(waiter);
+	shutdown(array[7].fd, SHUT_RDWR);
+	close(array[7].fd);
+	pthread_join(thread, NULL);
+	tell("closed before: %s", result_text(select_array(&(struct timeval){0}, &in)));
+}
+
+/* A process that shares the fds, and nothing else, closes one after it has been shut down.  */
+static int close_shared(void *unused)
+{
+	wait_asleep(getppid());
+	shutdown(array[9].fd, SHUT_RDWR);
+	hidden_syscall(SYS_close, array[9].fd, 0, 0);
+	return unused != NULL;
+}
+
+static void shared(char **argv)
+{
+	static char stack[1 << 16];
+	pid_t pid;
+
+	(void)argv;
+	keep_array();
+	pid = clone(close_shared, stack + sizeof stack, CLONE_FILES | SIGCHLD, NULL);
+	need(pid > 0, "clone");
+	tell("closed by another process: %s", result_text(poll(array, FDS, -1)));
+	need(waitpid(pid, NULL, 0) == pid, "waitpid");
+}
+
+/* ---- What is looked at.  */
+
+/* To look at /proc/sys/kernel/hostname takes the news from it.  */
+static void looks(char **argv)
+{
+	char text[64];
+	int fd, result;
+	fd_set in, urgent;
+
+	(void)argv;
+	keep_array();
+	if (unshare(CLONE_NEWUSER | CLONE_NEWUTS) < 0 || sethostname("before", 6) < 0) {
+		tell("no namespaces");
+		return;
+	}
+	fd = open("/proc/sys/kernel/hostname", O_RDONLY);
+	need(fd >= 0 && read(fd, text, sizeof text) > 0, "hostname");
+	array[0] = (struct pollfd){.fd = fd, .events = POLLPRI};
+	for (int i = 0; i < 2 * TIMES; i++) {
+		bool waits = i % TIMES > TIMES - 3;
+		struct timeval time = {.tv_sec = waits ? 20 : 0};
+		pid_t pid = waits ? fork() : -1;
+
+		if (pid == 0) {
+			wait_asleep(getppid());
+			_exit(sethostname("after", 5) < 0);
+		}
+		FD_ZERO(&urgent);
+		FD_SET(fd, &urgent);
+		if (i < TIMES)
+			result = poll(array, FDS, waits ? 20000 : 0);
+		else
+			result = select_array(&time, &in) + select(fd + 1, NULL, NULL, &urgent, &(struct timeval){0});
+		if (pid > 0 && waitpid(pid, NULL, 0) == pid)
+			tell("%s: %d", i < TIMES ? "poll" : "select", result);
+	}
+}
+
+/* The same memory for two sets.  */
+static void same_sets(char **argv)
+{
+	static const char much[1 << 16];
+	fd_set set, *volatile same = &set;
+	int result = 0;
+
+	(void)argv;
+	keep_array();
+	for (int i = 0; i < FDS; i++)
+		while (i != 5 && send(array[i].fd, much, sizeof much, MSG_DONTWAIT) > 0)
+			;
+	for (int round = 0; round < TIMES; round++) {
+		FD_ZERO(&set);
+		for (int i = 0; i < FDS; i++)
+			FD_SET(array[i].fd, &set);
+		result = select(ends[FDS - 1] + 1, &set, same, NULL, &(struct timeval){0});
+	}
+	tell("select: %s, bit: %d", result_text(result), FD_ISSET(array[5].fd, &set) ? 1 : 0);
+}
+
+/* A number that the program has not got, but somebody else has.  */
+static void strangers(char **argv)
+{
+	bool before[1024];
+	int number = 1000;
+
+	(void)argv;
+	for (int fd = 0; fd < 1024; fd++)
+		before[fd] = is_number_open(fd);
+	keep_array();
+	for (int fd = ends[FDS - 1] + 1; fd < 1024; fd++)
+		if (!before[fd] && is_number_open(fd))
+			number = fd;
+	array[FDS - 1].fd = number;
+	tell_poll("poll", 0);
+	tell("F_GETFD: %s", result_text(fcntl(number, F_GETFD)));
+	tell("close: %s", result_text(close(number)));
+}
+
+/* ---- Numbers.  */
+
+/* What closes all by a system call, and opens others by libc's inside, has what it opened.  */
+static void raw_closes(char **argv)
+{
+	struct rlimit limit = {600, 600};
+	int last = -1, lost = 0;
+	FILE *f;
+
+	(void)argv;
+	need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+	keep_array();
+	syscall(SYS_close_range, 3, ~0u, 0);
+	while ((f = fopen("/dev/null", "r")))
+		last = fileno(f);
+	for (int i = 0; i < 4 * TIMES; i++) {
+		for (int k = 0; k < FDS; k++)
+			array[k].fd = i & 1 ? 0 : 1000;
+		poll(array, FDS, 0);
+	}
+	for (int fd = 3; fd <= last; fd++)
+		lost += fcntl(fd, F_GETFD) < 0;
+	tell("the last: %d, lost: %d", last, lost);
+}
+
+static void tell_rest(const char *what)
+{
+	int n = 0, last = -1, fd;
+
+	while ((fd = dup(0)) >= 0)
+		last = fd, n++;
+	tell("%s: %d more, the last: %d", what, n, last);
+}
+
+/* In children that are made behind our back, all numbers are free.  */
+static void inside_children(char **argv)
+{
+	struct rlimit limit = {600, 600};
+	pid_t pid;
+
+	(void)argv;
+	need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+	keep_array();
+	pid = (pid_t)syscall(SYS_fork);
+	if (pid == 0) {
+		tell_rest("a raw fork");
+		_exit(0);
+	}
+	need(waitpid(pid, NULL, 0) == pid, "waitpid");
+	pid = fork();
+	if (pid == 0) {
+		poll_often();
+		need(daemon(1, 1) == 0, "daemon");
+		tell_rest("a daemon");
+		_exit(0);
+	}
+	need(waitpid(pid, NULL, 0) == pid, "waitpid");
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	poll_often();
+}
+
+/* More entries that are asked one by one than there may be fds, with ours among them.  */
+static void few_fds(char **argv)
+{
+	struct rlimit limit = {64, 64};
+	int fd = inotify_init1(0);
+
+	(void)argv;
+	keep_array();
+	for (int i = 0; i < FDS; i++)
+		close(array[i].fd), close(ends[i]);
+	need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+	for (int i = 0; i < 64; i++)
+		array[i] = (struct pollfd){.fd = fd, .events = POLLIN};
+	for (int i = 0; i < TIMES; i++)
+		need(poll(array, 64, 0) == 0, "poll");
+	tell("poll: %s", result_text(poll(array, 64, 10)));
+}
+
+/* With this personality, no time that is left is told.  */
+static void sticky(char **argv)
+{
+	struct timeval time;
+	fd_set in;
+
+	(void)argv;
+	keep_array();
+	need(personality(STICKY_TIMEOUTS) >= 0, "personality");
+	for (int i = 0; i < TIMES; i++) {
+		time = (struct timeval){0, 2000};
+		need(select_array(&time, &in) == 0, "select");
+	}
+	tell("left: %ld", (long)time.tv_usec);
+}
+
+/* On a stack that is disarmed while a handler is on it, nothing tells that this one is below another poll.  */
+static void disarmed(char **argv)
+{
+	char memory[1 << 16];
+	stack_t stack = {.ss_sp = memory, .ss_size = sizeof memory, .ss_flags = 1 << 31};
+	unsigned wrong = 0;
+
+	(void)argv;
+	keep_array();
+	put(9);
+	need(sigaltstack(&stack, NULL) == 0, "sigaltstack");
+	handle(SIGALRM, poll_again, SA_ONSTACK);
+	ring(100);
+	for (handled = 0; handled < 2000;) {
+		int result = poll(array, FDS, -1);
+
+		wrong += result >= 0 ? result != 1 || array[9].revents != POLLIN : errno != EINTR;
+	}
+	ring(0);
+	tell("wrong: %u, in handlers: %d", wrong, (int)disagreed);
+}
+
 const struct trap kept_traps[] = {
 	{"kept-numbers", numbers},
 	{"kept-lowered-limit", lowered_limit},
@@ -516,5 +949,20 @@ const struct trap kept_traps[] = {
 	{"kept-becomes-readable", becomes_readable},
 	{"kept-short-sets", short_sets},
 	{"kept-memory", memory},
+	{"kept-lowest", lowest},
+	{"kept-races", races},
+	{"kept-copies", copies},
+	{"kept-unmapped", unmapped},
+	{"kept-sandboxes", sandboxes},
+	{"kept-select-closed", select_closed},
+	{"kept-shared", shared},
+	{"kept-looks", looks},
+	{"kept-same-sets", same_sets},
+	{"kept-strangers", strangers},
+	{"kept-raw-closes", raw_closes},
+	{"kept-inside-children", inside_children},
+	{"kept-few-fds", few_fds},
+	{"kept-sticky", sticky},
+	{"kept-disarmed", disarmed},
 	{NULL, NULL},
 };
