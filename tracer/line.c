@@ -139,6 +139,38 @@ static void word(struct text *t, const char *name, const char *s)
 		text_char(t, '-');
 }
 
+static void count(struct text *t, const char *name, uint64_t n)
+{
+	key(t, name);
+	text_number(t, n, 10);
+}
+
+static void lock(struct text *t, const struct line *l)
+{
+	key(t, "addr");
+	text_string(t, "0x");
+	text_number(t, l->address, 16);
+	key(t, "held_by");
+	if (l->holder < 0)
+		text_char(t, '-');
+	else
+		text_number(t, (unsigned)l->holder, 10);
+}
+
+/* What a thread did that was away from its polls.  */
+static void away(struct text *t, const struct line *l)
+{
+	word(t, "loop", l->loop);
+	key(t, "cpu");
+	seconds(t, l->cpu_ns);
+	key(t, "system");
+	seconds(t, l->away.system_ns);
+	count(t, "involuntary", l->away.involuntary);
+	count(t, "voluntary", l->away.voluntary);
+	count(t, "minor", l->away.minor);
+	count(t, "major", l->away.major);
+}
+
 static void result(struct text *t, const struct line *l)
 {
 	uint64_t error = l->result < 0 ? -(uint64_t)l->result : 0;
@@ -191,6 +223,10 @@ size_t line_format(char *buffer, size_t size, const struct line *l)
 		key(&t, "dur");
 		seconds(&t, l->duration_ns);
 	}
+	if (l->is_lock)
+		lock(&t, l);
+	if (l->loop)
+		away(&t, l);
 	if (l->way)
 		word(&t, "way", l->way);
 	if (l->is_keep)

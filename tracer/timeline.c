@@ -48,6 +48,7 @@ struct picture {
 
 static const char letters[DIRECTION_COUNT] = {
 	[DIRECTION_READ] = 'r', [DIRECTION_WRITE] = 'w', [DIRECTION_POLL] = 'p', [DIRECTION_SLEEP] = 's', [DIRECTION_CHILD] = 'c',
+	[DIRECTION_LOCK] = 'l',
 };
 
 enum { NOT_WAITING = '#', FD_NOT_WAITED_FOR = '-', ENDED = '+', EXEC = '>', NOT_KNOWN = '?' };
@@ -336,7 +337,7 @@ static void print_label(const struct picture *p, enum color c, const char *label
 static enum color color_of(char character)
 {
 	switch (character) {
-	case 'r': case 'w': case 'p': return COLOR_WAIT;
+	case 'r': case 'w': case 'p': case 'l': return COLOR_WAIT;
 	case 's': case 'c': case FD_NOT_WAITED_FOR: return COLOR_DETAIL;
 	default: return COLOR_READY;
 	}
@@ -463,6 +464,7 @@ static void print_legend(const struct picture *p, int width, FILE *to)
 		const char *text;
 	} texts[] = {
 		{'r', "r waits to read"}, {'w', "w waits to write"}, {'p', "p in poll"}, {'s', "s sleeps"}, {'c', "c waits for a child"},
+		{'l', "l waits for a lock"},
 		{NOT_WAITING, "# runs, or waits unseen"}, {FD_NOT_WAITED_FOR, "- not waited for"},
 		{ENDED, "+ the same, and a wait ended here"}, {EXEC, "> exec: another program"},
 		{NOT_KNOWN, "? not known: was waiting when last seen"},

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "shim/record.h"
 
 /* CALL_none where the number is none of ours.  */
 static enum call_id call_of(long nr)
@@ -68,6 +69,10 @@ EXPORT long syscall(long nr, ...)
 	case SYS_ioctl:
 		if ((unsigned)a[1] == FIONBIO)
 			return ioctl((int)a[0], FIONBIO, a[2]);
+		break;
+	case SYS_futex:
+		if (record_on)
+			return as_libc(lock_futex(a));
 		break;
 	case SYS_epoll_ctl:
 		return epoll_ctl((int)a[0], (int)a[1], (int)a[2], (struct epoll_event *)a[3]);
