@@ -41,9 +41,11 @@ $(BUILD)/eagain.1: tracer/manual.awk tracer/verbs.def shim/settings.def tracer/f
 	@mkdir -p $(@D)
 	awk -v version=$(VERSION) -f $(filter-out Makefile,$^) > $@
 
+# Versions and names without one cannot be in one script: where there are versions, -fvisibility alone hides the rest.
 $(BUILD)/exports.map: shim/names.def Makefile
 	@mkdir -p $(@D)
-	{ echo '{ global:'; grep -o 'NAME([A-Za-z0-9_]*)' $< | sed 's/NAME(\(.*\))/\1;/'; echo 'local: *; };'; } > $@
+	grep -o 'VERSION($(ARCH), [^)]*)' $< | sed 's/.*, \(.*\), \(.*\))/\1 { global: \2; };/' > $@
+	[ -s $@ ] || { echo '{ global:'; grep -o 'NAME([A-Za-z0-9_]*)' $< | sed 's/NAME(\(.*\))/\1;/'; echo 'local: *; };'; } > $@
 
 $(BUILD)/shim.o/%.o: %
 	@mkdir -p $(@D)

@@ -506,9 +506,10 @@ takes() {
 		r = json.load(open("report.json"))
 		assert {"version", "wall_ns", "events", "lost_events", "processes"} <= set(r)
 		for p in r["processes"]:
-		    assert {"pid", "ppid", "command", "exit_status", "signal", "start_ns", "wall_ns", "cpu_ns", "threads", "fds"} <= set(p)
+		    assert {"pid", "ppid", "command", "exit_status", "signal", "start_ns", "wall_ns", "cpu_ns", "stalls", "threads", "fds"} <= set(p)
 		    for t in p["threads"]:
-		        assert {"tid", "name", "wall_ns", "cpu_ns", "wait_read_ns", "wait_write_ns", "wait_poll_ns"} <= set(t)
+		        assert {"tid", "name", "wall_ns", "cpu_ns", "wait_read_ns", "wait_write_ns", "wait_poll_ns", "wait_child_ns",
+		                "wait_lock_ns", "sleep_ns", "else_ns"} <= set(t)
 		    for f in p["fds"]:
 		        assert {"fd", "kind", "name", "peer", "switched_by", "calls", "would_block", "bytes_read", "bytes_written",
 		                "wait_read_ns", "wait_write_ns", "wait_poll_ns", "longest_wait_ns"} <= set(f)

@@ -78,6 +78,8 @@ calls_of() {
 	strace -o /dev/null true || skip "no right to trace"
 	mkdir directory
 	echo text >directory/file
+	# What is asked for the sake of stalls comes with time, and not with operations.
+	export EAGAIN_STALL=600000
 	while read -r run record what; do
 		read -ra arguments <<<"$what"
 		native=$(calls_of native "${arguments[@]}")

@@ -37,6 +37,7 @@ static const char help[] =
 	"  p  in poll                +  the same, and a wait ended here\n"
 	"  s  sleeps                 >  exec: another program\n"
 	"  c  waits for a child      ?  not known: was waiting when last seen\n"
+	"  l  waits for a lock\n"
 	"  a capital: such a wait ended here\n"
 	"\n"
 	"  left right, h l    the cursor, and at its edge the window\n"
@@ -337,7 +338,7 @@ static void draw_cell(const struct browser *b, FILE *to)
 {
 	static const char *const words[DIRECTION_COUNT] = {
 		[DIRECTION_READ] = "waits to read", [DIRECTION_WRITE] = "waits to write", [DIRECTION_POLL] = "in poll",
-		[DIRECTION_SLEEP] = "sleeps", [DIRECTION_CHILD] = "waits for a child",
+		[DIRECTION_SLEEP] = "sleeps", [DIRECTION_CHILD] = "waits for a child", [DIRECTION_LOCK] = "waits for a lock",
 	};
 	const struct cell *c = cells_of(b, b->side->selected) + b->cursor;
 	const char *comma = "";

@@ -85,6 +85,28 @@ static bool has_fd(uint8_t kind)
 	return is_call(kind) || kind == TRACE_NAME || kind == TRACE_CLOSE || kind == TRACE_DUP;
 }
 
+static void tell_lock(const struct stream *s, struct line *l, const struct trace_record *r)
+{
+	l->is_lock = true;
+	l->call = stalls_lock_name(r->way);
+	l->fd = -1;
+	l->address = (uint64_t)r->number;
+	l->holder = r->fd;
+	l->has_duration = r->duration;
+	l->duration_ns = reader_duration(s->trace, r->duration);
+}
+
+static void tell_away(const struct stream *s, struct line *l, const struct trace_record *r, const struct reader_place *place)
+{
+	l->call = model_call_name(r->call);
+	l->loop = stalls_loop_name(r->way);
+	l->has_duration = true;
+	l->duration_ns = reader_duration(s->trace, r->duration);
+	l->cpu_ns = (uint64_t)r->number;
+	if (place->rest && r[1].kind == TRACE_TEXT)
+		memcpy(&l->away, (const char *)&r[1] + 1, sizeof l->away);
+}
+
 /* What `ret` is.  */
 static void tell_result(struct line *l, const struct trace_record *r)
 {
@@ -130,6 +152,10 @@ static struct line event_of(const struct stream *s, struct process *p, const str
 		l.shielded = r->flags & TRACE_SHIELD;
 		l.asked = (r->kind == TRACE_CALL || r->kind == TRACE_RETURN) && (r->flags & TRACE_ASKED);
 	}
+	if (r->kind == TRACE_LOCK)
+		tell_lock(s, &l, r);
+	else if (r->kind == TRACE_AWAY)
+		tell_away(s, &l, r, place);
 	tell_result(&l, r);
 	return l;
 }

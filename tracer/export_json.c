@@ -30,6 +30,13 @@ static void json_ERRNO(struct text *t, int64_t result)
 		field_ERRNO(t, result);
 }
 
+static void json_ADDRESS(struct text *t, uint64_t address)
+{
+	text_char(t, '"');
+	field_ADDRESS(t, address);
+	text_char(t, '"');
+}
+
 static void json_NAME(struct text *t, const struct line *l)
 {
 	jsontext(t, l->name, l->name_size);

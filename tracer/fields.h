@@ -36,6 +36,12 @@ static inline void field_ERRNO(struct text *t, int64_t result)
 		text_number(t, -(uint64_t)result, 10);
 }
 
+static inline void field_ADDRESS(struct text *t, uint64_t address)
+{
+	text_literal(t, "0x");
+	text_number(t, address, 16);
+}
+
 static inline void field_WORD(struct text *t, const char *word)
 {
 	text_string(t, word);

@@ -500,6 +500,7 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 		add_own(m, ACTIVITY_RUN, NULL, ns * (1 - t->disk));
 		return;
 	case DIRECTION_SLEEP: add_own(m, ACTIVITY_SLEEP, NULL, ns); return;
+	case DIRECTION_LOCK: add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns}); return;
 	case DIRECTION_CHILD: add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns}); return;
 	case DIRECTION_POLL:
 		if (!c->polled)

@@ -24,6 +24,7 @@ struct owner {
 
 static const char letters[DIRECTION_COUNT] = {
 	[DIRECTION_READ] = 'r', [DIRECTION_WRITE] = 'w', [DIRECTION_POLL] = 'p', [DIRECTION_SLEEP] = 's', [DIRECTION_CHILD] = 'c',
+	[DIRECTION_LOCK] = 'l',
 };
 
 static uint64_t sum(const uint64_t wait_ns[DIRECTION_COUNT])

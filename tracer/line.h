@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "shim/text.h"
+#include "format.h"
 
 struct line {
 	uint64_t t_ns;                  /* from the start of the trace */
@@ -26,9 +27,15 @@ struct line {
 	unsigned keep;                  /* enum trace_keep */
 	unsigned why;                   /* enum trace_why; TRACE_WHY_NONE: not shown */
 	bool asked;                     /* the program asked for non-blocking I/O itself */
-	bool ended;                     /* a child, with this wait status (wait(2)) */
-	int status;
 	bool shielded;                  /* O_NONBLOCK was on the fd, and it waited (--shield) */
+	bool ended;                     /* a child, with this wait status (wait(2)) */
+	bool is_lock;                   /* `call` waited for the lock at `address`, which the tid `holder` had; -1: not known */
+	int status;
+	int holder;
+	uint64_t address;
+	const char *loop;               /* of a thread that was away from its polls: its kind; NULL: none */
+	uint64_t cpu_ns;                /* meanwhile */
+	struct trace_away away;
 };
 
 /* Enough for any line with a name of 256 bytes, all of them escaped.  */

@@ -81,8 +81,8 @@ struct open_op {
 	uint64_t parked;                /* ticks; 0: not parked */
 	uint64_t left;                  /* when its thread did something else meanwhile: in a handler, or it never came back */
 	size_t fd;                      /* index */
+	unsigned call;
 	enum direction direction;
-	uint8_t call;
 };
 
 /* Handlers nest; beyond this depth the oldest was left by siglongjmp.  */
@@ -112,6 +112,7 @@ struct build {
 	const struct trace *trace;
 	model_wait_visitor *visit;
 	model_record_visitor *see;
+	model_stall_visitor *stall;
 	void *visit_arg;
 	struct model_process *process;
 	size_t fd;                      /* of the record in hand: index, or MODEL_NO_FD */
@@ -378,6 +379,15 @@ static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f
 		add_fd_wait(f, d, ns);
 }
 
+/* It was there until then, without a record.  */
+static void extend(const struct build *b, struct model_thread *t, uint64_t end)
+{
+	uint64_t ns = reader_ns(b->trace, end);
+
+	if (ns > t->end_ns)
+		t->end_ns = ns;
+}
+
 /* It has waited until it was left for good.  */
 static void abandon(struct build *b, struct model_thread *t, const struct open_op *op, uint64_t end)
 {
@@ -392,6 +402,18 @@ static void abandon(struct build *b, struct model_thread *t, const struct open_o
 	b->call = op->call;
 	if (op->parked && end >= op->parked)
 		add_wait(b, t, f, op->direction, op->parked, end, true);
+	if (op->parked)
+		extend(b, t, end);
+}
+
+/* The same of the lock that it waits for.  */
+static void abandon_lock(struct build *b, struct model_thread *t, uint64_t end)
+{
+	if (end > t->lock->t) {
+		add_wait(b, t, NULL, DIRECTION_LOCK, t->lock->t, end, true);
+		extend(b, t, end);
+	}
+	t->lock = NULL;
 }
 
 static struct open_op *find_op(struct model_thread *t, uint32_t number)
@@ -426,9 +448,8 @@ static bool can_wait(unsigned kind)
 }
 
 /* Opening is no transfer; but a FIFO or a terminal can make one wait for it.  */
-static void see_opening(struct build *b, const struct trace_record *r)
+static void see_opening(struct build *b, const struct trace_record *r, struct model_fd *f)
 {
-	struct model_fd *f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 	enum direction d = model_call_direction(r->call);
 
 	b->fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD;
@@ -470,18 +491,53 @@ static void see_keep(struct model_polls *polls, const struct trace_record *r)
 		polls->bound_ns = bound;
 }
 
+/* What kind of loop makes such a call.  */
+static enum trace_loop loop_of(unsigned call, unsigned flags)
+{
+	switch (model_call_class(call)) {
+	case OP_EPOLL: return TRACE_LOOP_EPOLL;
+	case OP_POLL: case OP_SELECT: return flags & TRACE_NO_FDS ? TRACE_LOOP_NONE : TRACE_LOOP_POLL;
+	default: return TRACE_LOOP_NONE;
+	}
+}
+
+static void note_poll(struct model_thread *t, const struct trace_record *r)
+{
+	enum trace_loop loop = loop_of(r->call, r->flags);
+
+	t->polled_from = r->t;
+	t->polled_to = loop ? r->t + r->duration : r->t;
+	if (loop && loop >= t->loop) {
+		t->loop = loop;
+		t->away_since = t->polled_to;
+	}
+}
+
+/* A call while its thread should be at its polls.  */
+static void note_stalling(const struct build *b, const struct trace_record *r, enum direction d, const struct model_fd *f, bool waits)
+{
+	struct stall_open *stall = b->thread->stall;
+
+	if (stall && d == DIRECTION_SLEEP)
+		stalls_sleep(stall, r->t, r->t + r->duration);
+	else if (stall)
+		stalls_call(stall, r->call, f ? (size_t)(f - b->process->fds) : STALL_NO_FD, waits, r->t, r->t + r->duration);
+}
+
 static void see_call(struct build *b, const struct trace_record *r)
 {
 	unsigned class = model_call_class(r->call);
-	enum direction d = model_call_direction(r->call);
+	enum direction d = r->flags & TRACE_NO_FDS ? DIRECTION_SLEEP : model_call_direction(r->call);
 	struct model_fd *f;
+	bool waits;
 
+	f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 	if (class == OP_OPEN || class == OP_OPEN_PAIR) {
-		see_opening(b, r);
+		see_opening(b, r, f);
 		see_pair(b, r);
+		note_stalling(b, r, d, f, false);
 		return;
 	}
-	f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 	if (f) {
 		b->fd = (size_t)(f - b->process->fds);
 		f->calls++;
@@ -493,13 +549,43 @@ static void see_call(struct build *b, const struct trace_record *r)
 	}
 	if (class == OP_ACCEPT && f)
 		f->listens = true;
-	b->thread->polled_from = r->t;
-	b->thread->polled_to = class == OP_POLL || class == OP_SELECT || class == OP_EPOLL ? r->t + r->duration : r->t;
+	note_poll(b->thread, r);
 	if (class == OP_POLL || class == OP_SELECT)
 		count_poll(&b->process->polls, r);
-	if (model_call_waits(r, f ? f->kind : KIND_unknown, reader_duration(b->trace, r->duration)))
+	waits = model_call_waits(r, f ? f->kind : KIND_unknown, reader_duration(b->trace, r->duration));
+	if (waits)
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
+	note_stalling(b, r, d, f, waits);
 	see_accepted(b, r);
+}
+
+static void see_lock(struct build *b, const struct trace_record *r)
+{
+	uint64_t end = r->t + r->duration;
+
+	if (!r->duration) {
+		b->thread->lock = r;
+		return;
+	}
+	add_wait(b, b->thread, NULL, DIRECTION_LOCK, r->t, end, false);
+	if (b->thread->stall)
+		stalls_lock(b->thread->stall, r, r->t, end);
+}
+
+static void end_stall(struct build *b, struct model_thread *t)
+{
+	struct stall stall = stalls_end(&b->process->stalls, t->stall);
+
+	t->stall = NULL;
+	if (b->stall)
+		b->stall(&stall, b->process, b->visit_arg);
+}
+
+static void see_away(struct build *b, const struct trace_record *r, const struct reader_place *place)
+{
+	if (b->thread->stall)
+		end_stall(b, b->thread);
+	b->thread->stall = stalls_begin(b->trace, r, place);
 }
 
 /* A poll returned because of this fd: it was waited for all that time.  The thread's own time has been counted.  */
@@ -509,6 +595,8 @@ static void see_polled(struct build *b, const struct trace_record *r)
 	struct model_fd *f = find_fd(b, r->fd);
 
 	b->fd = (size_t)(f - b->process->fds);
+	if (t->stall)
+		stalls_polled(t->stall, b->fd);
 	if (b->visit && t->polled_to > t->polled_from)
 		tell_wait(b, t, f, DIRECTION_POLL, t->polled_from, t->polled_to, false, true);
 	add_fd_wait(f, DIRECTION_POLL, reader_duration(b->trace, t->polled_to - t->polled_from));
@@ -529,8 +617,8 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		op = new_op(b, b->thread, r->op);
 		f->listens |= model_call_class(r->call) == OP_ACCEPT;
 		op->fd = (size_t)(f - b->process->fds);
-		op->direction = model_call_direction(r->call);
 		op->call = r->call;
+		op->direction = model_call_direction(r->call);
 	}
 	f = &b->process->fds[op->fd];
 	b->fd = op->fd;
@@ -546,8 +634,11 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		break;
 	case TRACE_READY:
 	case TRACE_RETURN:
-		if (op->parked && r->t > op->parked)
+		if (op->parked && r->t > op->parked) {
 			add_wait(b, b->thread, f, op->direction, op->parked, r->t, false);
+			if (b->thread->stall)
+				stalls_call(b->thread->stall, op->call, op->fd, true, op->parked, r->t);
+		}
 		op->parked = 0;
 		if (r->kind == TRACE_RETURN) {
 			count_result(f, r);
@@ -631,9 +722,9 @@ static void see_enter(struct build *b, const struct trace_record *r)
 	if (model_call_direction(r->call) == DIRECTION_NONE)
 		return;
 	op = new_op(b, b->thread, 0);
+	op->call = r->call;
 	op->fd = b->fd = r->fd < 0 ? MODEL_NO_FD : (size_t)(find_fd(b, r->fd) - b->process->fds);
 	op->direction = model_call_direction(r->call);
-	op->call = r->call;
 	op->parked = r->t;
 }
 
@@ -656,7 +747,7 @@ static void see_thread(struct model_thread *t, const struct trace_record *r)
 static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
 {
 	struct build *b = arg;
-	uint64_t end = r->t + (r->kind == TRACE_CALL ? r->duration : 0);
+	uint64_t end = r->t + (r->kind == TRACE_CALL || r->kind == TRACE_LOCK ? r->duration : 0);
 
 	if (place->enter)
 		return;
@@ -673,6 +764,10 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 			op->left = r->t;
 	}
 	b->thread->in_call = 0;
+	if (b->thread->lock)
+		abandon_lock(b, b->thread, r->t);
+	if (b->thread->stall && stalls_is_over(b->thread->stall, r->t))
+		end_stall(b, b->thread);
 	b->process->events++;
 	b->process->vanished = r->kind == TRACE_EXEC && !r->op && !r->number;
 	if (!b->first || r->t < b->first)
@@ -696,11 +791,30 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_USAGE: see_usage(b, r); break;
 	case TRACE_KEEP: see_keep(&b->process->polls, r); break;
 	case TRACE_ENTER: see_enter(b, r); break;
+	case TRACE_LOCK: see_lock(b, r); break;
+	case TRACE_AWAY: see_away(b, r, place); break;
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}
 	if (b->see)
 		b->see(r, place, b->process, b->fd, b->visit_arg);
+}
+
+/* An event loop waits for a lock, or in a call that is not its poll, and came back from neither.  */
+static void note_unended(struct build *b, struct model_thread *t)
+{
+	const struct open_op *op = t->op_count && !t->ops[t->op_count - 1].left ? &t->ops[t->op_count - 1] : NULL;
+	uint64_t since = t->lock ? t->lock->t : op && loop_of(op->call, 0) < t->loop ? op->parked : 0;
+
+	if (!since || since < t->away_since || !t->loop ||
+	    b->last < t->away_since || reader_duration(b->trace, b->last - t->away_since) <= b->process->stalls.limit_ns)
+		return;
+	t->stall = stalls_unended(b->trace, t->tid, t->loop, t->away_since, b->last);
+	if (t->lock)
+		stalls_lock(t->stall, t->lock, since, b->last);
+	else if (op)
+		stalls_call(t->stall, op->call, op->fd, true, since, b->last);
+	end_stall(b, t);
 }
 
 /* An operation without an end waited until its thread did something else, its process ended, or the trace.  */
@@ -709,6 +823,13 @@ static void close_operations(struct build *b)
 	for (size_t i = 0; i < b->process->thread_count; i++) {
 		struct model_thread *t = &b->process->threads[i];
 
+		if (t->stall)
+			end_stall(b, t);
+		note_unended(b, t);
+		if (t->lock) {
+			t->waiting = true;
+			abandon_lock(b, t, b->last);
+		}
 		for (size_t k = 0; k < t->op_count; k++)
 			abandon(b, t, &t->ops[k], b->last);
 		free(t->ops);
@@ -748,6 +869,7 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	p->lost = f->header->lost_events;
 	p->dropped = f->header->dropped_events;
 	p->exit_status = p->signal = -1;
+	p->stalls.limit_ns = f->header->stall_ns;
 	b->start_cpu_ns = f->header->start_cpu_ns;
 	p->cpu_ns = MODEL_UNKNOWN;
 	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
@@ -756,6 +878,7 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	if (p->exit_status < 0 && !p->vanished)
 		find_end(b);
 	close_operations(b);
+	stalls_close(&p->stalls);
 	p->start_ns = reader_ns(t, b->first);
 	p->end_ns = reader_ns(t, b->last);
 }
@@ -979,8 +1102,14 @@ struct model *model_build(const struct trace *t, model_wait_visitor *visit, void
 
 struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see_record, void *arg)
 {
+	return model_build_told(t, visit, see_record, NULL, arg);
+}
+
+struct model *model_build_told(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see_record,
+			       model_stall_visitor *stall, void *arg)
+{
 	struct model *m = must_have(calloc(1, sizeof *m));
-	struct build b = {.trace = t, .visit = visit, .see = see_record, .visit_arg = arg};
+	struct build b = {.trace = t, .visit = visit, .see = see_record, .stall = stall, .visit_arg = arg};
 	struct model_process **order;
 
 	m->process_count = t->file_count;
@@ -1018,6 +1147,7 @@ static void free_process(struct model_process *p)
 		free(p->fds[i].name);
 	free(p->fds);
 	free(p->threads);
+	stalls_free(&p->stalls);
 	free(p->command);
 }
 

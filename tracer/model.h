@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 #include "reader.h"
+#include "stalls.h"
 
-/* What a call waits for: a column of shim/calls.def.  */
+/* What a call waits for: a column of shim/calls.def; and locks.  */
 enum direction {
-	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_COUNT
+	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_LOCK, DIRECTION_COUNT
 };
 
 /* So many fds, and threads, of a process are told apart; those that come later are put together.  */
@@ -54,8 +55,12 @@ struct model_thread {
 	bool waiting;                   /* as model_fd's */
 	unsigned in_call;               /* enum call_id: its last sign is that it is in this one; 0: none */
 	uint64_t polled_from, polled_to;        /* while the model is built: ticks of its last poll or select */
-	struct open_op *ops;            /* and its operations that have not returned */
+	struct open_op *ops;            /* its operations that have not returned */
 	size_t op_count;
+	const struct trace_record *lock;        /* that it waits for since, or NULL */
+	struct stall_open *stall;       /* that it is in, or NULL */
+	unsigned loop;                  /* enum trace_loop, by its polls so far */
+	uint64_t away_since;            /* ticks: the last of them returned */
 };
 
 struct model_process {
@@ -72,6 +77,7 @@ struct model_process {
 	bool reaped;                    /* it did not exit by itself; it ended when its parent was told so */
 	bool vanished;                  /* its last sign is an exec: into what, the trace does not know */
 	struct model_polls polls;
+	struct stalls stalls;
 	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
 	struct model_thread *threads;   /* by tid */
@@ -111,6 +117,11 @@ struct model *model_build(const struct trace *t, model_wait_visitor *visit, void
 typedef void model_record_visitor(const struct trace_record *r, const struct reader_place *place, const struct model_process *process,
 				  size_t fd, void *arg);
 struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see, void *arg);
+
+/* The same, with stall for each stall, once its thread is back.  */
+typedef void model_stall_visitor(const struct stall *stall, const struct model_process *process, void *arg);
+struct model *model_build_told(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see,
+			       model_stall_visitor *stall, void *arg);
 void model_free(struct model *m);
 
 /* The same waits once more, of a model that was built from t; their processes are m's.  Takes memory for one process at a time.  */

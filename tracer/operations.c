@@ -9,9 +9,6 @@
 #include "say.h"
 #include "shim/shim.h"
 
-/* Away from its polls for longer than this is a stall.  */
-enum { STALL_NS = 10000000 };
-
 /* As many as the model holds open.  */
 enum { OPEN_MAX = 8 };
 
@@ -21,15 +18,14 @@ struct thread {
 	size_t open_count;
 	struct operation *poll;         /* its last, or NULL; */
 	struct operation_ready *ready;  /* and what that returned */
-	struct operation_stall away;    /* since then */
 	uint64_t last_ns;
 };
 
 struct pass {
 	const struct trace *trace;
 	const struct operation_visitor *visitor;
-	bool tells_away;                /* there are records of stalls; each lies before the poll that ended it */
 	const struct model_process *process;    /* whose threads these are */
+	size_t process_index;
 	struct thread *threads;         /* by tid */
 	size_t count, room;
 	struct thread *thread;          /* of the record before */
@@ -102,18 +98,6 @@ static void add_wait(struct operation *o, const struct model_wait *w)
 	o->waited_ns += w->end_ns - w->start_ns;
 }
 
-static void note_away(struct thread *t, const struct model_wait *w, unsigned call)
-{
-	uint64_t ns = w->end_ns - w->start_ns;
-
-	t->away.wait_ns[w->direction] += ns;
-	if (ns <= t->away.longest_ns)
-		return;
-	t->away.longest_ns = ns;
-	t->away.fd = w->fd;
-	t->away.call = (uint8_t)call;
-}
-
 static bool is_waiting_since(const struct operation *o, uint64_t ns)
 {
 	const struct operation_step *last = &o->steps[o->step_count - 1];
@@ -181,16 +165,6 @@ static bool is_poll(unsigned call)
 	return call < sizeof polls && polls[call];
 }
 
-static void end_away(struct pass *p, struct thread *t, const struct operation *poll)
-{
-	t->away.end_ns = poll->start_ns;
-	if (t->poll && !p->tells_away && p->visitor->stall && t->away.end_ns > t->away.start_ns + STALL_NS)
-		p->visitor->stall(&t->away, p->visitor->arg);
-	t->away = (struct operation_stall){
-		.process = poll->process, .tid = t->tid, .start_ns = poll->end_ns, .cpu_ns = MODEL_UNKNOWN, .fd = MODEL_NO_FD,
-	};
-}
-
 static void see_call(struct pass *p, struct thread *t, const struct trace_record *r, const struct reader_place *place, size_t fd)
 {
 	struct operation o = begin(p, r, place, fd);
@@ -201,12 +175,9 @@ static void see_call(struct pass *p, struct thread *t, const struct trace_record
 	if (p->has_wait)
 		add_wait(&o, &p->wait);
 	if (!is_poll(r->call)) {
-		if (p->has_wait)
-			note_away(t, &p->wait, r->call);
 		tell(p, &o);
 		return;
 	}
-	end_away(p, t, &o);
 	if (t->poll) {
 		tell(p, t->poll);
 	} else {
@@ -223,8 +194,6 @@ static void see_enter(struct pass *p, struct thread *t, const struct trace_recor
 	struct operation *o = add_open(p, t);
 
 	*o = begin(p, r, place, fd);
-	if (is_poll(r->call))
-		end_away(p, t, o);
 }
 
 static void see_polled(const struct thread *t, const struct trace_record *r, size_t fd)
@@ -273,10 +242,8 @@ static void see_step(struct pass *p, struct thread *t, const struct trace_record
 	o->flags |= r->flags;
 	if (r->kind == TRACE_WOULD_BLOCK)
 		o->length = r->length;
-	if (p->has_wait) {
+	if (p->has_wait)
 		add_wait(o, &p->wait);
-		note_away(t, &p->wait, r->call);
-	}
 	if (r->kind != TRACE_RETURN)
 		return;
 	o->returned = true;
@@ -285,16 +252,23 @@ static void see_step(struct pass *p, struct thread *t, const struct trace_record
 	*o = t->open[--t->open_count];
 }
 
-static void see_away(struct pass *p, const struct trace_record *r, const struct reader_place *place)
+/* Of an event loop.  */
+static void see_stall(const struct stall *stall, const struct model_process *process, void *arg)
 {
+	const struct pass *p = arg;
+	enum direction d = model_call_direction(stall->call);
 	struct operation_stall s = {
-		.process = (size_t)(place->file - p->trace->files), .tid = place->tid, .start_ns = reader_ns(p->trace, r->t),
-		.end_ns = reader_ns(p->trace, r->t + r->duration), .cpu_ns = (uint64_t)r->number, .fd = MODEL_NO_FD,
+		.process = p->process_index, .tid = stall->tid, .start_ns = stall->start_ns, .end_ns = stall->start_ns + stall->ns,
+		.cpu_ns = stall->unended ? MODEL_UNKNOWN : stall->part_ns[STALL_COMPUTING],
+		.fd = stall->fd, .longest_ns = stall->call_ns, .call = (uint8_t)stall->call,
 	};
 
-	p->tells_away = true;
-	if (p->visitor->stall)
-		p->visitor->stall(&s, p->visitor->arg);
+	if (process != p->process || stall->loop <= TRACE_LOOP_PARK || !p->visitor->stall)
+		return;
+	s.wait_ns[d == DIRECTION_NONE ? DIRECTION_READ : d] = stall->part_ns[STALL_CALL];
+	s.wait_ns[DIRECTION_LOCK] += stall->part_ns[STALL_LOCK];
+	s.wait_ns[DIRECTION_SLEEP] += stall->part_ns[STALL_ASLEEP];
+	p->visitor->stall(&s, p->visitor->arg);
 }
 
 static void see(const struct trace_record *r, const struct reader_place *place, const struct model_process *process, size_t fd,
@@ -306,6 +280,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	if (process != p->process)
 		close_process(p);
 	p->process = process;
+	p->process_index = (size_t)(place->file - p->trace->files);
 	t = p->thread = find_thread(p, place->tid);
 	t->last_ns = reader_ns(p->trace, r->t);
 	switch (r->kind) {
@@ -317,7 +292,6 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		else
 			see_polled(t, r, fd);
 		break;
-	case TRACE_AWAY: see_away(p, r, place); break;
 	default: break;
 	}
 	p->has_wait = false;
@@ -326,7 +300,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 struct model *operations_each(const struct trace *t, const struct operation_visitor *visitor)
 {
 	struct pass p = {.trace = t, .visitor = visitor};
-	struct model *m = model_build_seen(t, see_wait, see, &p);
+	struct model *m = model_build_told(t, see_wait, see, see_stall, &p);
 
 	close_process(&p);
 	free(p.threads);

@@ -42,7 +42,7 @@ struct operation {
 	size_t ready_count, ready_more;
 };
 
-/* A thread did not poll from start to end.  */
+/* A stall (stalls.h): an event loop did not poll from start to end.  */
 struct operation_stall {
 	size_t process;
 	uint32_t tid;

@@ -12,6 +12,7 @@
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
+#include "stalls_print.h"
 #include "verdict.h"
 
 enum {
@@ -129,7 +130,7 @@ static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
 		const char *before, *after;
 	} parts[] = {
 		{DIRECTION_READ, "waited ", " to read"}, {DIRECTION_WRITE, "waited ", " to write"}, {DIRECTION_POLL, "waited ", " in poll"},
-		{DIRECTION_CHILD, "waited ", " for children"}, {DIRECTION_SLEEP, "slept ", ""},
+		{DIRECTION_LOCK, "waited ", " for locks"}, {DIRECTION_CHILD, "waited ", " for children"}, {DIRECTION_SLEEP, "slept ", ""},
 	};
 	uint64_t known = p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns;
 	const char *divider = "  ";
@@ -233,6 +234,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	print_times(p, wall, to);
 	print_last_calls(p, to);
 	print_polls(&p->polls, to);
+	stalls_print(p, to);
 	for (size_t i = 0; i < p->fd_count; i++)
 		order[i] = &p->fds[i];
 	if (p->fd_count)
@@ -313,7 +315,7 @@ void report_print(struct trace *t, FILE *to)
 	if (m->process_count)
 		qsort(order, m->process_count, sizeof *order, by_wait);
 	for (size_t i = 0; i < m->process_count; i++) {
-		if (i < PROCESSES_SHOWN && (waited(order[i]) || is_waiting(order[i]) || order[i] == first))
+		if (i < PROCESSES_SHOWN && (waited(order[i]) || is_waiting(order[i]) || order[i]->stalls.count || order[i] == first))
 			print_process(m, order[i], to);
 		else
 			quiet++;

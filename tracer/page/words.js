@@ -260,11 +260,16 @@ function timesWords(waits, cpu) {
 /* What a thread did while it did not poll.  */
 function stallWords(trace, stall) {
 	const waited = stall.waits.reduce((a, b) => a + b, 0), words = [], all = stall.end - stall.start;
+	const inCalls = waited - stall.waits[LOCK] - stall.waits[SLEEP];
 
-	if (stall.longest) {
+	if (stall.waits[LOCK])
+		words.push("waited " + duration(stall.waits[LOCK]) + " for locks");
+	if (stall.waits[SLEEP])
+		words.push("slept " + duration(stall.waits[SLEEP]));
+	if (stall.longest && inCalls) {
 		const fd = trace.fds[stall.fd], call = trace.calls[stall.call].name;
 
-		words.push("waited " + duration(waited) + " in calls, longest " + duration(stall.longest) + " in " + call + "()" +
+		words.push("waited " + duration(inCalls) + " in calls, longest " + duration(stall.longest) + " in " + call + "()" +
 			(fd ? " on " + fdWords(trace, fd) : ""));
 	}
 	if (stall.cpu === null && all > waited)
