@@ -349,7 +349,7 @@ static void draw_cell(const struct browser *b, FILE *to)
 	if (!all)
 		fputs("not there, or not known", to);
 	for (size_t d = DIRECTION_COUNT; d-- > 0;) {
-		if (!c->ns[d])
+		if (!c->ns[d] || c->ns[d] < all / 100)
 			continue;
 		fprintf(to, "%s%s", comma, d != DIRECTION_NONE ? words[d] : b->side->lanes.by_fd ? "not waited for" : "runs, or waits unseen");
 		if (c->ns[d] < all)

@@ -48,6 +48,7 @@ void live_close(struct live *l)
 	for (size_t i = 0; i < l->count; i++)
 		free_process(l->processes[i]);
 	free(l->processes);
+	free(l->ends);
 	follow_close(l->follow);
 	free(l);
 }
@@ -443,6 +444,42 @@ static void leave_behind(struct live *l)
 	l->count = left;
 }
 
+struct live_end {
+	uint64_t key;
+	const struct live_process *process;
+	const struct live_fd *fd;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct live_end *x = a, *y = b;
+
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static void add_end(struct live *l, const struct live_process *p, const struct live_fd *f)
+{
+	uint64_t key;
+
+	if (!f || !f->open || !model_has_end(&f->fd, &key))
+		return;
+	if (l->end_count == l->end_room) {
+		l->end_room = l->end_room ? l->end_room * 2 : 64;
+		l->ends = must_have(realloc(l->ends, l->end_room * sizeof *l->ends));
+	}
+	l->ends[l->end_count++] = (struct live_end){key, p, f};
+}
+
+static void find_ends(struct live *l)
+{
+	l->end_count = 0;
+	for (size_t i = 0; i < l->count; i++)
+		for (size_t k = 0; k < l->processes[i]->fd_room; k++)
+			add_end(l, l->processes[i], l->processes[i]->fds[k]);
+	if (l->end_count)
+		qsort(l->ends, l->end_count, sizeof *l->ends, by_key);
+}
+
 void live_look(struct live *l, uint64_t first_ns)
 {
 	struct follow *f = l->follow;
@@ -466,6 +503,7 @@ void live_look(struct live *l, uint64_t first_ns)
 		l->running++;
 		l->threads += p->thread_count;
 	}
+	find_ends(l);
 	if (l->running)
 		follow_clock(f);
 }
@@ -489,20 +527,29 @@ const struct live_process *live_peer(const struct live *l, const struct live_pro
 {
 	const struct live_process *found = NULL;
 	const struct live_fd *found_fd = NULL;
+	size_t low = 0, high = l->end_count;
+	uint64_t key;
 
-	for (size_t i = 0; i < l->count; i++) {
-		const struct live_process *q = l->processes[i];
+	if (!model_has_end(&f->fd, &key))
+		return NULL;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
 
-		for (size_t k = 0; q != p && k < q->fd_room; k++) {
-			const struct live_fd *other = q->fds[k];
+		if (l->ends[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < l->end_count && l->ends[low].key == key; low++) {
+		const struct live_process *q = l->ends[low].process;
+		const struct live_fd *other = l->ends[low].fd;
 
-			/* A fork that only holds it is not meant. */
-			if (!other || !other->open || (!other->fd.calls && (q->forked || k > 2)) || !model_is_other_end(&f->fd, &other->fd))
-				continue;
-			if (is_better(q, other, found, found_fd)) {
-				found = q;
-				found_fd = other;
-			}
+		/* A fork that only holds it is not meant. */
+		if (q == p || (!other->fd.calls && (q->forked || other->fd.fd > 2)) || !model_is_other_end(&f->fd, &other->fd))
+			continue;
+		if (is_better(q, other, found, found_fd)) {
+			found = q;
+			found_fd = other;
 		}
 	}
 	return found;

@@ -64,6 +64,8 @@ struct live {
 	size_t count, room;
 	uint64_t before_ns, now_ns;
 	uint64_t count_from_ns;         /* at the first look, what ended earlier is not counted */
+	struct live_end *ends;          /* of pipes and connections, by their keys: for live_peer() */
+	size_t end_count, end_room;
 	size_t running, threads;        /* processes, and their threads */
 	struct live_use use;
 	uint64_t unseen;                /* events that were overwritten before they could be read: the counts lack them */

@@ -1043,7 +1043,7 @@ static bool is_unix(const struct model_fd *f)
 	return f->name && !strncmp(f->name, "unix:", 5) && !f->listens && (f->kind == KIND_stream || f->kind == KIND_seqpacket);
 }
 
-static bool has_end(const struct model_fd *f, uint64_t *key)
+bool model_has_end(const struct model_fd *f, uint64_t *key)
 {
 	const char *arrow = f->name && f->kind == KIND_stream ? strstr(f->name, "->") : NULL;
 
@@ -1089,7 +1089,7 @@ static void find_ends(struct model *m)
 		const struct model_process *p = &m->processes[i];
 
 		for (size_t k = 0; k < p->fd_count; k++)
-			if (has_end(&p->fds[k], &key))
+			if (model_has_end(&p->fds[k], &key))
 				m->ends[m->end_count++] = (struct model_end){key, p, &p->fds[k]};
 	}
 	qsort(m->ends, m->end_count, sizeof *m->ends, by_key);
@@ -1227,7 +1227,7 @@ const struct model_end *model_ends(const struct model *m, const struct model_fd 
 	uint64_t key;
 
 	*count = 0;
-	if (!has_end(fd, &key))
+	if (!model_has_end(fd, &key))
 		return NULL;
 	while (low < high) {
 		size_t middle = (low + high) / 2;

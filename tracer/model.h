@@ -149,7 +149,8 @@ const char *model_short_command(const struct model_process *p);
 /* The arguments of a process file with spaces between them; to be freed.  */
 char *model_command(const struct trace_process *header);
 
-/* Whether b is another end of the pipe or connection a.  */
+/* Whether f may have another end, and the key that all ends of its pipe or connection have; whether b is another end of a.  */
+bool model_has_end(const struct model_fd *f, uint64_t *key);
 bool model_is_other_end(const struct model_fd *a, const struct model_fd *b);
 
 /* Who is at the other end of a pipe, or of a connection by TCP or unix socket: the process that used it most, NULL where none is known; *others is how

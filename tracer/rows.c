@@ -285,12 +285,14 @@ void rows_describe(const struct rows *r, const struct row *row, char *text, size
 		snprintf(text, size, "ended with status %d", row->process->exit_status);
 	else if (!row->process->runs || row->stopped)
 		snprintf(text, size, "%s", rows_state(row));
+	else if (row->process->became)
+		snprintf(text, size, "is another program, not seen");
 	else if (row->fd && !row->wait.waits)
 		describe_fd(r, row, text, size);
 	else if (row->wait.waits)
 		describe_wait(r, row, text, size);
 	else
-		snprintf(text, size, "%s", row->process->became ? "is another program, not seen" : row->runs ? "runs" : "not known");
+		snprintf(text, size, "%s", row->runs ? "runs" : "not known");
 	n = strlen(text);
 	if (row->waiting > 1 && n < size)
 		snprintf(text + n, size - n, ", and %zu more", row->waiting - 1);
