@@ -21,7 +21,8 @@ TRACER_CFLAGS = $(COMMON) -Itracer -Ishim -DEAGAIN_VERSION='"$(VERSION)"'
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
 SHIM_SOURCES = $(wildcard shim/*.c shim/calls/*.c shim/mux/*.c) $(wildcard tracer/line.c) shim/arch/$(ARCH).S
 SHIM_OBJECTS = $(patsubst %,$(BUILD)/shim.o/%.o,$(SHIM_SOURCES))
-TRACER_SOURCES = $(wildcard tracer/*.c) shim/executable.c
+TRACER_SOURCES = $(wildcard tracer/*.c) tracer/page.S shim/executable.c
+PAGE = $(wildcard tracer/page/*)
 TRACER_OBJECTS = $(patsubst %,$(BUILD)/tracer.o/%.o,$(TRACER_SOURCES))
 PROGRAMS = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c)) \
 	$(patsubst tests/programs/%/,$(BUILD)/tests/%,$(filter-out %/libraries/,$(sort $(dir $(wildcard tests/programs/*/*.c)))))
@@ -36,13 +37,15 @@ $(BUILD)/libeagain.so: $(SHIM_OBJECTS) $(BUILD)/exports.map
 $(BUILD)/eagain: $(TRACER_OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-$(BUILD)/eagain.1: tracer/manual.awk tracer/verbs.def shim/settings.def tracer/eagain.1.in Makefile
+$(BUILD)/eagain.1: tracer/manual.awk tracer/verbs.def shim/settings.def tracer/formats.def tracer/eagain.1.in Makefile
 	@mkdir -p $(@D)
 	awk -v version=$(VERSION) -f $(filter-out Makefile,$^) > $@
 
+# Versions and names without one cannot be in one script: where there are versions, -fvisibility alone hides the rest.
 $(BUILD)/exports.map: shim/names.def Makefile
 	@mkdir -p $(@D)
-	{ echo '{ global:'; grep -o 'NAME([A-Za-z0-9_]*)' $< | sed 's/NAME(\(.*\))/\1;/'; echo 'local: *; };'; } > $@
+	grep -o 'VERSION($(ARCH), [^)]*)' $< | sed 's/.*, \(.*\), \(.*\))/\1 { global: \2; };/' > $@
+	[ -s $@ ] || { echo '{ global:'; grep -o 'NAME([A-Za-z0-9_]*)' $< | sed 's/NAME(\(.*\))/\1;/'; echo 'local: *; };'; } > $@
 
 $(BUILD)/shim.o/%.o: %
 	@mkdir -p $(@D)
@@ -54,6 +57,15 @@ $(BUILD)/shim.o/shim/string.c.o: SHIM_CFLAGS += -fno-builtin
 $(BUILD)/tracer.o/%.o: %
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TRACER_CFLAGS) -c -o $@ $<
+
+# The page of export_html.c, in one file; page.S holds it.
+$(BUILD)/tracer.o/tracer/page.S.o: $(BUILD)/page.html
+$(BUILD)/tracer.o/tracer/page.S.o: TRACER_CFLAGS += -Wa,-I$(BUILD)
+
+$(BUILD)/page.html: $(PAGE) Makefile
+	@mkdir -p $(@D)
+	cd tracer/page && awk -f assemble.awk page.html > $(abspath $@).new
+	mv $@.new $@
 
 # Test programs: one file each, or a folder each; and libraries, of which early.so has a constructor that runs before the shim's.
 programs: $(PROGRAMS) $(LIBRARIES)

@@ -10,7 +10,7 @@
 #include "sys.h"
 #include "text.h"
 
-struct config config = {.max_size = (uint64_t)1 << 30, .active = true, .follow = true, .keep = true};
+struct config config = {.max_size = (uint64_t)1 << 30, .active = true, .follow = true, .keep = true, .stall_ns = 10000000};
 
 /* Bytes: a number, perhaps with K, M or G.  Returns `otherwise` for anything else.  */
 static uint64_t parse_size(const char *s, uint64_t otherwise)
@@ -31,6 +31,14 @@ static uint64_t parse_size(const char *s, uint64_t otherwise)
 	case 0: return n;
 	default: return otherwise;
 	}
+}
+
+/* From 1 on; returns `otherwise`, nanoseconds, for anything else.  */
+static uint64_t parse_milliseconds(const char *s, uint64_t otherwise)
+{
+	uint64_t n = parse_size(s, 0);
+
+	return n && n <= UINT32_MAX && s[strlen(s) - 1] <= '9' ? n * 1000000 : otherwise;
 }
 
 /* Replaces *entry, which is "NAME=relative", by an absolute one, held in `storage`; returns its value.  The pointer in the
@@ -158,7 +166,7 @@ void config_read(char **envp)
 {
 	static char trace[CONFIG_PATH + 32];
 	enum { TRACE = sizeof "EAGAIN_TRACE=" - 1, LOG = sizeof "EAGAIN_LOG=" - 1,
-	       MAX_SIZE = sizeof "EAGAIN_MAX_SIZE=" - 1, FOLLOW = sizeof "EAGAIN_FOLLOW=" - 1, SHIELD = sizeof "EAGAIN_SHIELD=" - 1,
+	       STALL = sizeof "EAGAIN_STALL=" - 1, MAX_SIZE = sizeof "EAGAIN_MAX_SIZE=" - 1, FOLLOW = sizeof "EAGAIN_FOLLOW=" - 1, SHIELD = sizeof "EAGAIN_SHIELD=" - 1,
 	       PRELOAD = sizeof "LD_PRELOAD=" - 1 };
 
 	for (; envp && *envp; envp++) {
@@ -178,6 +186,8 @@ void config_read(char **envp)
 			config.shield = parse_shield(e + SHIELD);
 		else if (!strcmp(e, "EAGAIN_KEEP=0"))
 			config.keep = false;
+		else if (!strncmp(e, "EAGAIN_STALL=", STALL))
+			config.stall_ns = parse_milliseconds(e + STALL, config.stall_ns);
 		else if (!strncmp(e, "EAGAIN_MAX_SIZE=", MAX_SIZE))
 			config.max_size = parse_size(e + MAX_SIZE, config.max_size);
 		else if (!strncmp(e, "EAGAIN_FOLLOW=", FOLLOW))

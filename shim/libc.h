@@ -5,6 +5,8 @@
 #define EAGAIN_LIBC_H
 
 #include <link.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -53,7 +55,31 @@
 	LIBC(int, system, (const char *))                                                                              \
 	LIBC(void, quick_exit, (int))                                                                                  \
 	LIBC(int, on_exit, (void (*)(int, void *), void *))                                                            \
-	LIBC(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *))
+	LIBC(int, dl_iterate_phdr, (int (*)(struct dl_phdr_info *, size_t, void *), void *))                           \
+	LIBC(int, pthread_mutex_lock, (pthread_mutex_t *))                                                             \
+	LIBC(int, pthread_mutex_timedlock, (pthread_mutex_t *, const struct timespec *))                               \
+	LIBC(int, pthread_mutex_clocklock, (pthread_mutex_t *, clockid_t, const struct timespec *))                    \
+	LIBC(int, pthread_mutex_trylock, (pthread_mutex_t *))                                                          \
+	LIBC(int, pthread_rwlock_rdlock, (pthread_rwlock_t *))                                                         \
+	LIBC(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t *, const struct timespec *))                           \
+	LIBC(int, pthread_rwlock_clockrdlock, (pthread_rwlock_t *, clockid_t, const struct timespec *))                \
+	LIBC(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t *))                                                      \
+	LIBC(int, pthread_rwlock_wrlock, (pthread_rwlock_t *))                                                         \
+	LIBC(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t *, const struct timespec *))                           \
+	LIBC(int, pthread_rwlock_clockwrlock, (pthread_rwlock_t *, clockid_t, const struct timespec *))                \
+	LIBC(int, pthread_rwlock_trywrlock, (pthread_rwlock_t *))                                                      \
+	LIBC(int, pthread_cond_wait, (pthread_cond_t *, pthread_mutex_t *))                                            \
+	LIBC(int, pthread_cond_timedwait, (pthread_cond_t *, pthread_mutex_t *, const struct timespec *))              \
+	LIBC(int, pthread_cond_clockwait, (pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *))   \
+	LIBC(int, sem_wait, (sem_t *))                                                                                 \
+	LIBC(int, sem_timedwait, (sem_t *, const struct timespec *))                                                   \
+	LIBC(int, sem_clockwait, (sem_t *, clockid_t, const struct timespec *))                                        \
+	LIBC(int, sem_trywait, (sem_t *))                                                                              \
+	LIBC(int, pthread_join, (pthread_t, void **))                                                                  \
+	LIBC(int, pthread_timedjoin_np, (pthread_t, void **, const struct timespec *))                                 \
+	LIBC(int, pthread_clockjoin_np, (pthread_t, void **, clockid_t, const struct timespec *))                      \
+	LIBC(int, pthread_getcpuclockid, (pthread_t, clockid_t *))                                                     \
+	LIBC(int, pthread_barrier_wait, (pthread_barrier_t *))
 
 struct libc {
 #define LIBC(type, name, parameters) type(*name) parameters;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,18 @@ static const char *const call_names[] = {
 static const char *const kind_names[] = {
 #define X(id, name) name,
 	TRACE_KINDS(X)
+#undef X
+};
+
+static const char *const lock_names[] = {
+#define X(id, name, words) name,
+	TRACE_LOCKS(X)
+#undef X
+};
+
+static const char *const loop_names[] = {
+#define X(id, name) name,
+	TRACE_LOOPS(X)
 #undef X
 };
 
@@ -74,7 +87,7 @@ static size_t name_of(const struct trace_record *e, char *name, size_t size)
 {
 	struct fd_facts facts = {0};
 
-	if (e->fd < 0 || e->kind == TRACE_CLOSE)
+	if (e->fd < 0 || e->kind == TRACE_CLOSE || e->kind == TRACE_LOCK)
 		return 0;
 	return fd_name(e->fd, HINT_KIND(fds_peek(e->fd)), &facts, name, size);
 }
@@ -86,6 +99,23 @@ static void write_line(struct line *l, const char *event, uint64_t t)
 	l->event = event;
 	l->t_ns = t;
 	append(buffer, line_format(buffer, sizeof buffer, l));
+}
+
+static void tell_lock(struct line *l, const struct trace_record *e)
+{
+	l->is_lock = true;
+	l->call = lock_names[e->way];
+	l->address = (uint64_t)e->number;
+	l->holder = e->fd;
+	l->fd = -1;
+}
+
+static void tell_away(struct line *l, const struct trace_record *e)
+{
+	l->loop = loop_names[e->way];
+	l->cpu_ns = (uint64_t)e->number;
+	memcpy(&l->away, (const char *)&e[1] + 1, sizeof l->away);
+	l->way = NULL;
 }
 
 void livelog_event(const struct trace_record *e)
@@ -122,7 +152,11 @@ void livelog_event(const struct trace_record *e)
 		l.has_result = true;
 		l.result = e->number ? e->number : e->op;
 	}
-	if (e->kind == TRACE_CALL) {
+	if (e->kind == TRACE_LOCK)
+		tell_lock(&l, e);
+	else if (e->kind == TRACE_AWAY)
+		tell_away(&l, e);
+	if (e->kind == TRACE_CALL || e->kind == TRACE_LOCK || e->kind == TRACE_AWAY) {
 		/* Without a trace the clock counts nanoseconds. */
 		l.has_duration = clock_source == CLOCK_NANOSECONDS;
 		l.duration_ns = e->duration;

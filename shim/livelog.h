@@ -5,7 +5,7 @@
 #include "shim.h"
 #include "tracer/format.h"
 
-/* Appends the lines of one event.  Signal-safe; errno is untouched.  */
+/* Appends the lines of one event; an AWAY is followed by its TEXT.  Signal-safe; errno is untouched.  */
 void livelog_event(const struct trace_record *event);
 
 #endif

@@ -17,6 +17,7 @@
 #include "mux/mux.h"
 #include "record.h"
 #include "shield.h"
+#include "stall.h"
 #include "sys.h"
 #include "tracer/format.h"
 
@@ -222,8 +223,11 @@ static long run_known(struct op *op)
 	long result;
 
 	op->hint = op->fd < 0 ? (fd_hint)KIND_unknown : record_on ? fds_named(op->fd) : fds_hint(op->fd);
-	if (record_on && likely(!op->enter))
+	if (record_on && likely(!op->enter)) {
 		op->enter = clock_ticks();
+		if (unlikely(op->class >= OP_POLL && op->class <= OP_EPOLL))
+			stall_arrive(op, op->enter);
+	}
 	if (unlikely(config.switching == SWITCH_FLAG) && op->fd >= 0)
 		op->hint = flag_look(op->fd, op->hint);
 	if (unlikely(op->hint & HINT_NONBLOCK) && shield_serves(op))

@@ -10,6 +10,7 @@
 #include "init.h"
 #include "libc.h"
 #include "livelog.h"
+#include "stall.h"
 #include "tracefile.h"
 
 HOT_DATA bool record_on;
@@ -27,14 +28,18 @@ void record_start(void)
 }
 
 /* Stores one event: the kind last, so that a reader sees it whole or not at all.  */
+static inline void fill(struct trace_record *r, const struct trace_record *event)
+{
+	memcpy((char *)r + 1, (const char *)event + 1, sizeof *r - 1);
+	__atomic_store_n(&r->kind, event->kind, __ATOMIC_RELEASE);
+}
+
 static inline void put(const struct trace_record *event)
 {
 	struct trace_record *r;
 
-	if (likely(to_trace) && (r = tracefile_reserve(1)) != NULL) {
-		memcpy((char *)r + 1, (const char *)event + 1, sizeof *r - 1);
-		__atomic_store_n(&r->kind, event->kind, __ATOMIC_RELEASE);
-	}
+	if (likely(to_trace) && (r = tracefile_reserve(1)) != NULL)
+		fill(r, event);
 	if (unlikely(to_log))
 		livelog_event(event);
 }
@@ -55,8 +60,11 @@ void record_call(const struct op *op, long result)
 	else if (op->asked || (op->hint & HINT_NONBLOCK))
 		e.flags = result == -EAGAIN ? TRACE_NONBLOCK | TRACE_ASKED : TRACE_NONBLOCK;
 	e.flags |= (uint8_t)(op->why << TRACE_WHY_SHIFT);
+	if (op->class == OP_POLL || op->class == OP_SELECT)
+		e.flags |= stall_loop(op) == TRACE_LOOP_NONE ? TRACE_NO_FDS : 0;
 	e.duration = clock_ticks() - op->enter;
 	put(&e);
+	stall_called(op, op->enter + e.duration);
 }
 
 /* The slot is a hint: where a handler has done the same meanwhile, or a jump has left the call, it says less, or too much until the
@@ -109,6 +117,7 @@ void record_park(const struct op *op, bool direct)
 		.kind = TRACE_PARK, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
 	};
 
+	stall_arrive(op, op->enter);
 	e.flags = flags_of(op) | (direct ? TRACE_WAIT_DIRECT : 0);
 	put(&e);
 }
@@ -146,6 +155,57 @@ void record_keep(const struct op *op, enum trace_keep what, unsigned fds, int co
 	put(&e);
 }
 
+/* The record is there while the wait lasts: a deadlock never ends.  */
+void record_lock(struct record_lock *wait, enum trace_lock which, const void *lock, int holder)
+{
+	wait->event = (struct trace_record){
+		.kind = TRACE_LOCK, .way = (uint8_t)which, .fd = holder ? holder : -1, .t = clock_ticks(),
+		.number = (int64_t)(uintptr_t)lock,
+	};
+	wait->slot = to_trace ? tracefile_reserve(1) : NULL;
+	if (!wait->slot)
+		return;
+	wait->generation = *tracefile_alive;
+	fill(wait->slot, &wait->event);
+}
+
+/* A handler may have forked meanwhile, or filled a ring: then it is another's.  */
+static bool is_still_its(const struct record_lock *wait)
+{
+	const struct trace_record *r = wait->slot, *e = &wait->event;
+
+	return r && *tracefile_alive == wait->generation && r->kind == e->kind && r->t == e->t && r->number == e->number;
+}
+
+void record_locked(struct record_lock *wait)
+{
+	uint64_t duration = clock_ticks() - wait->event.t;
+
+	wait->event.duration = duration ? duration : 1;
+	if (is_still_its(wait))
+		__atomic_store_n(&wait->slot->duration, wait->event.duration, __ATOMIC_RELAXED);
+	if (unlikely(to_log))
+		livelog_event(&wait->event);
+}
+
+void record_away(enum call_id call, enum trace_loop loop, uint64_t since, uint64_t now, uint64_t cpu_ns,
+		 const struct trace_away *away)
+{
+	struct trace_record e[2] = {
+		{.kind = TRACE_AWAY, .call = (uint8_t)call, .way = (uint8_t)loop, .fd = -1, .t = since, .number = (int64_t)cpu_ns},
+		{.kind = TRACE_TEXT},
+	}, *r;
+
+	e[0].duration = now - since;
+	memcpy((char *)&e[1] + 1, away, sizeof *away);
+	if (to_trace && (r = tracefile_reserve(2)) != NULL) {
+		fill(&r[1], &e[1]);
+		fill(&r[0], &e[0]);
+	}
+	if (to_log)
+		livelog_event(e);
+}
+
 void record_return(const struct op *op, long result)
 {
 	struct trace_record e = {
@@ -155,6 +215,7 @@ void record_return(const struct op *op, long result)
 	e.flags = flags_of(op) | (result == -EAGAIN && op->asked ? TRACE_ASKED : 0);
 	e.result = result;
 	put(&e);
+	stall_leave(op, e.t);
 	if (to_trace)
 		tracefile_pair();
 }
@@ -255,6 +316,7 @@ void record_stdio(void)
 
 void record_forked(void)
 {
+	stall_forked();
 	if (to_trace)
 		tracefile_more(0);
 }

@@ -38,6 +38,20 @@ enum { RECORD_POLLED_MAX = 64 };        /* of one call, no more are told */
 /* A set of so many kept fds was begun, was left, or `corrected` of them were.  */
 void record_keep(const struct op *op, enum trace_keep what, unsigned fds, int corrected);
 
+/* A wait for a lock that `holder` has, or 0, begins, and has ended.  */
+struct record_lock {
+	struct trace_record event;
+	struct trace_record *slot;      /* where it is in the trace */
+	uint32_t generation;            /* of the process that began it */
+};
+
+void record_lock(struct record_lock *wait, enum trace_lock which, const void *lock, int holder);
+void record_locked(struct record_lock *wait);
+
+/* A thread that polls was away from its polls, and comes back with this call.  */
+void record_away(enum call_id call, enum trace_loop loop, uint64_t since, uint64_t now, uint64_t cpu_ns,
+		 const struct trace_away *away);
+
 /* An operation that would have blocked is over.  */
 void record_return(const struct op *op, long result);
 

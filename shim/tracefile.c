@@ -96,6 +96,16 @@ uint64_t tracefile_start_ns(void)
 	return file.control ? file.control->preamble.start_ns : 0;
 }
 
+uint64_t tracefile_ticks(uint64_t ns)
+{
+	const struct trace_preamble *p = file.control ? &file.control->preamble : NULL;
+	uint64_t now = clock_ns(), ticks = clock_ticks();
+
+	if (!p || clock_source == CLOCK_NANOSECONDS || now <= p->start_ns || ticks <= p->start_ticks)
+		return ns;
+	return (uint64_t)((unsigned __int128)ns * (ticks - p->start_ticks) / (now - p->start_ns));
+}
+
 void tracefile_pair(void)
 {
 	struct trace_chunk *c = tracefile_thread.chunk;
@@ -353,6 +363,7 @@ static long start_process(void)
 		p->origin = file.forked ? TRACE_ORIGIN_FORK : TRACE_ORIGIN_EXEC;
 		p->mode = config.switching == SWITCH_FLAG;
 		p->start_cpu_ns = file.forked ? 0 : clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+		p->stall_ns = config.stall_ns;
 		p->next = TRACE_HEADER_SIZE;
 		read_command(p);
 		fill_preamble(&p->preamble, TRACE_PROCESS_MAGIC, clock_source);

@@ -6,7 +6,7 @@ load helper
 	same "$PROGRAMS/traps" poll-family
 }
 
-@test "pread, preadv, sendfile, splice, tee, vmsplice, copy_file_range" {
+@test "pread, preadv, sendfile, splice, tee, vmsplice, copy_file_range, fsync" {
 	same "$PROGRAMS/traps" transfers
 }
 
@@ -75,7 +75,7 @@ load helper
 	grep -q 'ev=ready call=epoll_wait fd=[0-9]* name=pipe' log
 	"$EAGAIN" record "$PROGRAMS/traps" transfers >/dev/null
 	"$EAGAIN" log >log
-	for call in pread64 pwrite64 preadv pwritev preadv2 pwritev2 sendfile splice tee vmsplice copy_file_range; do
+	for call in pread64 pwrite64 preadv pwritev preadv2 pwritev2 sendfile splice tee vmsplice copy_file_range fsync fdatasync; do
 		grep -q "ev=call call=$call " log || { echo "not in the log: $call"; false; }
 	done
 	"$EAGAIN" record "$PROGRAMS/traps" sleeping-and-waiting >/dev/null

@@ -31,21 +31,32 @@ setup() {
 	done
 }
 
+@test "the shim under UBSan: locks" {
+	same "$PROGRAMS/locks"
+}
+
 @test "the command under ASan and UBSan: views of whole traces and of damaged ones" {
 	cd "$BATS_TEST_TMPDIR"
-	"$EAGAIN" record -o good sh -c '(echo one; sleep 0.02; echo two) | cat | head -n 1'
+	"$EAGAIN" record -o good sh -c '(echo one; sleep 0.02; echo two) | cat | head -n 1; "$PROGRAMS/stalls" epoll mutex'
 	"$EAGAIN" report good
+	"$EAGAIN" report --json good
 	"$EAGAIN" log good
 	"$EAGAIN" timeline good
 	"$EAGAIN" timeline --by=fd good
 	"$EAGAIN" timeline --op=1 good
+	mapfile -t exports < <(sed -n 's/^FORMAT(\([a-z]*\),.*/export \1/p' "$TOP/tracer/formats.def")
+	[ "${#exports[@]}" -ge 5 ]
+	for export in "${exports[@]}"; do
+		# shellcheck disable=SC2086 # a verb and its format
+		"$EAGAIN" $export good >out
+	done
 	"$EAGAIN" -o text sh -c 'sleep 0.01 | cat'
 	RANDOM=1
-	for _ in $(seq 100); do
+	for i in $(seq 100); do
 		damage good bad
-		for verb in report log timeline 'timeline --by=fd' 'timeline --op=1'; do
+		for verb in report 'report --json' log timeline 'timeline --by=fd' 'timeline --op=1' "${exports[i % ${#exports[@]}]}"; do
 			status=0
-			# shellcheck disable=SC2086 # a verb and its option
+			# shellcheck disable=SC2086 # a verb, and what belongs to it
 			timeout 20 "$EAGAIN" $verb bad >out 2>err || status=$?
 			[ "$status" -le 1 ] && ! grep -q 'Sanitizer\|runtime error' err || { echo "$verb: status $status"; cat err; false; }
 		done

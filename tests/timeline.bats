@@ -120,6 +120,106 @@ plain() {
 	grep -Eq '^perl .*pp+P' <<<"$output"
 }
 
+@test "a stretch of the trace: --from and --to" {
+	"$EAGAIN" record bash -c '(sleep 0.3; echo one; sleep 0.3; echo two) | cat' >/dev/null
+	run -0 "$EAGAIN" timeline --from=100ms --to=0.2
+	ordered ' in all, shown 100 ms to 200 ms, ' '100 ms ' '120 ms ' '|---'
+	# In it, all that is there waits, the second sleep is not there yet, and no wait ends.
+	[ "$(grep -c '^[a-z].*(pid' <<<"$output")" = "$(grep -Ec '\) +(c+|r+|s+) *$' <<<"$output")" ]
+	[ "$(grep -c '^sleep 0.3' <<<"$output")" = 1 ]
+	[[ $output != *capital* ]]
+	# All units, and a part of a second, are the same moments.
+	for range in '--from=0.1s --to=200ms' '--from=100000us --to=0.200000000s' '--from .1' '--from=100000000ns --to=0.2000'; do
+		[[ $range != '--from .1' ]] || continue
+		# shellcheck disable=SC2086 # two words
+		"$EAGAIN" timeline $range | diff - <(echo "$output")
+	done
+	# So close that a column is a nanosecond; labels stand apart.
+	run -0 "$EAGAIN" timeline --from=100000us --to=100000050ns
+	ordered ' in all, shown 100 ms to 100.00005 ms, 1 ns a character' '100 ms  ' '100.00002 ms  '
+	# The end is the trace's.
+	"$EAGAIN" timeline --to=1000000 | diff - <("$EAGAIN" timeline)
+	run --separate-stderr -1 "$EAGAIN" timeline --from=100
+	# shellcheck disable=SC2154 # stderr, stderr_lines: set by run
+	[[ -z $output && $stderr == 'eagain: --from: 100 s: the trace ends at '* ]]
+	for bad in '--from=x' '--from=' '--from=1m' '--from=-1' '--to=1e3' '--to=.5' '--from=9999999999' '--to=0' '--from=0.2 --to=0.2'; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr -2 "$EAGAIN" timeline $bad
+		# shellcheck disable=SC2154
+		[[ -z $output && ${#stderr_lines[@]} == 1 && $stderr == 'eagain: --'* ]] || { echo "$bad: $stderr"; false; }
+	done
+}
+
+@test "a stretch of the trace: of many threads, those that waited most in it" {
+	need_program python3
+	# 45 threads wait one after the other, 10 ms each; and all of them at the end.
+	"$EAGAIN" record python3 -c '
+import os, threading, time
+all, mine = os.pipe(), [os.pipe() for i in range(45)]
+def wait(n):
+    os.read(mine[n][0], 1)
+threads = [threading.Thread(target=wait, args=(n,)) for n in range(45)]
+for n in range(45):
+    threads[n].start()
+for n in range(45):
+    time.sleep(0.002)
+    os.write(mine[n][1], b"x")
+    threads[n].join()
+time.sleep(0.2)'
+	run -0 "$EAGAIN" timeline
+	ordered '6 more threads waited less, not shown'
+	# At the end nobody is there but the main thread.
+	end=$("$EAGAIN" log | sed -n 's/^t=\([0-9.]*\) .*ev=exit.*/\1/p' | tail -n 1)
+	run -0 "$EAGAIN" timeline --from="$(awk -v end="$end" 'BEGIN { print end - 0.1 }')"
+	[ "$(grep -Ec '^(python3|  tid)' <<<"$output")" = 1 ]
+	[[ $output != *'not shown'* ]]
+}
+
+@test "some fds, some processes: --fd and --pid" {
+	"$EAGAIN" record bash -c '(sleep 0.2; echo one) | cat | tail -n 1' >/dev/null
+	pid=$("$EAGAIN" timeline | sed -n 's/^cat (pid \([0-9]*\)).*/\1/p')
+	run -0 "$EAGAIN" timeline --pid="$pid"
+	[ "$(grep -c '(pid' <<<"$output")" = 1 ]
+	ordered "cat (pid $pid)" rrr
+	run -0 "$EAGAIN" timeline --pid="1,$pid" --by=fd
+	ordered "cat (pid $pid)" 'fd 0 pipe:['
+	[[ $output != *tail* ]]
+	run -0 "$EAGAIN" timeline --fd=0
+	ordered 'cat (pid' 'fd 0 pipe:[' 'tail -n 1 (pid' 'fd 0 pipe:['
+	run -0 "$EAGAIN" timeline --fd=7,8
+	[ "$output" = 'Nothing of that is in the trace.' ]
+	run -0 "$EAGAIN" timeline --pid=1
+	[ "$output" = 'Nothing of that is in the trace.' ]
+	# Of threads, only the waits for these.
+	run -0 "$EAGAIN" timeline --fd=0 --by=thread
+	ordered 'cat (pid' rrr
+	run -1 grep -E 'sss|ccc' <<<"$output"
+	for bad in '--fd=' '--fd=a' '--fd=1,' '--fd=,1' '--fd=1;2' '--fd=-1' '--pid=1,,2' '--pid=99999999999'; do
+		run --separate-stderr -2 "$EAGAIN" timeline "$bad"
+		[[ -z $output && ${#stderr_lines[@]} == 1 && $stderr == "eagain: ${bad%%=*}: "* ]] || { echo "$bad: $stderr"; false; }
+	done
+}
+
+@test "memory: for what is shown, not for the waits that there are" {
+	need_program python3
+	"$EAGAIN" record python3 -c '
+import os
+there, back = os.pipe(), os.pipe()
+if os.fork():
+    for i in range(50000):
+        os.write(there[1], b"x")
+        os.read(back[0], 1)
+else:
+    for i in range(50000):
+        os.read(there[0], 1)
+        os.write(back[1], b"x")
+    os._exit(0)
+os.wait()'
+	[ "$("$EAGAIN" log | grep -c ev=park)" -ge 40000 ]
+	# So many KiB of memory that it asks for; the mapped trace does not count.
+	(ulimit -d 2048 && "$EAGAIN" timeline)
+}
+
 @test "one operation: a read on a pipe" {
 	"$EAGAIN" record bash -c '(sleep 0.1; echo one) | cat' >/dev/null
 	run -0 env COLUMNS=80 "$EAGAIN" timeline --op "$(number call=read)"

@@ -564,12 +564,11 @@ static uint64_t end_of(const struct operation *o, const struct model *m)
 	return o->process->reaped || o->process->exit_status >= 0 ? o->process->end_ns : m->wall_ns;
 }
 
-void drawing_print(struct trace *t, uint32_t op, FILE *to)
+void drawing_print(struct trace *t, uint32_t op, int width, FILE *to)
 {
 	struct operation o;
 	size_t file = find_operation(t, op, &o);
 	struct model *m = model_build(t, NULL, NULL);
-	int width = screen_width(to);
 
 	o.process = &m->processes[file];
 	if (!o.over)

@@ -7,7 +7,7 @@
 
 #include "reader.h"
 
-/* Dies with one line where the trace has no such operation.  */
-void drawing_print(struct trace *t, uint32_t op, FILE *to);
+/* In lines of this width.  Dies with one line where the trace has no such operation.  */
+void drawing_print(struct trace *t, uint32_t op, int width, FILE *to);
 
 #endif

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fdtable.h"
 #include "model.h"
 #include "say.h"
 
-enum { OPEN_MAX = 4096, FDS_MAX = 1 << 20, TEXT_MAX = 512 };
+enum { OPEN_MAX = 4096, TEXT_MAX = 512 };
 
 struct open_op {
 	uint32_t op;
@@ -18,8 +19,7 @@ struct open_op {
 
 /* What is known of a process while its records go by.  */
 struct process {
-	char **names;                   /* of each fd now; NULL: none */
-	size_t fd_room;
+	struct fdtable names;           /* of each fd now */
 	struct open_op *open;           /* operations that have not returned */
 	size_t open_count, open_room;
 };
@@ -31,23 +31,9 @@ struct stream {
 	void *arg;
 };
 
-static char **name_of(struct process *p, int64_t fd)
-{
-	if (fd < 0 || fd >= FDS_MAX)
-		return NULL;
-	if ((size_t)fd >= p->fd_room) {
-		size_t room = (size_t)fd * 2 + 8;
-
-		p->names = must_have(realloc(p->names, room * sizeof(char *)));
-		memset(p->names + p->fd_room, 0, (room - p->fd_room) * sizeof(char *));
-		p->fd_room = room;
-	}
-	return &p->names[fd];
-}
-
 static void set_name(struct process *p, int64_t fd, const char *text)
 {
-	char **name = name_of(p, fd);
+	void **name = text || fdtable_get(&p->names, fd) ? fdtable_place(&p->names, fd) : NULL;
 
 	if (!name)
 		return;
@@ -58,7 +44,8 @@ static void set_name(struct process *p, int64_t fd, const char *text)
 /* A copy is named by itself only when it is used.  */
 static void hand_name_on(struct process *p, int fd, int64_t copy)
 {
-	char **from = name_of(p, fd), *text = from && *from ? must_have(strdup(*from)) : NULL;
+	const char *name = fdtable_get(&p->names, fd);
+	char *text = name ? must_have(strdup(name)) : NULL;
 
 	set_name(p, copy, text);
 	free(text);
@@ -98,6 +85,28 @@ static bool has_fd(uint8_t kind)
 	return is_call(kind) || kind == TRACE_NAME || kind == TRACE_CLOSE || kind == TRACE_DUP;
 }
 
+static void tell_lock(const struct stream *s, struct line *l, const struct trace_record *r)
+{
+	l->is_lock = true;
+	l->call = stalls_lock_name(r->way);
+	l->fd = -1;
+	l->address = (uint64_t)r->number;
+	l->holder = r->fd;
+	l->has_duration = r->duration;
+	l->duration_ns = reader_duration(s->trace, r->duration);
+}
+
+static void tell_away(const struct stream *s, struct line *l, const struct trace_record *r, const struct reader_place *place)
+{
+	l->call = model_call_name(r->call);
+	l->loop = stalls_loop_name(r->way);
+	l->has_duration = true;
+	l->duration_ns = reader_duration(s->trace, r->duration);
+	l->cpu_ns = (uint64_t)r->number;
+	if (place->rest && r[1].kind == TRACE_TEXT)
+		memcpy(&l->away, (const char *)&r[1] + 1, sizeof l->away);
+}
+
 /* What `ret` is.  */
 static void tell_result(struct line *l, const struct trace_record *r)
 {
@@ -126,12 +135,11 @@ static struct line event_of(const struct stream *s, struct process *p, const str
 		.t_ns = reader_ns(s->trace, r->t), .pid = place->file->header->pid, .tid = place->tid, .event = kind_names[r->kind], .fd = r->fd,
 		.is_keep = r->kind == TRACE_KEEP, .keep = r->op, .ended = r->kind == TRACE_REAP,
 	};
-	char **name = has_fd(r->kind) ? name_of(p, r->fd) : NULL;
 
-	if (name && *name) {
-		l.name = *name;
-		l.name_size = strlen(*name);
-	}
+	if (has_fd(r->kind))
+		l.name = fdtable_get(&p->names, r->fd);
+	if (l.name)
+		l.name_size = strlen(l.name);
 	if (l.ended)
 		l.status = (int)r->duration;
 	if (is_call(r->kind) || l.is_keep)
@@ -144,6 +152,10 @@ static struct line event_of(const struct stream *s, struct process *p, const str
 		l.shielded = r->flags & TRACE_SHIELD;
 		l.asked = (r->kind == TRACE_CALL || r->kind == TRACE_RETURN) && (r->flags & TRACE_ASKED);
 	}
+	if (r->kind == TRACE_LOCK)
+		tell_lock(s, &l, r);
+	else if (r->kind == TRACE_AWAY)
+		tell_away(s, &l, r, place);
 	tell_result(&l, r);
 	return l;
 }
@@ -246,9 +258,9 @@ void events_each(const struct trace *t, event_visitor *visit, void *arg)
 	s.processes = must_have(calloc(t->file_count + 1, sizeof *s.processes));
 	reader_each(t, NULL, see, &s);
 	for (size_t i = 0; i < t->file_count; i++) {
-		for (size_t fd = 0; fd < s.processes[i].fd_room; fd++)
-			free(s.processes[i].names[fd]);
-		free(s.processes[i].names);
+		for (size_t fd = 0; fd < s.processes[i].names.room; fd++)
+			free(s.processes[i].names.slots[fd]);
+		free(s.processes[i].names.slots);
 		free(s.processes[i].open);
 	}
 	free(s.processes);

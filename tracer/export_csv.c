@@ -1,65 +1,56 @@
-/* export_csv.c - a row for each event (RFC 4180).  Numbers as programs like them: seconds, and an empty field for what is not there.  */
-#include <inttypes.h>
-#include <string.h>
-
+/* export_csv.c - a row for each event (RFC 4180): what is in fields.def, and an empty field for what is not there.  */
 #include "events.h"
 #include "export.h"
+#include "fields.h"
 
-/* In quotes where it must be.  */
-static void text(const char *s, size_t n, FILE *to)
+/* Enough for a name of 512 bytes, all of them escaped.  */
+enum { ROW_MAX = 4096 };
+
+/* What a name says is escaped as in the log, so that a row is a line, and does nothing to a terminal.  */
+static void field_NAME(struct text *t, const struct line *l)
 {
-	bool quotes = false;
+	const char *s = l->name;
+	size_t n = l->name_size, i = line_plain(s, n);
 
-	for (size_t i = 0; i < n && !quotes; i++)
-		quotes = s[i] == ',' || s[i] == '"' || s[i] == '\n' || s[i] == '\r';
-	if (!quotes) {
-		fwrite_unlocked(s, 1, n, to);
+	if (i == n) {
+		text_bytes(t, s, n);
 		return;
 	}
-	putc_unlocked('"', to);
-	for (size_t i = 0; i < n; i++) {
+	text_char(t, '"');
+	text_bytes(t, s, i);
+	while (i < n) {
 		if (s[i] == '"')
-			putc_unlocked('"', to);
-		putc_unlocked(s[i], to);
+			text_char(t, '"');
+		i += line_escape(t, s + i, n - i);
 	}
-	putc_unlocked('"', to);
+	text_char(t, '"');
 }
 
-static void word(const char *s, FILE *to)
+static void print_row(const struct line *l, void *to)
 {
-	putc_unlocked(',', to);
-	if (s)
-		text(s, strlen(s), to);
-}
+	char row[ROW_MAX];
+	struct text t = {row, row + sizeof row};
 
-static void print_event(const struct line *l, void *arg)
-{
-	FILE *to = arg;
-
-	fprintf(to, "%" PRIu64 ".%09" PRIu64 ",%" PRIu32 ",%" PRIu32 ",", l->t_ns / 1000000000, l->t_ns % 1000000000, l->pid, l->tid);
-	if (l->op)
-		fprintf(to, "%" PRIu32, l->op);
-	word(l->event, to);
-	word(l->call, to);
-	fputs(",", to);
-	if (l->fd >= 0)
-		fprintf(to, "%d", l->fd);
-	putc_unlocked(',', to);
-	if (l->name)
-		text(l->name, l->name_size, to);
-	fputs(",", to);
-	if (l->has_result)
-		fprintf(to, "%" PRId64, l->result < 0 ? -1 : l->result);
-	word(l->has_result && l->result < 0 ? line_errno_name(-(uint64_t)l->result) : NULL, to);
-	fputs(",", to);
-	if (l->has_duration)
-		fprintf(to, "%" PRIu64 ".%09" PRIu64, l->duration_ns / 1000000000, l->duration_ns % 1000000000);
-	word(l->way, to);
-	fputs("\r\n", to);
+#define FIELD(key, type, when, have, value)             \
+	if (have)                                       \
+		field_##type(&t, value);                \
+	text_char(&t, ',');
+#include "fields.def"
+#undef FIELD
+	t.at--;
+	text_literal(&t, "\r\n");
+	fwrite_unlocked(row, 1, (size_t)(t.at - row), to);
 }
 
 void csv_print(struct trace *t, FILE *to)
 {
-	fputs("t,pid,tid,op,ev,call,fd,name,ret,errno,dur,way\r\n", to);
-	events_each(t, print_event, to);
+	static const char header[] =
+#define FIELD(key, type, when, have, value) key ","
+#include "fields.def"
+#undef FIELD
+		;
+
+	fwrite_unlocked(header, 1, sizeof header - 2, to);
+	fputs("\r\n", to);
+	events_each(t, print_row, to);
 }

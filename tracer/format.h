@@ -76,6 +76,7 @@ struct trace_process {
 	uint32_t mode;                  /* 0 = --switch=auto, 1 = --switch=flag */
 	uint64_t start_cpu_ns;          /* CPU time that the process had used when the image began */
 	char command[TRACE_COMMAND_SIZE]; /* /proc/self/cmdline: arguments, each ended by NUL; cut where too long */
+	uint64_t stall_ns;              /* --stall; 0: from before there was one */
 };
 
 enum trace_origin {
@@ -108,11 +109,12 @@ struct trace_record {
 		int64_t result;         /* CALL, RETURN: what the program gets: >= 0, or -errno */
 		uint64_t length;        /* WOULD_BLOCK: bytes asked for; READY: revents */
 		uint64_t inode;         /* NAME */
-		int64_t number;         /* FORK, REAP: child's pid; EXIT: status; DUP: new fd; USAGE: ns; KEEP: fds */
+		int64_t number;         /* FORK, REAP: child's pid; EXIT: status; DUP: new fd; USAGE, AWAY: ns; KEEP: fds;
+					 * LOCK: address */
 	};
 	union {
-		uint64_t duration;      /* CALL: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one more pair;
-					 * REAP: wait status (wait(2)) */
+		uint64_t duration;      /* CALL, LOCK, AWAY: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one
+					 * more pair; REAP: wait status (wait(2)) */
 		struct {
 			uint32_t op;    /* WOULD_BLOCK, PARK, READY, RETURN: which operation of the trace, from 1 */
 			uint32_t lead;  /* WOULD_BLOCK: ticks since enter, at most 2^32-1; 0: not the operation's first.  KEEP: of */
@@ -150,10 +152,11 @@ struct trace_record {
 	X(WATCH, "watch")             /* fd is watched for readiness from now on, as registration `op`, for events `lead` */    \
 	X(EDGE, "edge")               /* in the observer's file: registration `op` of process `number` and its fd became ready, \
 				       * for `call`-less events in `way`: 1 to read, 2 to write; at t, or up to `lead` ticks before */ \
-	X(LOCK, "lock")               /* waited for the lock at address `number`, from t for `duration`; fd = the tid that held \
-				       * it, or -1; way = enum trace_lock */                                                    \
+	X(LOCK, "lock")               /* waited for the lock at address `number`, from t for `duration` (0: not over yet);      \
+				       * fd = the tid that held it, or -1; way = enum trace_lock */                             \
 	X(AWAY, "away")               /* a thread that polls was away from its polls from t for `duration`; of that `number` ns \
-				       * on a CPU; a struct trace_away follows in a TEXT slot */
+				       * on a CPU; `call` ended it; way = enum trace_loop; a struct trace_away is the TEXT      \
+				       * that follows */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,
@@ -181,6 +184,7 @@ enum trace_way {
 enum trace_flag {
 	TRACE_ASKED = 1,                /* EAGAIN went to the program, which had asked for non-blocking I/O */
 	TRACE_WAIT_DIRECT = 2,          /* PARK: waits in ppoll; without this bit: in the plain call */
+	TRACE_NO_FDS = 2,               /* CALL of a poll or select: of no fds: it sleeps */
 	TRACE_PARTIAL = 4,              /* PARK, RETURN: some bytes had been moved before */
 	TRACE_NONBLOCK = 8,             /* CALL: could not wait: O_NONBLOCK by the program, or MSG_DONTWAIT */
 	TRACE_SHIELD = 16,              /* CALL, WOULD_BLOCK, PARK, READY, RETURN: it waits, in spite of O_NONBLOCK (--shield) */
@@ -228,10 +232,63 @@ enum trace_keep {
 	TRACE_KEEP_COUNT
 };
 
+/* X(ID, "function", "what it waits for"): who made a LOCK record.  */
+#define TRACE_LOCKS(X)                                                                                                \
+	X(MUTEX, "pthread_mutex_lock", "a mutex")                                                                     \
+	X(MUTEX_TIMED, "pthread_mutex_timedlock", "a mutex")                                                          \
+	X(MUTEX_CLOCK, "pthread_mutex_clocklock", "a mutex")                                                          \
+	X(READ, "pthread_rwlock_rdlock", "a read lock")                                                               \
+	X(READ_TIMED, "pthread_rwlock_timedrdlock", "a read lock")                                                    \
+	X(READ_CLOCK, "pthread_rwlock_clockrdlock", "a read lock")                                                    \
+	X(WRITE, "pthread_rwlock_wrlock", "a write lock")                                                             \
+	X(WRITE_TIMED, "pthread_rwlock_timedwrlock", "a write lock")                                                  \
+	X(WRITE_CLOCK, "pthread_rwlock_clockwrlock", "a write lock")                                                  \
+	X(COND, "pthread_cond_wait", "a condition")                                                                   \
+	X(COND_TIMED, "pthread_cond_timedwait", "a condition")                                                        \
+	X(COND_CLOCK, "pthread_cond_clockwait", "a condition")                                                        \
+	X(SEM, "sem_wait", "a semaphore")                                                                             \
+	X(SEM_TIMED, "sem_timedwait", "a semaphore")                                                                  \
+	X(SEM_CLOCK, "sem_clockwait", "a semaphore")                                                                  \
+	X(JOIN, "pthread_join", "a thread's end")                                                                     \
+	X(JOIN_TIMED, "pthread_timedjoin_np", "a thread's end")                                                       \
+	X(JOIN_CLOCK, "pthread_clockjoin_np", "a thread's end")                                                       \
+	X(BARRIER, "pthread_barrier_wait", "a barrier")                                                               \
+	X(FUTEX, "futex", "a futex")
+
+enum trace_lock {
+#define X(id, name, words) TRACE_LOCK_##id,
+	TRACE_LOCKS(X)
+#undef X
+	TRACE_LOCK_COUNT
+};
+
+/* X(ID, "log name"): how a thread asks for what is ready.  One that does it in several ways goes by the last of these.  */
+#define TRACE_LOOPS(X)                                                                                                \
+	X(NONE, "none")                                                                                               \
+	X(PARK, "park")                 /* it waits in reads and writes: at any of them it is at its polls */         \
+	X(POLL, "poll")                 /* poll, select */                                                            \
+	X(EPOLL, "epoll")
+
+enum trace_loop {
+#define X(id, name) TRACE_LOOP_##id,
+	TRACE_LOOPS(X)
+#undef X
+	TRACE_LOOP_COUNT
+};
+
+/* What the kernel counted while a thread was away (getrusage(2), RUSAGE_THREAD).  The count may have begun up to an eighth of
+ * --stall before.  */
+struct trace_away {
+	uint32_t involuntary, voluntary;        /* context switches; of the voluntary ones, not those of polls */
+	uint32_t minor, major;                  /* page faults */
+	uint64_t system_ns;                     /* CPU time in the kernel */
+};
+
 #define TRACE_TEXT_BYTES 31             /* a TEXT slot is its kind and 31 bytes */
 #define TRACE_NAME_AT 16                /* where a THREAD's name begins: PR_SET_NAME(2const), 16 bytes with its NUL */
 
 _Static_assert(sizeof(struct trace_record) == 32, "records are 32 bytes");
+_Static_assert(sizeof(struct trace_away) <= TRACE_TEXT_BYTES, "it fits a TEXT slot");
 _Static_assert(sizeof(struct trace_chunk) == 64, "a chunk header is two slots");
 _Static_assert(sizeof(struct trace_process) <= TRACE_HEADER_SIZE, "the header fits its page");
 

@@ -3,28 +3,10 @@
 
 #include <inttypes.h>
 
+#include "jsontext.h"
 #include "model.h"
-
-/* A JSON string, or null.  The model's names are valid UTF-8.  */
-static void string(const char *s, FILE *to)
-{
-	if (!s) {
-		fputs("null", to);
-		return;
-	}
-	fputc('"', to);
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			fprintf(to, "\\%c", c);
-		else if (c < ' ' || c == 127)
-			fprintf(to, "\\u%04x", c);
-		else
-			fputc(c, to);
-	}
-	fputc('"', to);
-}
+#include "stalls_print.h"
+#include "verdict.h"
 
 static void number(const char *key, uint64_t n, FILE *to)
 {
@@ -37,21 +19,35 @@ static void number(const char *key, uint64_t n, FILE *to)
 static void waits(const uint64_t wait_ns[DIRECTION_COUNT], FILE *to)
 {
 	fprintf(to, "\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"wait_poll_ns\":%" PRIu64 ",\"wait_child_ns\":%" PRIu64
-		",\"sleep_ns\":%" PRIu64, wait_ns[DIRECTION_READ], wait_ns[DIRECTION_WRITE], wait_ns[DIRECTION_POLL],
-		wait_ns[DIRECTION_CHILD], wait_ns[DIRECTION_SLEEP]);
+		",\"wait_lock_ns\":%" PRIu64 ",\"sleep_ns\":%" PRIu64, wait_ns[DIRECTION_READ], wait_ns[DIRECTION_WRITE],
+		wait_ns[DIRECTION_POLL], wait_ns[DIRECTION_CHILD], wait_ns[DIRECTION_LOCK], wait_ns[DIRECTION_SLEEP]);
+}
+
+/* What is left of its time beside its waits and its computing; in a wait it may compute, too.  */
+static uint64_t rest_of(const struct model_thread *thread, uint64_t cpu_ns)
+{
+	uint64_t rest = thread->end_ns - thread->start_ns;
+
+	for (size_t d = 0; d < DIRECTION_COUNT; d++)
+		rest -= thread->wait_ns[d] < rest ? thread->wait_ns[d] : rest;
+	return cpu_ns == MODEL_UNKNOWN ? MODEL_UNKNOWN : rest > cpu_ns ? rest - cpu_ns : 0;
 }
 
 /* The CPU time of a lone thread is its process's.  */
 static void print_thread(const struct model_process *p, const struct model_thread *thread, FILE *to)
 {
+	uint64_t cpu_ns = p->thread_count == 1 ? p->cpu_ns : thread->cpu_ns;
+
 	fprintf(to, "{\"tid\":%" PRIu32 ",\"name\":", thread->tid);
-	string(*thread->name ? thread->name : NULL, to);
+	jsontext_print(*thread->name ? thread->name : NULL, to);
 	fputc(',', to);
 	number("wall_ns", thread->end_ns - thread->start_ns, to);
 	fputc(',', to);
-	number("cpu_ns", p->thread_count == 1 ? p->cpu_ns : thread->cpu_ns, to);
+	number("cpu_ns", cpu_ns, to);
 	fputc(',', to);
 	waits(thread->wait_ns, to);
+	fputc(',', to);
+	number("else_ns", rest_of(thread, cpu_ns), to);
 	fputc('}', to);
 }
 
@@ -64,15 +60,15 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	fputc('{', to);
 	number("fd", f->many ? MODEL_UNKNOWN : (uint64_t)f->fd, to);
 	fputs(",\"kind\":", to);
-	string(model_kind_name(f->kind), to);
+	jsontext_print(model_kind_name(f->kind), to);
 	fputs(",\"name\":", to);
-	string(f->name, to);
+	jsontext_print(f->name, to);
 	fputs(",\"peer\":", to);
 	if (peer)
 		snprintf(text, sizeof text, "%s (pid %" PRIu32 ")", peer->command, peer->pid);
-	string(peer ? text : NULL, to);
+	jsontext_print(peer ? text : NULL, to);
 	fprintf(to, ",\"peers_more\":%u,\"switched_by\":", peer ? others : 0);
-	string(model_way_name(f->way), to);
+	jsontext_print(model_way_name(f->way), to);
 	fprintf(to, ",\"calls\":%" PRIu64 ",\"would_block\":%" PRIu64 ",\"bytes_read\":%" PRIu64 ",\"bytes_written\":%" PRIu64
 		",\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"wait_poll_ns\":%" PRIu64
 		",\"longest_wait_ns\":%" PRIu64 ",\"waiting\":%s}",
@@ -92,7 +88,7 @@ static void print_polls(const struct model_polls *polls, FILE *to)
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)
 {
 	fprintf(to, "{\"pid\":%" PRIu32 ",\"ppid\":%" PRIu32 ",\"command\":", p->pid, p->ppid);
-	string(p->command, to);
+	jsontext_print(p->command, to);
 	fputc(',', to);
 	number("exit_status", p->exit_status < 0 ? MODEL_UNKNOWN : (uint64_t)p->exit_status, to);
 	fputc(',', to);
@@ -104,6 +100,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	fputc(',', to);
 	number("cpu_ns", p->cpu_ns, to);
 	print_polls(&p->polls, to);
+	stalls_print_json(p, to);
 	fputs(",\"threads\":[", to);
 	for (size_t i = 0; i < p->thread_count; i++) {
 		fputs(i ? ",\n" : "", to);
@@ -117,16 +114,20 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	fputs("]}", to);
 }
 
-void json_print(struct trace *t, FILE *to)
+void json_report(struct trace *t, FILE *to)
 {
-	struct model *m = model_build(t, NULL, NULL);
+	struct verdict *v;
+	struct model *m = verdict_build(t, &v);
 
 	fprintf(to, "{\"version\":1,\"wall_ns\":%" PRIu64 ",\"events\":%" PRIu64 ",\"lost_events\":%" PRIu64
-		",\"overwritten_events\":%" PRIu64 ",\"processes\":[", m->wall_ns, m->events, m->lost, m->dropped);
+		",\"overwritten_events\":%" PRIu64 ",\"verdict\":", m->wall_ns, m->events, m->lost, m->dropped);
+	verdict_json(v, to);
+	fputs(",\"processes\":[", to);
 	for (size_t i = 0; i < m->process_count; i++) {
 		fputs(i ? ",\n" : "\n", to);
 		print_process(m, &m->processes[i], to);
 	}
 	fputs("]}\n", to);
+	verdict_free(v);
 	model_free(m);
 }

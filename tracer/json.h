@@ -7,6 +7,6 @@
 #include "reader.h"
 
 /* Writes the whole report as one JSON object and a newline.  What cannot be known is null; times are in nanoseconds.  */
-void json_print(struct trace *t, FILE *to);
+void json_report(struct trace *t, FILE *to);
 
 #endif

@@ -2,10 +2,8 @@
 #include "line.h"
 
 #include <errno.h>
-#include <sys/wait.h>
 
-#include "format.h"
-#include "shim/text.h"
+#include "fields.h"
 
 const char *line_errno_name(uint64_t number)
 {
@@ -57,30 +55,16 @@ size_t line_character(const char *s, size_t n, bool *good)
 	return have;
 }
 
-static void key(struct text *t, const char *name)
-{
-	if (name[0] != 't' || name[1])
-		text_char(t, ' ');
-	text_string(t, name);
-	text_char(t, '=');
-}
-
-/* Seconds with nine decimals.  */
-static void seconds(struct text *t, uint64_t ns)
-{
-	uint64_t unit = 100000000;
-
-	text_number(t, ns / 1000000000, 10);
-	text_char(t, '.');
-	for (ns %= 1000000000; unit; unit /= 10)
-		text_char(t, (char)('0' + ns / unit % 10));
-}
-
 static const char *const keep_names[] = {
 #define X(id, name) name,
 	TRACE_KEEPS(X)
 #undef X
 };
+
+const char *line_keep_name(unsigned keep)
+{
+	return keep < TRACE_KEEP_COUNT ? keep_names[keep] : "unknown";
+}
 
 static const char *const why_names[] = {
 #define X(id, name, words) name,
@@ -88,123 +72,96 @@ static const char *const why_names[] = {
 #undef X
 };
 
+const char *line_why_name(unsigned why)
+{
+	return why < TRACE_WHY_COUNT ? why_names[why] : "unknown";
+}
+
+/* Stands for itself in all formats.  */
+#define PLAIN(c) ((c) > ' ' && (c) < 127 && (c) != '"' && (c) != '\\' && (c) != '=' && (c) != ',' && (c) != ';' && (c) != '<')
+
+size_t line_plain(const char *s, size_t n)
+{
+	static const bool plain[256] = {
+#define ROW(c) PLAIN(c), PLAIN((c) + 1), PLAIN((c) + 2), PLAIN((c) + 3), PLAIN((c) + 4), PLAIN((c) + 5), PLAIN((c) + 6), PLAIN((c) + 7)
+		ROW(0), ROW(8), ROW(16), ROW(24), ROW(32), ROW(40), ROW(48), ROW(56), ROW(64), ROW(72), ROW(80), ROW(88), ROW(96),
+		ROW(104), ROW(112), ROW(120),
+#undef ROW
+	};
+	size_t i = 0;
+
+	while (i < n && plain[(unsigned char)s[i]])
+		i++;
+	return i;
+}
+
+size_t line_escape(struct text *t, const char *s, size_t n)
+{
+	unsigned char c = (unsigned char)*s;
+	bool good;
+	size_t size = line_character(s, n, &good);
+
+	if (c == '\\') {
+		text_literal(t, "\\\\");
+	} else if (c == '\n') {
+		text_literal(t, "\\n");
+	} else if (c < ' ' || c == 127) {
+		text_literal(t, "\\x");
+		text_char(t, "0123456789abcdef"[c >> 4]);
+		text_char(t, "0123456789abcdef"[c & 15]);
+	} else if (!good) {
+		text_char(t, '?');
+	} else {
+		text_bytes(t, s, size);
+	}
+	return size;
+}
+
 static bool needs_quotes(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)s[i] <= ' ' || s[i] == '=' || s[i] == '"' || s[i] == '\\' || s[i] == 127)
 			return true;
-	return n == 0;
+	return false;
 }
 
-static void value(struct text *t, const char *s, size_t n)
+void line_value(struct text *t, const char *s, size_t n)
 {
-	bool quotes = needs_quotes(s, n), good;
+	size_t i = line_plain(s, n);
+	bool quotes = i < n && needs_quotes(s + i, n - i);
 
 	if (quotes)
 		text_char(t, '"');
-	for (size_t i = 0, size; i < n; i += size) {
-		unsigned char c = (unsigned char)s[i];
-
-		size = line_character(s + i, n - i, &good);
-		if (c == '"' || c == '\\') {
+	text_bytes(t, s, i);
+	while (i < n) {
+		if (s[i] == '"')
 			text_char(t, '\\');
-			text_char(t, (char)c);
-		} else if (c == '\n') {
-			text_string(t, "\\n");
-		} else if (c < ' ' || c == 127) {
-			text_string(t, "\\x");
-			text_char(t, "0123456789abcdef"[c >> 4]);
-			text_char(t, "0123456789abcdef"[c & 15]);
-		} else if (!good) {
-			text_char(t, '?');
-		} else {
-			for (size_t k = 0; k < size; k++)
-				text_char(t, s[i + k]);
-		}
+		i += line_escape(t, s + i, n - i);
 	}
 	if (quotes)
 		text_char(t, '"');
 }
 
-static void word(struct text *t, const char *name, const char *s)
+static void field_NAME(struct text *t, const struct line *l)
 {
-	size_t n = 0;
-
-	while (s && s[n])
-		n++;
-	key(t, name);
-	if (n)
-		value(t, s, n);
-	else
-		text_char(t, '-');
-}
-
-static void result(struct text *t, const struct line *l)
-{
-	uint64_t error = l->result < 0 ? -(uint64_t)l->result : 0;
-
-	key(t, "ret");
-	if (!l->has_result)
-		text_char(t, '-');
-	else if (l->result < 0)
-		text_string(t, "-1");
-	else
-		text_number(t, (uint64_t)l->result, 10);
-	key(t, "errno");
-	if (!l->has_result || !error)
-		text_char(t, '-');
-	else if (line_errno_name(error))
-		text_string(t, line_errno_name(error));
-	else
-		text_number(t, error, 10);
+	line_value(t, l->name, l->name_size);
 }
 
 size_t line_format(char *buffer, size_t size, const struct line *l)
 {
-	struct text t = {buffer, buffer + size - 1};
+	enum { ALWAYS, SELDOM };
+	struct text t = {buffer, buffer + size};
 
-	key(&t, "t");
-	seconds(&t, l->t_ns);
-	key(&t, "pid");
-	text_number(&t, l->pid, 10);
-	key(&t, "tid");
-	text_number(&t, l->tid, 10);
-	key(&t, "op");
-	if (l->op)
-		text_number(&t, l->op, 10);
-	else
-		text_char(&t, '-');
-	word(&t, "ev", l->event);
-	word(&t, "call", l->call);
-	key(&t, "fd");
-	if (l->fd < 0)
-		text_char(&t, '-');
-	else
-		text_number(&t, (unsigned)l->fd, 10);
-	key(&t, "name");
-	if (l->name && l->name_size)
-		value(&t, l->name, l->name_size);
-	else
-		text_char(&t, '-');
-	result(&t, l);
-	if (l->has_duration) {
-		key(&t, "dur");
-		seconds(&t, l->duration_ns);
+#define FIELD(key, type, when, have, value)                     \
+	if (have) {                                             \
+		text_literal(&t, key "=");                      \
+		field_##type(&t, value);                          \
+		text_char(&t, ' ');                             \
+	} else if ((when) == ALWAYS) {                          \
+		text_literal(&t, key "=- ");                    \
 	}
-	if (l->way)
-		word(&t, "way", l->way);
-	if (l->is_keep)
-		word(&t, "keep", l->keep < TRACE_KEEP_COUNT ? keep_names[l->keep] : "unknown");
-	if (l->why != TRACE_WHY_NONE && l->why < TRACE_WHY_COUNT)
-		word(&t, "why", why_names[l->why]);
-	if (l->asked)
-		word(&t, "asked", "program");
-	if (l->shielded)
-		word(&t, "shield", "yes");
-	if (l->ended) {
-		key(&t, WIFSIGNALED(l->status) ? "signal" : "status");
-		text_number(&t, (unsigned)(WIFSIGNALED(l->status) ? WTERMSIG(l->status) : WEXITSTATUS(l->status)), 10);
-	}
-	*t.at++ = '\n';
+#include "fields.def"
+#undef FIELD
+	t.at[-1] = '\n';
 	return (size_t)(t.at - buffer);
 }

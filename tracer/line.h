@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/text.h"
+#include "format.h"
+
 struct line {
 	uint64_t t_ns;                  /* from the start of the trace */
 	uint32_t pid, tid;
@@ -24,9 +27,15 @@ struct line {
 	unsigned keep;                  /* enum trace_keep */
 	unsigned why;                   /* enum trace_why; TRACE_WHY_NONE: not shown */
 	bool asked;                     /* the program asked for non-blocking I/O itself */
-	bool ended;                     /* a child, with this wait status (wait(2)) */
-	int status;
 	bool shielded;                  /* O_NONBLOCK was on the fd, and it waited (--shield) */
+	bool ended;                     /* a child, with this wait status (wait(2)) */
+	bool is_lock;                   /* `call` waited for the lock at `address`, which the tid `holder` had; -1: not known */
+	int status;
+	int holder;
+	uint64_t address;
+	const char *loop;               /* of a thread that was away from its polls: its kind; NULL: none */
+	uint64_t cpu_ns;                /* meanwhile */
+	struct trace_away away;
 };
 
 /* Enough for any line with a name of 256 bytes, all of them escaped.  */
@@ -36,9 +45,23 @@ struct line {
  * locale; signal-safe; errno is untouched.  */
 size_t line_format(char *buffer, size_t size, const struct line *l);
 
+/* A value of n bytes, quoted where it must be.  Signal-safe.  */
+void line_value(struct text *t, const char *s, size_t n);
+
 /* How many of n bytes the character has that s begins with; *good: it is valid UTF-8 (RFC 3629), and no control character.
  * Signal-safe.  */
 size_t line_character(const char *s, size_t n, bool *good);
+
+/* How many of n bytes, from s on, stand for themselves in all formats: no space, no quote, nothing that divides, printable ASCII.  */
+size_t line_plain(const char *s, size_t n);
+
+/* Appends the character that s begins with as the log shows it: \\ for a backslash, \n, \xNN for other control characters, ? for what
+ * is no UTF-8.  Returns its size in s.  */
+struct text;
+size_t line_escape(struct text *t, const char *s, size_t n);
+
+const char *line_keep_name(unsigned keep);
+const char *line_why_name(unsigned why);
 
 /* "EAGAIN" for EAGAIN; NULL for a number without a name.  */
 const char *line_errno_name(uint64_t number);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "browse.h"
 #include "color.h"
 #include "drawing.h"
 #include "export.h"
@@ -21,8 +22,10 @@
 #include "report.h"
 #include "run.h"
 #include "say.h"
+#include "screen.h"
 #include "shim/config.h"
 #include "timeline.h"
+#include "top.h"
 
 /* Where text goes: -o FILE, or the given stream.  */
 static FILE *open_output(const struct options *o, FILE *otherwise)
@@ -164,7 +167,7 @@ static int show_verb(struct options *o, char **argv)
 	return run_mirror(status);
 }
 
-static struct trace *open_trace(char **argv)
+static const char *trace_directory(char **argv)
 {
 	const char *dir = *argv ? *argv : options_default(SETTING_trace);
 
@@ -172,7 +175,12 @@ static struct trace *open_trace(char **argv)
 		die(STATUS_USAGE, "%s: one directory at a time", argv[1]);
 	if (!*argv && access(dir, F_OK) < 0)
 		die(STATUS_FAILED, "%s: %s: record one with eagain record CMD..., or name another", dir, strerror(errno));
-	return reader_open(dir);
+	return dir;
+}
+
+static struct trace *open_trace(char **argv)
+{
+	return reader_open(trace_directory(argv));
 }
 
 static int view_verb(struct options *o, char **argv, void (*view)(struct trace *, FILE *))
@@ -187,7 +195,7 @@ static int view_verb(struct options *o, char **argv, void (*view)(struct trace *
 
 static int report_verb(struct options *o, char **argv)
 {
-	return view_verb(o, argv, o->value[SETTING_json] ? json_print : report_print);
+	return view_verb(o, argv, o->value[SETTING_json] ? json_report : o->value[SETTING_critical_path] ? report_path : report_print);
 }
 
 static int log_verb(struct options *o, char **argv)
@@ -195,18 +203,54 @@ static int log_verb(struct options *o, char **argv)
 	return view_verb(o, argv, log_print);
 }
 
+static struct view view_of(const struct options *o)
+{
+	const char *by = o->value[SETTING_by], *fds = o->value[SETTING_fd];
+	struct view v = {
+		.by_fd = by ? !strcmp(by, "fd") : fds != NULL, .fds = fds, .pids = o->value[SETTING_pid], .to_ns = UINT64_MAX,
+	};
+
+	if (o->value[SETTING_from])
+		v.from_ns = options_time(o->value[SETTING_from]);
+	if (o->value[SETTING_to])
+		v.to_ns = options_time(o->value[SETTING_to]);
+	if (v.to_ns <= v.from_ns)
+		die(STATUS_USAGE, "--to: \"%s\": must be later than --from", o->value[SETTING_to]);
+	return v;
+}
+
 static int timeline_verb(struct options *o, char **argv)
 {
-	const char *by = o->value[SETTING_by], *op = o->value[SETTING_op];
-	struct trace *t = open_trace(argv);
-	FILE *output = open_output(o, stdout);
+	const char *op = o->value[SETTING_op], *browsing = o->value[SETTING_browse];
+	struct view v = view_of(o);
+	struct trace *t;
+	FILE *output;
 
+	if (browsing && (op || o->value[SETTING_output]))
+		die(STATUS_USAGE, "-i: not together with %s", op ? "--op" : "-o");
+	t = open_trace(argv);
+	output = open_output(o, stdout);
 	if (op)
-		drawing_print(t, (uint32_t)strtoul(op, NULL, 10), output);
+		drawing_print(t, (uint32_t)strtoul(op, NULL, 10), screen_width(output), output);
+	else if (browsing)
+		browse(t, &v);
 	else
-		timeline_print(t, by && !strcmp(by, "fd"), output);
+		timeline_print(t, &v, output);
 	reader_close(t);
 	return close_output(output);
+}
+
+static int top_verb(struct options *o, char **argv)
+{
+	const char *by = o->value[SETTING_top_by], *count = o->value[SETTING_count], *delay = o->value[SETTING_delay];
+	uint64_t delay_ns = options_time(delay ? delay : options_default(SETTING_delay));
+
+	if (delay_ns < 10000000)
+		die(STATUS_USAGE, "-d: \"%s\": must be at least 10ms", delay);
+	color_choose(o->value[SETTING_color] ? o->value[SETTING_color] : options_default(SETTING_color), stdout);
+	top(trace_directory(argv), !by || !strcmp(by, "process") ? BY_PROCESS : !strcmp(by, "thread") ? BY_THREAD : BY_FD,
+	    delay_ns, count ? (uint32_t)strtoul(count, NULL, 10) : 0);
+	return close_output(stdout);
 }
 
 static int export_verb(struct options *o, char **argv)

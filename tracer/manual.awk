@@ -1,5 +1,5 @@
 # manual.awk - eagain(1), from the tables and a template in which a line @NAME@ stands for what is made of them.
-# usage: awk -v version=V -f manual.awk verbs.def settings.def eagain.1.in
+# usage: awk -v version=V -f manual.awk verbs.def settings.def formats.def eagain.1.in
 
 # The strings of a row, neighbours joined as C joins them; returns their number.
 function strings(row, out,    part, n, i, count) {
@@ -24,7 +24,7 @@ function plain(text) {
 # The words that stand for something else in italics, all others in bold.
 function usage(text) {
 	text = plain(text)
-	gsub(/OPTIONS|CMD|DIR/, "\\fI&\\fR", text)
+	gsub(/OPTIONS|CMD|DIR|FORMAT/, "\\fI&\\fR", text)
 	gsub(/\\-\\-/, "\\fB&\\fR", text)
 	return text
 }
@@ -49,6 +49,12 @@ function add_setting(row,    s, divider) {
 	fallback[settings] = row ~ /, SWITCH,/ ? "" : s[4]
 	for_verbs[settings] = s[5]
 	help[settings] = plain(s[6])
+}
+
+function add_format(row,    s) {
+	strings(row, s)
+	format[++formats] = substr(row, 8, index(row, ",") - 8)
+	format_text[formats] = plain(s[1])
 }
 
 function commands(    i) {
@@ -76,17 +82,24 @@ function variables(    i) {
 			printf ".TP\n\\fB%s\\fR=\\fI%s\\fR\nas \\fB%s\\fR.\n", environment[i], plain(value[i]), plain(name[i])
 }
 
+function all_formats(    i) {
+	for (i = 1; i <= formats; i++)
+		printf ".TP\n\\fB%s\\fR\n%s.\n", format[i], format_text[i]
+}
+
 function synopses(    i) {
 	for (i = 1; i <= verbs; i++)
 		printf "%s%s\n", (i > 1 ? ".br\n" : ""), synopsis[i]
 }
 
 FILENAME ~ /\.def$/ {
-	if (/^(VERB|SETTING)\(/ || row != "")
+	if (/^(VERB|SETTING|FORMAT)\(/ || row != "")
 		row = row $0
 	if (row != "" && /"\)$/) {
 		if (row ~ /^VERB/)
 			add_verb(row)
+		else if (row ~ /^FORMAT/)
+			add_format(row)
 		else
 			add_setting(row)
 		row = ""
@@ -96,5 +109,6 @@ FILENAME ~ /\.def$/ {
 $0 == "@SYNOPSIS@" { synopses(); next }
 $0 == "@COMMANDS@" { commands(); next }
 $0 == "@OPTIONS@" { options(); next }
+$0 == "@FORMATS@" { all_formats(); next }
 $0 == "@ENVIRONMENT@" { variables(); next }
 { gsub(/@VERSION@/, version); print }

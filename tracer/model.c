@@ -70,7 +70,7 @@ enum direction model_call_direction(unsigned call)
 	return call < sizeof calls / sizeof *calls ? calls[call].direction : DIRECTION_NONE;
 }
 
-static enum op_class class_of(unsigned call)
+unsigned model_call_class(unsigned call)
 {
 	return call < sizeof calls / sizeof *calls ? calls[call].class : OP_PLAIN;
 }
@@ -81,6 +81,7 @@ struct open_op {
 	uint64_t parked;                /* ticks; 0: not parked */
 	uint64_t left;                  /* when its thread did something else meanwhile: in a handler, or it never came back */
 	size_t fd;                      /* index */
+	unsigned call;
 	enum direction direction;
 };
 
@@ -98,21 +99,35 @@ struct child {
 	uint32_t pid;
 	uint64_t t;                     /* ticks */
 	bool ended;
+	bool image;                     /* made with its program at once: vfork, posix_spawn */
 	int status;                     /* of one that has ended: wait(2) */
+};
+
+/* What a process knows of a socket's inode, whoever else has it: it was accepted, or, with a peer, is half of a socketpair.  */
+struct socket {
+	uint64_t inode, peer;
 };
 
 struct build {
 	const struct trace *trace;
 	model_wait_visitor *visit;
+	model_record_visitor *see;
+	model_stall_visitor *stall;
 	void *visit_arg;
 	struct model_process *process;
+	size_t fd;                      /* of the record in hand: index, or MODEL_NO_FD */
+	const struct model_process *told;       /* as which the visitor knows it */
 	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
 	size_t fd_index_room, fd_index_used;
 	struct model_thread *thread;    /* of the record in hand */
+	unsigned call;                  /* whose wait is counted */
 	uint64_t start_cpu_ns;
 	uint64_t first, last;           /* ticks */
 	struct child *children;
 	size_t child_count, child_room;
+	struct socket *sockets;
+	size_t socket_count, socket_room;
+	struct { uint32_t tid; uint64_t inode; } named[2];      /* the latest NAMEs: those of a socketpair lie before it */
 	uint32_t *execs;                /* pids of children that became programs without a file of theirs before */
 	size_t exec_count, exec_room;
 };
@@ -232,6 +247,15 @@ static struct model_fd *find_fd(struct build *b, int fd)
 	return index ? &b->process->fds[index - 1] : new_fd(b, fd);
 }
 
+static void note_socket(struct build *b, uint64_t inode, uint64_t peer)
+{
+	if (b->socket_count == b->socket_room) {
+		b->socket_room = b->socket_room ? b->socket_room * 2 : 64;
+		b->sockets = must_have(realloc(b->sockets, b->socket_room * sizeof *b->sockets));
+	}
+	b->sockets[b->socket_count++] = (struct socket){inode, peer};
+}
+
 static void name_fd(struct build *b, const struct trace_record *r, const struct reader_place *place)
 {
 	char text[FD_NAME_MAX];
@@ -248,10 +272,15 @@ static void name_fd(struct build *b, const struct trace_record *r, const struct 
 	} else if (f->name) {
 		f = new_fd(b, r->fd);
 	}
+	if (f->accepted && !f->name)
+		note_socket(b, r->inode, 0);
 	f->name = must_have(strdup(text));
 	f->kind = r->fd_kind;
 	f->access = r->access;
 	f->inode = r->inode;
+	b->named[0] = b->named[1];
+	b->named[1].tid = b->thread->tid;
+	b->named[1].inode = f->inode;
 }
 
 static struct model_thread *find_thread(struct build *b, uint32_t tid)
@@ -283,14 +312,38 @@ static struct model_thread *find_thread(struct build *b, uint32_t tid)
 	return &p->threads[low];
 }
 
-/* What accept and connect return is no number of bytes.  */
-static void count_result(struct model_fd *f, const struct trace_record *r)
+uint64_t model_moved(const struct trace_record *r)
 {
 	enum direction d = model_call_direction(r->call);
-	enum op_class class = class_of(r->call);
 
-	if (r->result > 0 && class != OP_ACCEPT && class != OP_CONNECT && (d == DIRECTION_READ || d == DIRECTION_WRITE))
-		f->bytes[d] += (uint64_t)r->result;
+	if (r->result <= 0 || (d != DIRECTION_READ && d != DIRECTION_WRITE))
+		return 0;
+	switch (model_call_class(r->call)) {
+	/* An fd, nothing, or a number of messages.  */
+	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: case OP_RECVMMSG: case OP_SENDMMSG: return 0;
+	default: return (uint64_t)r->result;
+	}
+}
+
+static void count_result(struct model_fd *f, const struct trace_record *r)
+{
+	f->bytes[model_call_direction(r->call)] += model_moved(r);
+}
+
+/* A connection is another meaning of its number, whether the old one's close was seen or not.  */
+static void see_accepted(struct build *b, const struct trace_record *r)
+{
+	if (model_call_class(r->call) == OP_ACCEPT && r->result >= 0 && r->result <= INT32_MAX && b->process->fd_count < MODEL_FDS_MAX)
+		new_fd(b, (int)r->result)->accepted = true;
+}
+
+static void see_pair(struct build *b, const struct trace_record *r)
+{
+	if (r->call != CALL_socketpair || r->result != 0 || b->process->fd_count >= MODEL_FDS_MAX ||
+	    b->named[0].tid != b->thread->tid || b->named[1].tid != b->thread->tid)
+		return;
+	note_socket(b, b->named[0].inode, b->named[1].inode);
+	note_socket(b, b->named[1].inode, b->named[0].inode);
 }
 
 static void add_fd_wait(struct model_fd *f, enum direction d, uint64_t ns)
@@ -304,7 +357,7 @@ static void tell_wait(struct build *b, const struct model_thread *t, const struc
 		      uint64_t end, bool left, bool polled)
 {
 	struct model_wait w = {
-		.process = b->process, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d,
+		.process = b->told, .tid = t->tid, .fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD, .direction = d, .call = b->call,
 		.start_ns = reader_ns(b->trace, start), .end_ns = reader_ns(b->trace, end), .left = left,
 		.polled = polled,
 	};
@@ -326,6 +379,15 @@ static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f
 		add_fd_wait(f, d, ns);
 }
 
+/* It was there until then, without a record.  */
+static void extend(const struct build *b, struct model_thread *t, uint64_t end)
+{
+	uint64_t ns = reader_ns(b->trace, end);
+
+	if (ns > t->end_ns)
+		t->end_ns = ns;
+}
+
 /* It has waited until it was left for good.  */
 static void abandon(struct build *b, struct model_thread *t, const struct open_op *op, uint64_t end)
 {
@@ -337,8 +399,21 @@ static void abandon(struct build *b, struct model_thread *t, const struct open_o
 		f->waiting = true;
 	if (op->left)
 		end = op->left;
-	if (op->parked && end > op->parked)
+	b->call = op->call;
+	if (op->parked && end >= op->parked)
 		add_wait(b, t, f, op->direction, op->parked, end, true);
+	if (op->parked)
+		extend(b, t, end);
+}
+
+/* The same of the lock that it waits for.  */
+static void abandon_lock(struct build *b, struct model_thread *t, uint64_t end)
+{
+	if (end > t->lock->t) {
+		add_wait(b, t, NULL, DIRECTION_LOCK, t->lock->t, end, true);
+		extend(b, t, end);
+	}
+	t->lock = NULL;
 }
 
 static struct open_op *find_op(struct model_thread *t, uint32_t number)
@@ -373,23 +448,25 @@ static bool can_wait(unsigned kind)
 }
 
 /* Opening is no transfer; but a FIFO or a terminal can make one wait for it.  */
-static void see_opening(struct build *b, const struct trace_record *r)
+static void see_opening(struct build *b, const struct trace_record *r, struct model_fd *f)
 {
-	struct model_fd *f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 	enum direction d = model_call_direction(r->call);
 
+	b->fd = f ? (size_t)(f - b->process->fds) : MODEL_NO_FD;
 	if (f && d != DIRECTION_NONE && (f->kind == KIND_fifo || f->kind == KIND_tty))
 		add_wait(b, b->thread, f, f->access == O_WRONLY ? DIRECTION_WRITE : d, r->t, r->t + r->duration, false);
 }
 
 /* A wait that has no records of its own: the call may have waited for as long as it took.  Behind a poll that said ready, only
  * a write may block, half-way: it did if it took long.  */
-static bool is_wait(const struct build *b, const struct trace_record *r, enum direction d, const struct model_fd *f)
+bool model_call_waits(const struct trace_record *r, unsigned kind, uint64_t ns)
 {
-	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (f && !can_wait(f->kind)))
+	enum direction d = model_call_direction(r->call);
+
+	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (r->fd >= 0 && !can_wait(kind)))
 		return false;
 	if (r->way == TRACE_WAY_GUARD)
-		return d == DIRECTION_WRITE && reader_duration(b->trace, r->duration) > GUARDED_WRITE_NS;
+		return d == DIRECTION_WRITE && ns > GUARDED_WRITE_NS;
 	return r->way == TRACE_WAY_NONE || r->way == TRACE_WAY_KEPT;
 }
 
@@ -414,18 +491,55 @@ static void see_keep(struct model_polls *polls, const struct trace_record *r)
 		polls->bound_ns = bound;
 }
 
+/* What kind of loop makes such a call.  */
+static enum trace_loop loop_of(unsigned call, unsigned flags)
+{
+	switch (model_call_class(call)) {
+	case OP_EPOLL: return TRACE_LOOP_EPOLL;
+	case OP_POLL: case OP_SELECT: return flags & TRACE_NO_FDS ? TRACE_LOOP_NONE : TRACE_LOOP_POLL;
+	default: return TRACE_LOOP_NONE;
+	}
+}
+
+static void note_poll(struct model_thread *t, const struct trace_record *r)
+{
+	enum trace_loop loop = loop_of(r->call, r->flags);
+
+	t->polled_from = r->t;
+	t->polled_to = loop ? r->t + r->duration : r->t;
+	if (loop && loop >= t->loop) {
+		t->loop = loop;
+		t->away_since = t->polled_to;
+	}
+}
+
+/* A call while its thread should be at its polls.  */
+static void note_stalling(const struct build *b, const struct trace_record *r, enum direction d, const struct model_fd *f, bool waits)
+{
+	struct stall_open *stall = b->thread->stall;
+
+	if (stall && d == DIRECTION_SLEEP)
+		stalls_sleep(stall, r->t, r->t + r->duration);
+	else if (stall)
+		stalls_call(stall, r->call, f ? (size_t)(f - b->process->fds) : STALL_NO_FD, waits, r->t, r->t + r->duration);
+}
+
 static void see_call(struct build *b, const struct trace_record *r)
 {
-	enum op_class class = class_of(r->call);
-	enum direction d = model_call_direction(r->call);
+	unsigned class = model_call_class(r->call);
+	enum direction d = r->flags & TRACE_NO_FDS ? DIRECTION_SLEEP : model_call_direction(r->call);
 	struct model_fd *f;
+	bool waits;
 
+	f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 	if (class == OP_OPEN || class == OP_OPEN_PAIR) {
-		see_opening(b, r);
+		see_opening(b, r, f);
+		see_pair(b, r);
+		note_stalling(b, r, d, f, false);
 		return;
 	}
-	f = r->fd < 0 ? NULL : find_fd(b, r->fd);
 	if (f) {
+		b->fd = (size_t)(f - b->process->fds);
 		f->calls++;
 		if (!f->way)
 			f->way = r->way;
@@ -435,12 +549,43 @@ static void see_call(struct build *b, const struct trace_record *r)
 	}
 	if (class == OP_ACCEPT && f)
 		f->listens = true;
-	b->thread->polled_from = r->t;
-	b->thread->polled_to = class == OP_POLL || class == OP_SELECT || class == OP_EPOLL ? r->t + r->duration : r->t;
+	note_poll(b->thread, r);
 	if (class == OP_POLL || class == OP_SELECT)
 		count_poll(&b->process->polls, r);
-	if (is_wait(b, r, d, f))
+	waits = model_call_waits(r, f ? f->kind : KIND_unknown, reader_duration(b->trace, r->duration));
+	if (waits)
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
+	note_stalling(b, r, d, f, waits);
+	see_accepted(b, r);
+}
+
+static void see_lock(struct build *b, const struct trace_record *r)
+{
+	uint64_t end = r->t + r->duration;
+
+	if (!r->duration) {
+		b->thread->lock = r;
+		return;
+	}
+	add_wait(b, b->thread, NULL, DIRECTION_LOCK, r->t, end, false);
+	if (b->thread->stall)
+		stalls_lock(b->thread->stall, r, r->t, end);
+}
+
+static void end_stall(struct build *b, struct model_thread *t)
+{
+	struct stall stall = stalls_end(&b->process->stalls, t->stall);
+
+	t->stall = NULL;
+	if (b->stall)
+		b->stall(&stall, b->process, b->visit_arg);
+}
+
+static void see_away(struct build *b, const struct trace_record *r, const struct reader_place *place)
+{
+	if (b->thread->stall)
+		end_stall(b, b->thread);
+	b->thread->stall = stalls_begin(b->trace, r, place);
 }
 
 /* A poll returned because of this fd: it was waited for all that time.  The thread's own time has been counted.  */
@@ -449,6 +594,9 @@ static void see_polled(struct build *b, const struct trace_record *r)
 	const struct model_thread *t = b->thread;
 	struct model_fd *f = find_fd(b, r->fd);
 
+	b->fd = (size_t)(f - b->process->fds);
+	if (t->stall)
+		stalls_polled(t->stall, b->fd);
 	if (b->visit && t->polled_to > t->polled_from)
 		tell_wait(b, t, f, DIRECTION_POLL, t->polled_from, t->polled_to, false, true);
 	add_fd_wait(f, DIRECTION_POLL, reader_duration(b->trace, t->polled_to - t->polled_from));
@@ -467,11 +615,13 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		f = find_fd(b, r->fd);
 		f->calls++;
 		op = new_op(b, b->thread, r->op);
-		f->listens |= class_of(r->call) == OP_ACCEPT;
+		f->listens |= model_call_class(r->call) == OP_ACCEPT;
 		op->fd = (size_t)(f - b->process->fds);
+		op->call = r->call;
 		op->direction = model_call_direction(r->call);
 	}
 	f = &b->process->fds[op->fd];
+	b->fd = op->fd;
 	op->left = 0;
 	switch (r->kind) {
 	case TRACE_WOULD_BLOCK:
@@ -484,12 +634,16 @@ static void see_operation(struct build *b, const struct trace_record *r)
 		break;
 	case TRACE_READY:
 	case TRACE_RETURN:
-		if (op->parked && r->t > op->parked)
+		if (op->parked && r->t > op->parked) {
 			add_wait(b, b->thread, f, op->direction, op->parked, r->t, false);
+			if (b->thread->stall)
+				stalls_call(b->thread->stall, op->call, op->fd, true, op->parked, r->t);
+		}
 		op->parked = 0;
 		if (r->kind == TRACE_RETURN) {
 			count_result(f, r);
 			remove_op(b->thread, op);
+			see_accepted(b, r);
 		}
 		break;
 	default:
@@ -502,15 +656,13 @@ static bool is_operation(const struct trace_record *r)
 	return r->kind == TRACE_WOULD_BLOCK || r->kind == TRACE_PARK || r->kind == TRACE_READY || r->kind == TRACE_RETURN;
 }
 
-static void note_child(struct build *b, const struct trace_record *r)
+static void note_child(struct build *b, struct child c)
 {
-	bool ended = r->kind == TRACE_REAP;
-
 	if (b->child_count == b->child_room) {
 		b->child_room = b->child_room ? b->child_room * 2 : 64;
 		b->children = must_have(realloc(b->children, b->child_room * sizeof *b->children));
 	}
-	b->children[b->child_count++] = (struct child){(uint32_t)r->number, r->t, ended, ended ? (int)r->duration : 0};
+	b->children[b->child_count++] = c;
 }
 
 static void note_exec(struct build *b, const struct trace_record *r)
@@ -519,8 +671,10 @@ static void note_exec(struct build *b, const struct trace_record *r)
 		return;
 	if (r->number) {
 		b->exec_count -= b->exec_count && b->execs[b->exec_count - 1] == r->op;
+		b->child_count -= b->child_count && b->children[b->child_count - 1].pid == r->op;
 		return;
 	}
+	note_child(b, (struct child){.pid = r->op, .t = r->t, .image = true});
 	if (b->exec_count == b->exec_room) {
 		b->exec_room = b->exec_room ? b->exec_room * 2 : 64;
 		b->execs = must_have(realloc(b->execs, b->exec_room * sizeof *b->execs));
@@ -534,7 +688,7 @@ static struct child outer_end(const struct build *b)
 	const struct trace_end *end = &b->trace->end;
 	uint64_t t = reader_ticks(b->trace, end->ns);
 
-	return (struct child){end->pid, t > b->last ? t : b->last, true, end->status};
+	return (struct child){.pid = end->pid, .t = t > b->last ? t : b->last, .ended = true, .status = end->status};
 }
 
 /* A killed process records no end, but its parent, whose file comes before, may have been told.  Pids come again.  */
@@ -568,7 +722,8 @@ static void see_enter(struct build *b, const struct trace_record *r)
 	if (model_call_direction(r->call) == DIRECTION_NONE)
 		return;
 	op = new_op(b, b->thread, 0);
-	op->fd = r->fd < 0 ? MODEL_NO_FD : (size_t)(find_fd(b, r->fd) - b->process->fds);
+	op->call = r->call;
+	op->fd = b->fd = r->fd < 0 ? MODEL_NO_FD : (size_t)(find_fd(b, r->fd) - b->process->fds);
 	op->direction = model_call_direction(r->call);
 	op->parked = r->t;
 }
@@ -592,11 +747,12 @@ static void see_thread(struct model_thread *t, const struct trace_record *r)
 static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
 {
 	struct build *b = arg;
-	uint64_t end = r->t + (r->kind == TRACE_CALL ? r->duration : 0);
+	uint64_t end = r->t + (r->kind == TRACE_CALL || r->kind == TRACE_LOCK ? r->duration : 0);
 
 	if (place->enter)
 		return;
 	b->thread = find_thread(b, place->tid);
+	b->call = r->call;
 	if (r->kind == TRACE_THREAD) {
 		see_thread(b->thread, r);
 		return;
@@ -608,6 +764,10 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 			op->left = r->t;
 	}
 	b->thread->in_call = 0;
+	if (b->thread->lock)
+		abandon_lock(b, b->thread, r->t);
+	if (b->thread->stall && stalls_is_over(b->thread->stall, r->t))
+		end_stall(b, b->thread);
 	b->process->events++;
 	b->process->vanished = r->kind == TRACE_EXEC && !r->op && !r->number;
 	if (!b->first || r->t < b->first)
@@ -617,19 +777,44 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	if (!b->thread->start_ns)
 		b->thread->start_ns = reader_ns(b->trace, r->t);
 	b->thread->end_ns = reader_ns(b->trace, end);
+	b->fd = MODEL_NO_FD;
 	switch (r->kind) {
 	case TRACE_NAME: name_fd(b, r, place); break;
 	case TRACE_CLOSE: *fd_index(b, r->fd) = 0; break;
 	case TRACE_CALL: see_call(b, r); break;
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN: see_operation(b, r); break;
-	case TRACE_FORK: case TRACE_REAP: note_child(b, r); break;
+	case TRACE_FORK: note_child(b, (struct child){.pid = (uint32_t)r->number, .t = r->t}); break;
+	case TRACE_REAP:
+		note_child(b, (struct child){.pid = (uint32_t)r->number, .t = r->t, .ended = true, .status = (int)r->duration});
+		break;
 	case TRACE_EXEC: note_exec(b, r); break;
 	case TRACE_USAGE: see_usage(b, r); break;
 	case TRACE_KEEP: see_keep(&b->process->polls, r); break;
 	case TRACE_ENTER: see_enter(b, r); break;
+	case TRACE_LOCK: see_lock(b, r); break;
+	case TRACE_AWAY: see_away(b, r, place); break;
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}
+	if (b->see)
+		b->see(r, place, b->process, b->fd, b->visit_arg);
+}
+
+/* An event loop waits for a lock, or in a call that is not its poll, and came back from neither.  */
+static void note_unended(struct build *b, struct model_thread *t)
+{
+	const struct open_op *op = t->op_count && !t->ops[t->op_count - 1].left ? &t->ops[t->op_count - 1] : NULL;
+	uint64_t since = t->lock ? t->lock->t : op && loop_of(op->call, 0) < t->loop ? op->parked : 0;
+
+	if (!since || since < t->away_since || !t->loop ||
+	    b->last < t->away_since || reader_duration(b->trace, b->last - t->away_since) <= b->process->stalls.limit_ns)
+		return;
+	t->stall = stalls_unended(b->trace, t->tid, t->loop, t->away_since, b->last);
+	if (t->lock)
+		stalls_lock(t->stall, t->lock, since, b->last);
+	else if (op)
+		stalls_call(t->stall, op->call, op->fd, true, since, b->last);
+	end_stall(b, t);
 }
 
 /* An operation without an end waited until its thread did something else, its process ended, or the trace.  */
@@ -638,6 +823,13 @@ static void close_operations(struct build *b)
 	for (size_t i = 0; i < b->process->thread_count; i++) {
 		struct model_thread *t = &b->process->threads[i];
 
+		if (t->stall)
+			end_stall(b, t);
+		note_unended(b, t);
+		if (t->lock) {
+			t->waiting = true;
+			abandon_lock(b, t, b->last);
+		}
 		for (size_t k = 0; k < t->op_count; k++)
 			abandon(b, t, &t->ops[k], b->last);
 		free(t->ops);
@@ -647,7 +839,7 @@ static void close_operations(struct build *b)
 }
 
 /* The arguments with spaces between them.  */
-static char *command_of(const struct trace_process *h)
+char *model_command(const struct trace_process *h)
 {
 	size_t n = h->command_size < TRACE_COMMAND_SIZE ? h->command_size : TRACE_COMMAND_SIZE;
 	char *s = must_have(malloc(n + 1));
@@ -661,21 +853,23 @@ static char *command_of(const struct trace_process *h)
 	return s;
 }
 
-static void build_process(struct build *b, struct model_process *p, const struct trace_file *f)
+static void build_process(struct build *b, struct model_process *p, const struct model_process *told, const struct trace_file *f)
 {
 	const struct trace *t = b->trace;
 
 	b->process = p;
+	b->told = told;
 	b->thread = NULL;
 	if (b->fd_index)
 		memset(b->fd_index, 0, b->fd_index_used * sizeof *b->fd_index);
 	b->fd_index_used = 0;
 	p->pid = f->header->pid;
 	p->ppid = f->header->ppid;
-	p->command = command_of(f->header);
+	p->command = model_command(f->header);
 	p->lost = f->header->lost_events;
 	p->dropped = f->header->dropped_events;
 	p->exit_status = p->signal = -1;
+	p->stalls.limit_ns = f->header->stall_ns;
 	b->start_cpu_ns = f->header->start_cpu_ns;
 	p->cpu_ns = MODEL_UNKNOWN;
 	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
@@ -684,6 +878,7 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	if (p->exit_status < 0 && !p->vanished)
 		find_end(b);
 	close_operations(b);
+	stalls_close(&p->stalls);
 	p->start_ns = reader_ns(t, b->first);
 	p->end_ns = reader_ns(t, b->last);
 }
@@ -697,26 +892,37 @@ static int by_child(const void *a, const void *b)
 	return x->t < y->t ? -1 : x->t > y->t;
 }
 
-/* A fork's file begins with its first event; the process began when its parent made it.  */
-static void date_forks(struct model *m, struct build *b)
+/* The first of what was told of this pid at that time or later; or one of another pid, or none.  */
+static size_t find_child(const struct build *b, uint32_t pid, uint64_t ns)
+{
+	size_t low = 0, high = b->child_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct child *c = &b->children[middle];
+
+		if (c->pid < pid || (c->pid == pid && reader_ns(b->trace, c->t) < ns))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* A child's file begins with its first event; the process began when its parent made it.  And it is over when that is told so.  */
+static void date_children(struct model *m, struct build *b)
 {
 	if (b->child_count)
 		qsort(b->children, b->child_count, sizeof *b->children, by_child);
 	for (size_t i = 0; i < m->process_count; i++) {
 		struct model_process *p = &m->processes[i];
-		size_t low = 0, high = b->child_count;
+		size_t born = find_child(b, p->pid, p->start_ns + 1), over = find_child(b, p->pid, p->end_ns);
+		const struct child *c = born ? &b->children[born - 1] : NULL;
 
-		while (low < high) {
-			size_t middle = (low + high) / 2;
-			const struct child *c = &b->children[middle];
-
-			if (c->pid < p->pid || (c->pid == p->pid && reader_ns(b->trace, c->t) <= p->start_ns))
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		if (p->forked && low && b->children[low - 1].pid == p->pid && !b->children[low - 1].ended)
-			p->start_ns = reader_ns(b->trace, b->children[low - 1].t);
+		if (c && !p->previous && c->pid == p->pid && !c->ended && p->forked != c->image)
+			p->start_ns = reader_ns(b->trace, c->t);
+		if (over < b->child_count && b->children[over].pid == p->pid && b->children[over].ended)
+			p->told_ns = reader_ns(b->trace, b->children[over].t);
 	}
 }
 
@@ -779,13 +985,6 @@ static void find_vanished(struct model *m, const struct build *b, struct model_p
 		m->vanished += !has_image(m, order, b->execs[i]);
 }
 
-/* An fd that may have another end.  Those of one pipe, or of one TCP connection, have the same key.  */
-struct model_end {
-	uint64_t key;
-	const struct model_process *process;
-	const struct model_fd *fd;
-};
-
 static uint64_t hash(const char *text, size_t size)
 {
 	uint64_t h = 14695981039346656037u;     /* FNV-1a */
@@ -795,7 +994,56 @@ static uint64_t hash(const char *text, size_t size)
 	return h;
 }
 
-static bool has_end(const struct model_fd *f, uint64_t *key)
+static int by_inode(const void *a, const void *b)
+{
+	const struct socket *x = a, *y = b;
+
+	if (x->inode != y->inode)
+		return x->inode < y->inode ? -1 : 1;
+	return x->peer < y->peer ? -1 : x->peer > y->peer;
+}
+
+static bool is_socket(const struct model_fd *f)
+{
+	return f->kind == KIND_stream || f->kind == KIND_dgram || f->kind == KIND_seqpacket || f->kind == KIND_socket;
+}
+
+/* Each end of a connection learns what one of those who have it knows.  */
+static void find_sockets(struct model *m, struct build *b)
+{
+	if (!b->socket_count)
+		return;
+	qsort(b->sockets, b->socket_count, sizeof *b->sockets, by_inode);
+	for (size_t i = 0; i < m->process_count; i++)
+		for (size_t k = 0; k < m->processes[i].fd_count; k++) {
+			struct model_fd *f = &m->processes[i].fds[k];
+			const struct socket key = {f->inode, UINT64_MAX};
+			size_t low = 0, high = b->socket_count;
+
+			while (low < high) {
+				size_t middle = (low + high) / 2;
+
+				if (by_inode(&b->sockets[middle], &key) < 0)
+					low = middle + 1;
+				else
+					high = middle;
+			}
+			if (!low || b->sockets[low - 1].inode != f->inode || !is_socket(f))
+				continue;
+			f->pair = b->sockets[low - 1].peer;
+			f->accepted |= !f->pair;
+		}
+}
+
+enum { UNIX_ENDS_MAX = 512 };
+
+/* Ends of a unix connection have one name, that of who listens.  */
+static bool is_unix(const struct model_fd *f)
+{
+	return f->name && !strncmp(f->name, "unix:", 5) && !f->listens && (f->kind == KIND_stream || f->kind == KIND_seqpacket);
+}
+
+bool model_has_end(const struct model_fd *f, uint64_t *key)
 {
 	const char *arrow = f->name && f->kind == KIND_stream ? strstr(f->name, "->") : NULL;
 
@@ -804,6 +1052,14 @@ static bool has_end(const struct model_fd *f, uint64_t *key)
 	if (arrow) {
 		*key = hash(f->name + 4, (size_t)(arrow - f->name) - 4) + hash(arrow + 2, strlen(arrow + 2));
 		return !strncmp(f->name, "tcp ", 4);
+	}
+	if (is_unix(f)) {
+		*key = hash(f->name, strlen(f->name));
+		return true;
+	}
+	if (f->pair) {
+		*key = f->inode < f->pair ? f->inode : f->pair;
+		return f->name;
 	}
 	*key = f->inode;
 	return f->name && (f->kind == KIND_pipe || f->kind == KIND_fifo);
@@ -833,7 +1089,7 @@ static void find_ends(struct model *m)
 		const struct model_process *p = &m->processes[i];
 
 		for (size_t k = 0; k < p->fd_count; k++)
-			if (has_end(&p->fds[k], &key))
+			if (model_has_end(&p->fds[k], &key))
 				m->ends[m->end_count++] = (struct model_end){key, p, &p->fds[k]};
 	}
 	qsort(m->ends, m->end_count, sizeof *m->ends, by_key);
@@ -841,8 +1097,19 @@ static void find_ends(struct model *m)
 
 struct model *model_build(const struct trace *t, model_wait_visitor *visit, void *arg)
 {
+	return model_build_seen(t, visit, NULL, arg);
+}
+
+struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see_record, void *arg)
+{
+	return model_build_told(t, visit, see_record, NULL, arg);
+}
+
+struct model *model_build_told(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see_record,
+			       model_stall_visitor *stall, void *arg)
+{
 	struct model *m = must_have(calloc(1, sizeof *m));
-	struct build b = {.trace = t, .visit = visit, .visit_arg = arg};
+	struct build b = {.trace = t, .visit = visit, .see = see_record, .stall = stall, .visit_arg = arg};
 	struct model_process **order;
 
 	m->process_count = t->file_count;
@@ -851,7 +1118,7 @@ struct model *model_build(const struct trace *t, model_wait_visitor *visit, void
 	for (size_t i = 0; i < t->file_count; i++) {
 		struct model_process *p = &m->processes[i];
 
-		build_process(&b, p, &t->files[i]);
+		build_process(&b, p, p, &t->files[i]);
 		m->events += p->events;
 		m->lost += p->lost;
 		m->dropped += p->dropped;
@@ -860,29 +1127,49 @@ struct model *model_build(const struct trace *t, model_wait_visitor *visit, void
 		if (p->end_ns > m->wall_ns)
 			m->wall_ns = p->end_ns;
 	}
-	date_forks(m, &b);
 	order = order_processes(m);
 	find_images(m, order);
+	date_children(m, &b);
 	find_vanished(m, &b, order);
+	find_sockets(m, &b);
 	find_ends(m);
 	free(order);
 	free(b.children);
 	free(b.execs);
+	free(b.sockets);
 	free(b.fd_index);
 	return m;
 }
 
+static void free_process(struct model_process *p)
+{
+	for (size_t i = 0; i < p->fd_count; i++)
+		free(p->fds[i].name);
+	free(p->fds);
+	free(p->threads);
+	stalls_free(&p->stalls);
+	free(p->command);
+}
+
+void model_waits(const struct trace *t, const struct model *m, model_wait_visitor *visit, void *arg)
+{
+	struct build b = {.trace = t, .visit = visit, .visit_arg = arg};
+
+	for (size_t i = 0; i < t->file_count; i++) {
+		struct model_process p = {0};
+
+		build_process(&b, &p, &m->processes[i], &t->files[i]);
+		free_process(&p);
+	}
+	free(b.children);
+	free(b.execs);
+	free(b.fd_index);
+}
+
 void model_free(struct model *m)
 {
-	for (size_t i = 0; i < m->process_count; i++) {
-		struct model_process *p = &m->processes[i];
-
-		for (size_t k = 0; k < p->fd_count; k++)
-			free(p->fds[k].name);
-		free(p->fds);
-		free(p->threads);
-		free(p->command);
-	}
+	for (size_t i = 0; i < m->process_count; i++)
+		free_process(&m->processes[i]);
 	free(m->processes);
 	free(m->ends);
 	free(m);
@@ -912,12 +1199,16 @@ static bool is_reverse(const char *a, const char *b)
 	       !strncmp(other + 2, a + 4, from);
 }
 
-static bool is_other_end(const struct model_fd *a, const struct model_fd *b)
+bool model_is_other_end(const struct model_fd *a, const struct model_fd *b)
 {
 	bool reads = a->bytes[DIRECTION_READ] || a->wait_ns[DIRECTION_READ] || a->access == O_RDONLY;
 
 	if (!a->name || !b->name)
 		return false;
+	if (a->pair)
+		return a->pair == b->inode && b->pair == a->inode;
+	if (is_unix(a))
+		return is_unix(b) && a->accepted != b->accepted && !strcmp(a->name, b->name);
 	if (a->kind == KIND_pipe || a->kind == KIND_fifo)
 		return a->kind == b->kind && a->inode == b->inode && (reads ? b->access == O_WRONLY : b->access == O_RDONLY);
 	return a->kind == KIND_stream && is_reverse(a->name, b->name);
@@ -930,14 +1221,13 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The ends with the key of fd: the first, and how many.  */
-static const struct model_end *find_key(const struct model *m, const struct model_fd *fd, size_t *count)
+const struct model_end *model_ends(const struct model *m, const struct model_fd *fd, size_t *count)
 {
 	size_t low = 0, high = m->end_count, end;
 	uint64_t key;
 
 	*count = 0;
-	if (!has_end(fd, &key))
+	if (!model_has_end(fd, &key))
 		return NULL;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
@@ -949,7 +1239,8 @@ static const struct model_end *find_key(const struct model *m, const struct mode
 	}
 	for (end = low; end < m->end_count && m->ends[end].key == key; end++)
 		;
-	*count = end - low;
+	/* Too many connections of one name to tell who is whose. */
+	*count = is_unix(fd) && end - low > UNIX_ENDS_MAX ? 0 : end - low;
 	return &m->ends[low];
 }
 
@@ -965,7 +1256,7 @@ static const struct model_process *find_peer(const struct model_end *ends, size_
 		const struct model_fd *f = ends[i].fd;
 		uint64_t moved = f->bytes[DIRECTION_READ] + f->bytes[DIRECTION_WRITE];
 
-		if (q == p || (used ? !f->calls : q->forked || f->calls || f->fd > 2) || !is_other_end(fd, f))
+		if (q == p || (used ? !f->calls : q->forked || f->calls || f->fd > 2) || !model_is_other_end(fd, f))
 			continue;
 		if (!*count || pids[*count - 1] != q->pid)
 			pids[(*count)++] = q->pid;
@@ -981,7 +1272,7 @@ const struct model_process *model_peer(const struct model *m, const struct model
 				       unsigned *others)
 {
 	size_t count = 0, end_count;
-	const struct model_end *ends = find_key(m, fd, &end_count);
+	const struct model_end *ends = model_ends(m, fd, &end_count);
 	uint32_t *pids = must_have(calloc(end_count + 1, sizeof *pids));
 	const struct model_process *found = find_peer(ends, end_count, p, fd, true, pids, &count);
 

@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 #include "reader.h"
+#include "stalls.h"
 
-/* What a call waits for: a column of shim/calls.def.  */
+/* What a call waits for: a column of shim/calls.def; and locks.  */
 enum direction {
-	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_COUNT
+	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_LOCK, DIRECTION_COUNT
 };
 
 /* So many fds, and threads, of a process are told apart; those that come later are put together.  */
@@ -29,6 +30,8 @@ struct model_fd {
 	uint64_t longest_ns;
 	bool many;                      /* several meanings of several numbers, beyond MODEL_FDS_MAX of a process, under a common name */
 	bool listens;                   /* connections were accepted here */
+	bool accepted;                  /* such a connection */
+	uint64_t pair;                  /* of a socketpair: the other end's inode; else 0 */
 	bool waiting;                   /* an operation had not returned when the trace ended */
 };
 
@@ -52,14 +55,19 @@ struct model_thread {
 	bool waiting;                   /* as model_fd's */
 	unsigned in_call;               /* enum call_id: its last sign is that it is in this one; 0: none */
 	uint64_t polled_from, polled_to;        /* while the model is built: ticks of its last poll or select */
-	struct open_op *ops;            /* and its operations that have not returned */
+	struct open_op *ops;            /* its operations that have not returned */
 	size_t op_count;
+	const struct trace_record *lock;        /* that it waits for since, or NULL */
+	struct stall_open *stall;       /* that it is in, or NULL */
+	unsigned loop;                  /* enum trace_loop, by its polls so far */
+	uint64_t away_since;            /* ticks: the last of them returned */
 };
 
 struct model_process {
 	uint32_t pid, ppid;
 	char *command;
 	uint64_t start_ns, end_ns;      /* from the start of the trace */
+	uint64_t told_ns;               /* when its parent was told of its end; 0: it is not known to have been */
 	uint64_t cpu_ns;                /* or MODEL_UNKNOWN: it did not exit by itself */
 	uint64_t wait_ns[DIRECTION_COUNT];      /* of all threads together */
 	uint64_t events, lost, dropped;
@@ -69,6 +77,7 @@ struct model_process {
 	bool reaped;                    /* it did not exit by itself; it ended when its parent was told so */
 	bool vanished;                  /* its last sign is an exec: into what, the trace does not know */
 	struct model_polls polls;
+	struct stalls stalls;
 	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
 	struct model_thread *threads;   /* by tid */
@@ -91,6 +100,7 @@ struct model_wait {
 	uint32_t tid;
 	size_t fd;                      /* index into the process's fds, or MODEL_NO_FD */
 	enum direction direction;
+	unsigned call;                  /* enum call_id */
 	uint64_t start_ns, end_ns;      /* from the start of the trace */
 	bool left;                      /* nothing ended it that is recorded */
 	bool polled;                    /* of the fd alone: its thread's wait is the poll's, which may be for many fds */
@@ -101,7 +111,21 @@ struct model_wait {
 /* Calls visit, which may be NULL, for each wait; of the process it is told only what stays: where it is, not what it holds.  */
 typedef void model_wait_visitor(const struct model_wait *wait, void *arg);
 struct model *model_build(const struct trace *t, model_wait_visitor *visit, void *arg);
+
+/* The same, with see for each record that means something, once it has been counted and its wait been visited; fd is what it is
+ * about: an index into the process's fds, or MODEL_NO_FD.  */
+typedef void model_record_visitor(const struct trace_record *r, const struct reader_place *place, const struct model_process *process,
+				  size_t fd, void *arg);
+struct model *model_build_seen(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see, void *arg);
+
+/* The same, with stall for each stall, once its thread is back.  */
+typedef void model_stall_visitor(const struct stall *stall, const struct model_process *process, void *arg);
+struct model *model_build_told(const struct trace *t, model_wait_visitor *visit, model_record_visitor *see,
+			       model_stall_visitor *stall, void *arg);
 void model_free(struct model *m);
+
+/* The same waits once more, of a model that was built from t; their processes are m's.  Takes memory for one process at a time.  */
+void model_waits(const struct trace *t, const struct model *m, model_wait_visitor *visit, void *arg);
 
 const char *model_kind_name(unsigned kind);
 const char *model_call_name(unsigned call);
@@ -109,14 +133,41 @@ const char *model_way_name(unsigned way);
 const char *model_why_name(unsigned why);       /* in the log */
 const char *model_why_words(unsigned why);      /* for a person */
 enum direction model_call_direction(unsigned call);
+unsigned model_call_class(unsigned call);       /* enum op_class */
+
+/* How many bytes a CALL or RETURN says that it moved.  */
+uint64_t model_moved(const struct trace_record *r);
+
+/* Whether a CALL, which took so long, has waited; kind (enum fd_kind) is that of its fd.  */
+bool model_call_waits(const struct trace_record *call, unsigned kind, uint64_t ns);
+/* The arguments of a process file with spaces between them; to be freed.  */
+char *model_command(const struct trace_process *header);
 
 /* The command, its program without the directory; "?" where it is not known.  */
 const char *model_short_command(const struct model_process *p);
 
-/* Who is at the other end of a pipe or TCP connection: the process that used it most, NULL where none is known; *others is how
+/* The arguments of a process file with spaces between them; to be freed.  */
+char *model_command(const struct trace_process *header);
+
+/* Whether f may have another end, and the key that all ends of its pipe or connection have; whether b is another end of a.  */
+bool model_has_end(const struct model_fd *f, uint64_t *key);
+bool model_is_other_end(const struct model_fd *a, const struct model_fd *b);
+
+/* Who is at the other end of a pipe, or of a connection by TCP or unix socket: the process that used it most, NULL where none is known; *others is how
  * many more used it.  Where nobody uses that end, a program counts that was started with it; a
  * fork that only holds it never does.  */
 const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
 				       unsigned *others);
+
+/* An fd that may have another end.  */
+struct model_end {
+	uint64_t key;                   /* those of one pipe, or connection, have the same; of unix sockets, those of one name */
+	const struct model_process *process;
+	const struct model_fd *fd;
+};
+
+/* All ends with the key of fd, used or not: the first, and how many.  */
+const struct model_end *model_ends(const struct model *m, const struct model_fd *fd, size_t *count);
+bool model_is_other_end(const struct model_fd *a, const struct model_fd *b);
 
 #endif

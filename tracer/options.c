@@ -1,8 +1,6 @@
 /* options.c - reads, checks and hands on the settings.  The tables are verbs.def and shim/settings.def.  */
 #include "options.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +20,7 @@ static const struct verb {
 #undef VERB
 };
 
-enum type { PATH, SIZE, NUMBER, CHOICE, SWITCH };
+enum type { PATH, SIZE, NUMBER, LIST, TIME, CHOICE, SWITCH };
 
 static const struct setting {
 	enum type type;
@@ -75,13 +73,82 @@ static void check_number(const char *name, const char *value)
 		die(STATUS_USAGE, "%s: \"%s\": must be a number from 1 on", name, value);
 }
 
+static void check_list(const char *name, const char *value)
+{
+	for (const char *c = value;; c++) {
+		size_t digits = strspn(c, "0123456789");
+
+		c += digits;
+		if (digits == 0 || digits > 10 || (*c && *c != ','))
+			die(STATUS_USAGE, "%s: \"%s\": must be numbers with commas between them", name, value);
+		if (!*c)
+			return;
+	}
+}
+
+/* False where it is none.  */
+static bool read_time(const char *value, uint64_t *ns)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {{"", 1000000000}, {"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}};
+	uint64_t whole = 0, part = 0, parts = 1;
+
+	if (*value < '0' || *value > '9')
+		return false;
+	for (; *value >= '0' && *value <= '9'; value++)
+		if ((whole = whole * 10 + (uint64_t)(*value - '0')) > 1000000000)
+			return false;
+	if (*value == '.')
+		for (value++; *value >= '0' && *value <= '9'; value++) {
+			if (parts >= 1000000000)
+				continue;
+			part = part * 10 + (uint64_t)(*value - '0');
+			parts *= 10;
+		}
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (!strcmp(value, units[i].name)) {
+			*ns = whole * units[i].ns + part * units[i].ns / parts;
+			return true;
+		}
+	return false;
+}
+
+uint64_t options_time(const char *value)
+{
+	uint64_t ns = 0;
+
+	read_time(value, &ns);
+	return ns;
+}
+
+bool options_lists(const char *list, uint64_t number)
+{
+	char *end;
+
+	for (; list; list = *end ? end + 1 : end) {
+		if (!*list)
+			return false;
+		if (strtoull(list, &end, 10) == number)
+			return true;
+	}
+	return true;
+}
+
 /* `name` is the option or the variable that the value comes from.  */
 static void check(const struct setting *s, const char *name, const char *value)
 {
+	uint64_t ns;
+
 	if (s->type == SIZE)
 		check_size(name, value);
 	else if (s->type == NUMBER)
 		check_number(name, value);
+	else if (s->type == LIST)
+		check_list(name, value);
+	else if (s->type == TIME && !read_time(value, &ns))
+		die(STATUS_USAGE, "%s: \"%s\": must be a time: seconds, or a number with s, ms, us or ns", name, value);
 	else if (s->type == CHOICE && !has_word(s->argument, value, strlen(value)))
 		die(STATUS_USAGE, "%s: \"%s\": must be one of %s", name, value, s->argument);
 	else if (s->type == PATH && !*value)

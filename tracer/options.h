@@ -2,6 +2,8 @@
 #ifndef EAGAIN_OPTIONS_H
 #define EAGAIN_OPTIONS_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum verb_id {
@@ -30,6 +32,12 @@ enum verb_id options_verb(char **argv);
  * environment counts as given, except names of files: those are of an eagain around this one.  Dies on what is unknown,
  * incomplete, out of range or for another verb.  */
 char **options_read(struct options *o, enum verb_id verb, char **argv);
+
+/* A TIME in nanoseconds.  */
+uint64_t options_time(const char *value);
+
+/* Whether the LIST has the number; NULL has all.  */
+bool options_lists(const char *list, uint64_t number);
 
 /* What is used where nothing is given.  */
 const char *options_default(enum setting_id id);

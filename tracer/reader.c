@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "progress.h"
 #include "say.h"
 #include "shim/shim.h"
 
-static const char *check_preamble(const struct trace_preamble *p, const char *magic)
+const char *reader_check(const struct trace_preamble *p, const char *magic)
 {
 	static char newer[120];
 
@@ -33,8 +35,7 @@ static const char *check_preamble(const struct trace_preamble *p, const char *ma
 	return NULL;
 }
 
-/* Reads the control file; NULL or why not.  */
-static const char *read_control(const char *dir, struct trace_control *control)
+const char *reader_control(const char *dir, struct trace_control *control)
 {
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
 	ssize_t n;
@@ -49,19 +50,18 @@ static const char *read_control(const char *dir, struct trace_control *control)
 	close(fd);
 	if (n != (ssize_t)sizeof *control)
 		return "not a trace: its control file is cut short";
-	return check_preamble(&control->preamble, TRACE_CONTROL_MAGIC);
+	return reader_check(&control->preamble, TRACE_CONTROL_MAGIC);
 }
 
 bool reader_is_trace(const char *dir)
 {
 	struct trace_control control = {0};
-	const char *why = read_control(dir, &control);
+	const char *why = reader_control(dir, &control);
 
 	return !why || !memcmp(control.preamble.magic, TRACE_CONTROL_MAGIC, sizeof control.preamble.magic);
 }
 
-/* Where a chunk may begin, from offset on: not in a hole.  */
-static size_t next_data(int fd, size_t offset)
+size_t reader_next_data(int fd, size_t offset)
 {
 	off_t next = lseek(fd, (off_t)offset, SEEK_DATA);
 
@@ -129,6 +129,8 @@ static void scan_chunk(struct trace *t, struct trace_file *f, const struct trace
 
 	add_pair(t, c->ticks, c->ns);
 	add_pair(t, c->last_ticks, c->last_ns);
+	if (r >= end)
+		return;
 	if (r->kind == TRACE_ENTER) {
 		run = new_run(f, r, (uint32_t)r->number);
 		run->count = 1;
@@ -181,7 +183,7 @@ static void scan(struct trace *t, struct trace_file *f, int fd)
 	add_pair(t, f->header->preamble.start_ticks, f->header->preamble.start_ns);
 	while (offset < f->size && pread(fd, &c, sizeof c, (off_t)offset) == (ssize_t)sizeof c) {
 		if (c.magic != TRACE_CHUNK_MAGIC || !c.size || c.size % TRACE_CHUNK_ALIGN != 0) {
-			offset = next_data(fd, offset + TRACE_CHUNK_ALIGN);
+			offset = reader_next_data(fd, offset + TRACE_CHUNK_ALIGN);
 			continue;
 		}
 		left = f->size - offset;
@@ -195,6 +197,34 @@ static void close_file(struct trace_file *f)
 {
 	munmap((void *)(uintptr_t)f->bytes, f->size);
 	free(f->runs);
+	memset(f, 0, sizeof *f);
+}
+
+/* A process that exits cuts off what it has not used of its file (tracefile.c), and whoever likes may cut more: what was mapped there
+ * is a SIGBUS then.  It reads as zeros instead, which are no records.  */
+static const struct trace *read_now;
+
+static void read_zeros(int signal_number, siginfo_t *info, void *context)
+{
+	uintptr_t at = (uintptr_t)info->si_addr, page = (uintptr_t)getpagesize();
+
+	(void)context;
+	for (size_t i = 0; read_now && i < read_now->file_room; i++) {
+		const struct trace_file *f = &read_now->files[i];
+
+		if (at >= (uintptr_t)f->bytes && at < (uintptr_t)f->bytes + f->size &&
+		    mmap((void *)(at & ~(page - 1)), page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+			return;
+	}
+	signal(signal_number, SIG_DFL);
+}
+
+static void survive_cuts(const struct trace *t)
+{
+	const struct sigaction action = {.sa_sigaction = read_zeros, .sa_flags = SA_SIGINFO};
+
+	read_now = t;
+	sigaction(SIGBUS, &action, NULL);
 }
 
 /* Why there is nothing in a file yet.  */
@@ -234,7 +264,7 @@ static const char *open_file(struct trace *t, struct trace_file *f, int dir, con
 	f->header = p;
 	snprintf(f->name, sizeof f->name, "%s", name);
 	/* The magic is written last. */
-	why = f->header->preamble.magic[0] ? check_preamble(&f->header->preamble, TRACE_PROCESS_MAGIC) : unbegun;
+	why = f->header->preamble.magic[0] ? reader_check(&f->header->preamble, TRACE_PROCESS_MAGIC) : unbegun;
 	if (why)
 		close_file(f);
 	else
@@ -264,14 +294,17 @@ static void open_files(struct trace *t, const char *dir)
 {
 	DIR *d = opendir(dir);
 	const char *why;
-	size_t room = 0;
+	size_t room;
 
+	survive_cuts(t);
 	for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
 		if (e->d_name[0] < '0' || e->d_name[0] > '9')
 			continue;
-		if (t->file_count == room) {
-			room = room ? room * 2 : 16;
+		if (t->file_count == t->file_room) {
+			room = t->file_room ? t->file_room * 2 : 16;
 			t->files = must_have(realloc(t->files, room * sizeof *t->files));
+			memset(t->files + t->file_room, 0, (room - t->file_room) * sizeof *t->files);
+			t->file_room = room;
 		}
 		why = open_file(t, &t->files[t->file_count], dirfd(d), e->d_name);
 		if (!why)
@@ -301,12 +334,28 @@ static void fit_clock(struct trace *t)
 		t->ns_per_tick = (double)(t->last_ns - t->base_ns) / (double)(t->last_ticks - t->base_ticks);
 }
 
+void reader_pair(struct trace *t, uint64_t ticks, uint64_t ns)
+{
+	add_pair(t, ticks, ns);
+	fit_clock(t);
+}
+
+static uint64_t count_slots(const struct trace *t)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < t->file_count; i++)
+		for (size_t k = 0; k < t->files[i].run_count; k++)
+			count += t->files[i].runs[k].count;
+	return count;
+}
+
 struct trace *reader_try(const char *dir, const char **why)
 {
 	static char none[200];
 	struct trace *t = must_have(calloc(1, sizeof *t));
 
-	*why = read_control(dir, &t->control);
+	*why = reader_control(dir, &t->control);
 	if (*why) {
 		free(t);
 		return NULL;
@@ -322,6 +371,7 @@ struct trace *reader_try(const char *dir, const char **why)
 		return NULL;
 	}
 	fit_clock(t);
+	progress_begin(count_slots(t));
 	return t;
 }
 
@@ -337,6 +387,7 @@ struct trace *reader_open(const char *dir)
 
 void reader_close(struct trace *t)
 {
+	read_now = NULL;
 	for (size_t i = 0; i < t->file_count; i++)
 		close_file(&t->files[i]);
 	free(t->files);
@@ -528,6 +579,7 @@ static void merge(const struct trace_run *const *runs, size_t count, record_visi
 		first->at++;
 		if (!settle(first)) {
 			close_run(first);
+			progress_step(first->run->count);
 			*first = m.open[--m.count];
 		}
 		sink(&m);
@@ -559,6 +611,7 @@ void reader_each(const struct trace *t, const struct trace_file *file, record_vi
 	if (!file)
 		qsort(runs, count, sizeof(const struct trace_run *), by_earliest_of_all);
 	merge(runs, count, visit, arg);
+	progress_end();
 	free(runs);
 }
 

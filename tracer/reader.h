@@ -39,7 +39,7 @@ struct trace_end {
 struct trace {
 	struct trace_control control;
 	struct trace_file *files;
-	size_t file_count;
+	size_t file_count, file_room;
 	double ns_per_tick;
 	uint64_t base_ticks, base_ns;
 	uint64_t last_ticks, last_ns;   /* the latest pair of all */
@@ -58,6 +58,15 @@ struct trace *reader_open(const char *dir);
 struct trace *reader_try(const char *dir, const char **why);
 
 void reader_close(struct trace *t);
+
+/* For follow.h: NULL, or why the file of a trace in dir that begins so cannot be read; the control file itself; one more moment in
+ * ticks and in CLOCK_MONOTONIC nanoseconds.  */
+const char *reader_check(const struct trace_preamble *p, const char *magic);
+const char *reader_control(const char *dir, struct trace_control *control);
+void reader_pair(struct trace *t, uint64_t ticks, uint64_t ns);
+
+/* Where a chunk may begin, from offset on: not in a hole.  */
+size_t reader_next_data(int fd, size_t offset);
 
 /* Ticks as nanoseconds from the start of the trace; 0 for what lies before it.  */
 uint64_t reader_ns(const struct trace *t, uint64_t ticks);

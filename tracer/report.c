@@ -1,5 +1,5 @@
 /* report.c - where the time went: the processes by how long they waited, under each its fds by how long they were waited for, and
- * at the end the one sentence that a person came for.  */
+ * at the end the verdict.  */
 #include "report.h"
 
 #include <fcntl.h>
@@ -12,13 +12,14 @@
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
+#include "stalls_print.h"
+#include "verdict.h"
 
 enum {
 	PROCESSES_SHOWN = 20,
 	FDS_SHOWN = 6,
 	THREADS_SHOWN = 4,
 	COMMAND_WIDTH = 44,
-	CHAIN_MAX = 8,
 };
 
 static const char *bytes(uint64_t n, char text[16])
@@ -73,21 +74,23 @@ static int fd_by_wait(const void *a, const void *b)
 	return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
-/* The command, cut to what fits.  */
-static void print_command(const struct model_process *p, int width, FILE *to)
+void report_cut(const char *text, int width, FILE *to)
 {
-	const char *command = model_short_command(p);
-
-	if ((int)strlen(command) <= width)
-		fputs(command, to);
+	if ((int)strlen(text) <= width)
+		fputs(text, to);
 	else
-		fprintf(to, "%.*s...", screen_cut(command, width - 3), command);
+		fprintf(to, "%.*s...", screen_cut(text, width - 3), text);
+}
+
+void report_command(const struct model_process *p, int width, FILE *to)
+{
+	report_cut(model_short_command(p), width, to);
 	fprintf(to, " (pid %" PRIu32 ")", p->pid);
 }
 
 static void print_peer(const struct model_process *peer, unsigned others, int width, FILE *to)
 {
-	print_command(peer, width, to);
+	report_command(peer, width, to);
 	if (others)
 		fprintf(to, " and %u other%s", others, others == 1 ? "" : "s");
 }
@@ -127,7 +130,7 @@ static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
 		const char *before, *after;
 	} parts[] = {
 		{DIRECTION_READ, "waited ", " to read"}, {DIRECTION_WRITE, "waited ", " to write"}, {DIRECTION_POLL, "waited ", " in poll"},
-		{DIRECTION_CHILD, "waited ", " for children"}, {DIRECTION_SLEEP, "slept ", ""},
+		{DIRECTION_LOCK, "waited ", " for locks"}, {DIRECTION_CHILD, "waited ", " for children"}, {DIRECTION_SLEEP, "slept ", ""},
 	};
 	uint64_t known = p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns;
 	const char *divider = "  ";
@@ -221,7 +224,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	size_t shown = 0, more = 0;
 
 	fputs(color(COLOR_HEADING), to);
-	print_command(p, 60, to);
+	report_command(p, 60, to);
 	fprintf(to, "%s: %s in all", color(COLOR_END), duration(wall, total));
 	if (p->signal > 0)
 		fprintf(to, ", killed by signal %d (%s)", p->signal, strsignal(p->signal));
@@ -231,6 +234,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	print_times(p, wall, to);
 	print_last_calls(p, to);
 	print_polls(&p->polls, to);
+	stalls_print(p, to);
 	for (size_t i = 0; i < p->fd_count; i++)
 		order[i] = &p->fds[i];
 	if (p->fd_count)
@@ -257,211 +261,11 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	free(order);
 }
 
-/* A server waits for its next client, and in epoll for whatever comes.  */
-static bool is_idleness(const struct model_fd *f)
-{
-	return f->listens || f->kind == KIND_epoll;
-}
-
-static const struct model_fd *longest_of(const struct model_process *p, bool idle)
-{
-	const struct model_fd *best = NULL;
-
-	for (size_t i = 0; i < p->fd_count; i++) {
-		const struct model_fd *f = &p->fds[i];
-
-		if (fd_waited(f) && is_idleness(f) == idle && (!best || fd_waited(f) > fd_waited(best)))
-			best = f;
-	}
-	return best;
-}
-
-/* What was waited for longest, but for idleness.  */
-static const struct model_fd *longest_fd(const struct model_process *p)
-{
-	return longest_of(p, false);
-}
-
-static uint64_t longest_wait(const struct model_process *p)
-{
-	const struct model_fd *f = longest_fd(p);
-
-	return f ? fd_waited(f) : 0;
-}
-
-/* The child of p that lived longest, and how many it had.  */
-static const struct model_process *longest_child(const struct model *m, const struct model_process *p, size_t *count)
-{
-	const struct model_process *longest = NULL;
-
-	*count = 0;
-	for (size_t i = 0; i < m->process_count; i++) {
-		const struct model_process *q = &m->processes[i];
-
-		if (q->ppid != p->pid || q->previous)
-			continue;
-		++*count;
-		for (size_t k = i; k < m->process_count; k++)
-			if (m->processes[k].pid == q->pid && (!longest || m->processes[k].end_ns - m->processes[k].start_ns >=
-							      longest->end_ns - longest->start_ns))
-				longest = &m->processes[k];
-	}
-	return longest;
-}
-
-/* What a process that did not wait on its fds did instead.  */
-static void print_why(const struct model *m, const struct model_process *p, int depth, FILE *to)
-{
-	const struct {
-		uint64_t ns;
-		const char *before, *after;
-	} reasons[] = {
-		{p->wait_ns[DIRECTION_CHILD], "waited ", " for its children"}, {p->wait_ns[DIRECTION_SLEEP], "slept ", ""},
-		{p->wait_ns[DIRECTION_POLL], "waited ", " in poll"}, {p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns, "computed ", ""},
-	};
-	const struct model_process *child;
-	size_t best = 0, children;
-	char text[16];
-
-	for (size_t i = 1; i < sizeof reasons / sizeof *reasons; i++)
-		if (reasons[i].ns > reasons[best].ns)
-			best = i;
-	if (!reasons[best].ns) {
-		fputs(", which computed, or waited for something else", to);
-		return;
-	}
-	fprintf(to, ", which %s%s", reasons[best].before, duration(reasons[best].ns, text));
-	child = best == 0 && depth < CHAIN_MAX ? longest_child(m, p, &children) : NULL;
-	if (!child) {
-		fputs(reasons[best].after, to);
-		return;
-	}
-	fprintf(to, children > 1 ? " for %zu children,\n  longest for " : " for\n  ", children);
-	print_command(child, 30, to);
-	print_why(m, child, depth + 1, to);
-}
-
-static const char *verb(const struct model_fd *f)
-{
-	if (f->wait_ns[DIRECTION_POLL] > f->wait_ns[DIRECTION_READ] + f->wait_ns[DIRECTION_WRITE])
-		return "in poll for";
-	return f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ] ? "to write to" : "to read from";
-}
-
-/* Somebody who waited for p about as long as p waited itself: the chain begins there.  */
-static const struct model_process *waiter_for(const struct model *m, const struct model_process *p)
-{
-	for (size_t i = 0; i < m->process_count; i++) {
-		const struct model_process *q = &m->processes[i];
-		unsigned others;
-
-		if (q != p && longest_wait(q) >= longest_wait(p) / 4 * 3 && longest_wait(q) &&
-		    model_peer(m, q, longest_fd(q), &others) == p && !others)
-			return q;
-	}
-	return NULL;
-}
-
-static bool is_among(const struct model_process *const *seen, int count, const struct model_process *p)
-{
-	for (int i = 0; i < count; i++)
-		if (seen[i] == p)
-			return true;
-	return false;
-}
-
-static const struct model_process *chain_start(const struct model *m)
-{
-	const struct model_process *seen[CHAIN_MAX], *start = NULL;
-	int count = 0;
-
-	for (size_t i = 0; i < m->process_count; i++)
-		if (!start || longest_wait(&m->processes[i]) > longest_wait(start))
-			start = &m->processes[i];
-	while (start && count < CHAIN_MAX) {
-		const struct model_process *before = waiter_for(m, start);
-
-		seen[count++] = start;
-		if (!before || is_among(seen, count, before))
-			break;
-		start = before;
-	}
-	return start;
-}
-
-/* Nobody waited for anybody else; perhaps for whoever might come.  */
-static void print_idleness(const struct model *m, FILE *to)
-{
-	const struct model_process *most = NULL;
-	const struct model_fd *best = NULL;
-	char text[16];
-
-	for (size_t i = 0; i < m->process_count; i++) {
-		const struct model_fd *f = longest_of(&m->processes[i], true);
-
-		if (f && (!best || fd_waited(f) > fd_waited(best))) {
-			best = f;
-			most = &m->processes[i];
-		}
-	}
-	if (!best || fd_waited(best) < m->wall_ns / 100) {
-		fputs("Nothing waited long on any fd", to);
-		return;
-	}
-	fprintf(to, "%sWhere it waits:%s ", color(COLOR_HEADING), color(COLOR_END));
-	print_command(most, 30, to);
-	fprintf(to, " waited %s%s%s %s", color(COLOR_WAIT), duration(fd_waited(best), text), color(COLOR_END),
-		best->kind == KIND_epoll ? "in epoll_wait" : "for a client");
-}
-
-/* Who waits for whom: from a process that waited long, through the other ends of its pipes and connections, to one that did not
- * wait itself, as far as the trace shows it.  */
-static void print_chain(const struct model *m, FILE *to)
-{
-	const struct model_process *seen[CHAIN_MAX], *p = chain_start(m);
-	const struct model_fd *f = p ? longest_fd(p) : NULL;
-	char text[16];
-	int depth = 0;
-
-	if (!f || fd_waited(f) < m->wall_ns / 100) {
-		print_idleness(m, to);
-		return;
-	}
-	fprintf(to, "%sWhere it waits:%s ", color(COLOR_HEADING), color(COLOR_END));
-	print_command(p, 30, to);
-	while (f && depth < CHAIN_MAX) {
-		unsigned others;
-		const struct model_process *peer = model_peer(m, p, f, &others);
-
-		fprintf(to, " waited %s%s%s %s ", color(COLOR_WAIT), duration(fd_waited(f), text), color(COLOR_END), verb(f));
-		seen[depth++] = p;
-		if (!peer) {
-			fprintf(to, "%s%s%s", color(COLOR_NAME), f->name ? f->name : "an fd", color(COLOR_END));
-			break;
-		}
-		print_peer(peer, others, 30, to);
-		if (others)
-			break;
-		if (is_among(seen, depth, peer)) {
-			fputs(", and so on", to);
-			break;
-		}
-		p = peer;
-		f = longest_fd(p);
-		/* Who waited for much less than those who waited for it is where the time went. */
-		if (!f || fd_waited(f) * 4 < (p->end_ns - p->start_ns)) {
-			print_why(m, p, depth, to);
-			break;
-		}
-		fputs(",\n  which", to);
-	}
-}
-
-static void print_conclusion(const struct trace *t, const struct model *m, FILE *to)
+static void print_conclusion(const struct trace *t, const struct model *m, const struct verdict *v, FILE *to)
 {
 	bool whole = !m->lost && !m->dropped && !t->control.lost_processes && !t->unread_count;
 
-	print_chain(m, to);
+	verdict_print(v, to);
 	fputs(whole ? ".\n" : ", as far as it was recorded.\n", to);
 }
 
@@ -494,7 +298,8 @@ static void print_losses(const struct trace *t, const struct model *m, FILE *to)
 
 void report_print(struct trace *t, FILE *to)
 {
-	struct model *m = model_build(t, NULL, NULL);
+	struct verdict *v;
+	struct model *m = verdict_build(t, &v);
 	const struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
 	const struct model_process *first = NULL;
 	char text[16];
@@ -510,7 +315,7 @@ void report_print(struct trace *t, FILE *to)
 	if (m->process_count)
 		qsort(order, m->process_count, sizeof *order, by_wait);
 	for (size_t i = 0; i < m->process_count; i++) {
-		if (i < PROCESSES_SHOWN && (waited(order[i]) || is_waiting(order[i]) || order[i] == first))
+		if (i < PROCESSES_SHOWN && (waited(order[i]) || is_waiting(order[i]) || order[i]->stalls.count || order[i] == first))
 			print_process(m, order[i], to);
 		else
 			quiet++;
@@ -519,10 +324,23 @@ void report_print(struct trace *t, FILE *to)
 		fprintf(to, "%zu more process image%s waited for nothing, or for less\n\n", quiet, quiet == 1 ? "" : "s");
 	print_losses(t, m, to);
 	if (m->process_count)
-		print_conclusion(t, m, to);
+		print_conclusion(t, m, v, to);
 	else
 		fputs("No process recorded anything.\n", to);
 	free(order);
+	verdict_free(v);
+	model_free(m);
+}
+
+void report_path(struct trace *t, FILE *to)
+{
+	struct verdict *v;
+	struct model *m = verdict_build(t, &v);
+
+	verdict_print_path(v, to);
+	print_losses(t, m, to);
+	print_conclusion(t, m, v, to);
+	verdict_free(v);
 	model_free(m);
 }
 

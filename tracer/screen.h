@@ -10,6 +10,10 @@
  * at least 60.  */
 int screen_width(FILE *to);
 
+/* Around what stands out, where there is no colour either.  */
+#define SCREEN_REVERSE "\033[7m"
+#define SCREEN_PLAIN "\033[0m"
+
 /* 1.234 s, 12.3 ms, 456 us, 1.2 us, 260 ns, 0.  */
 const char *duration(uint64_t ns, char text[16]);
 

@@ -68,6 +68,9 @@ void socket_named(int fd);
 /* process.c: prctl(PR_SET_SECCOMP) or seccomp(2), with the kernel's arguments.  The kernel's result.  */
 long enter_sandbox(bool strict, long nr, long a, long b, long c);
 
+/* lock.c: futex(2), with the kernel's arguments.  The kernel's result.  */
+long lock_futex(const long a[6]);
+
 /* signal.c: the handler of this signal, which libc has installed, gets our restorer.  */
 void signal_adopt(int signal);
 

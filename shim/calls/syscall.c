@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "shim/record.h"
 
 /* CALL_none where the number is none of ours.  */
 static enum call_id call_of(long nr)
@@ -82,6 +83,10 @@ EXPORT long syscall(long nr, ...)
 		return close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
 	case SYS_dup3:
 		return dup3((int)a[0], (int)a[1], (int)a[2]);
+	case SYS_futex:
+		if (record_on)
+			return as_libc(lock_futex(a));
+		break;
 	case SYS_epoll_ctl:
 		return epoll_ctl((int)a[0], (int)a[1], (int)a[2], (struct epoll_event *)a[3]);
 	default:

@@ -1,4 +1,4 @@
-/* transfer.c - reads and writes at an offset, and the calls that move bytes from one fd to another: plain, timed.  */
+/* transfer.c - reads and writes at an offset, and the calls that move bytes from one fd to another, or to the disk: plain, timed.  */
 #include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -6,8 +6,8 @@
 
 #include "calls.h"
 
-/* At an offset there is nothing to wait for but a disk; files are passed through where nothing is recorded.  */
-static ssize_t at_offset(enum call_id call, long nr, int fd, long what, long count, long offset)
+/* There is nothing to wait for but a disk; files are passed through where nothing is recorded.  */
+static ssize_t on_disk(enum call_id call, long nr, int fd, long what, long count, long offset)
 {
 	if (passes(fd))
 		return as_libc(sys(nr, fd, what, count, offset, 0));
@@ -16,22 +16,22 @@ static ssize_t at_offset(enum call_id call, long nr, int fd, long what, long cou
 
 EXPORT ssize_t pread64(int fd, void *buffer, size_t size, off64_t offset)
 {
-	return at_offset(CALL_pread64, SYS_pread64, fd, (long)buffer, (long)size, offset);
+	return on_disk(CALL_pread64, SYS_pread64, fd, (long)buffer, (long)size, offset);
 }
 
 EXPORT ssize_t pwrite64(int fd, const void *buffer, size_t size, off64_t offset)
 {
-	return at_offset(CALL_pwrite64, SYS_pwrite64, fd, (long)buffer, (long)size, offset);
+	return on_disk(CALL_pwrite64, SYS_pwrite64, fd, (long)buffer, (long)size, offset);
 }
 
 EXPORT ssize_t preadv64(int fd, const struct iovec *vector, int count, off64_t offset)
 {
-	return at_offset(CALL_preadv, SYS_preadv, fd, (long)vector, count, offset);
+	return on_disk(CALL_preadv, SYS_preadv, fd, (long)vector, count, offset);
 }
 
 EXPORT ssize_t pwritev64(int fd, const struct iovec *vector, int count, off64_t offset)
 {
-	return at_offset(CALL_pwritev, SYS_pwritev, fd, (long)vector, count, offset);
+	return on_disk(CALL_pwritev, SYS_pwritev, fd, (long)vector, count, offset);
 }
 
 EXPORT ssize_t preadv64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags)
@@ -71,6 +71,16 @@ EXPORT ssize_t vmsplice(int fd, const struct iovec *vector, size_t count, unsign
 EXPORT ssize_t copy_file_range(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size, unsigned flags)
 {
 	return serve(CALL_copy_file_range, SYS_copy_file_range, in, (long)in_offset, out, (long)out_offset, (long)size, flags);
+}
+
+EXPORT int fsync(int fd)
+{
+	return (int)on_disk(CALL_fsync, SYS_fsync, fd, 0, 0, 0);
+}
+
+EXPORT int fdatasync(int fd)
+{
+	return (int)on_disk(CALL_fdatasync, SYS_fdatasync, fd, 0, 0, 0);
 }
 
 /* off_t has 64 bits on both architectures.  */

@@ -1,5 +1,7 @@
 /* early.c - a library with a constructor that does I/O before the shim's own has run, and a destructor that does it after.  */
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +11,18 @@
 static void handler(int signal)
 {
 	(void)signal;
+}
+
+/* Whether each is taken, and given back.  */
+static int locks(void)
+{
+	pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
+	pthread_rwlock_t l = PTHREAD_RWLOCK_INITIALIZER;
+	sem_t s;
+
+	return sem_init(&s, 0, 1) == 0 && pthread_mutex_lock(&m) == 0 && pthread_mutex_trylock(&m) == EBUSY && pthread_mutex_unlock(&m) == 0 &&
+	       pthread_rwlock_wrlock(&l) == 0 && pthread_rwlock_tryrdlock(&l) == EBUSY && pthread_rwlock_unlock(&l) == 0 &&
+	       sem_wait(&s) == 0 && sem_trywait(&s) < 0 && sem_destroy(&s) == 0;
 }
 
 static void talk(const char *when)
@@ -23,7 +37,7 @@ static void talk(const char *when)
 		close(fds[0]), close(fds[1]);
 	sigaction(SIGUSR2, &a, &b);
 	sigaction(SIGUSR2, &b, NULL);
-	n = snprintf(text, sizeof text, "%s: %c %d\n", when, c, b.sa_handler == SIG_DFL);
+	n = snprintf(text, sizeof text, "%s: %c %d %d\n", when, c, b.sa_handler == SIG_DFL, locks());
 	if (write(2, text, (size_t)n) != n)
 		_exit(97);
 }

@@ -155,6 +155,9 @@ static void transfers(char **argv)
 	tell("vmsplice: %s", result_text(vmsplice(fds[1], v, 2, 0)));
 	offset = 0;
 	tell("copy_file_range: %s", result_text(copy_file_range(file, &offset, copy, NULL, 6, 0)));
+	tell("fsync: %s", result_text(fsync(file)));
+	tell("fdatasync: %s", result_text(fdatasync(copy)));
+	tell("fsync of a pipe: %s", result_text(fsync(fds[0])));
 	tell("sizes: %ld %ld", (long)lseek(file, 0, SEEK_END), (long)lseek(copy, 0, SEEK_END));
 	tell("splice, no pipe: %s", result_text(splice(file, NULL, copy, NULL, 8, 0)));
 }

@@ -1,0 +1,226 @@
+# The verdict at the end of the report: who holds the others up, and what it does meanwhile.
+
+load helper
+
+setup() {
+	mkdir "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR/here" || return
+	PATH=$PROGRAMS:$PATH
+}
+
+# judge CMD...: records it; its verdict goes to the file `verdict`.
+judge() {
+	"$EAGAIN" record "$@" >/dev/null
+	"$EAGAIN" report >report
+	find_verdict
+}
+
+find_verdict() {
+	sed -n '/^\(Bottleneck\|Balanced\|Where it waits\|Where the time went\|No single bottleneck\): /,$p' report >verdict
+	cat verdict
+}
+
+# says REGEX...: each is in the verdict.
+says() {
+	local regex
+	for regex; do
+		grep -Eq -- "$regex" verdict || { echo "does not say: $regex"; false; }
+	done
+}
+
+# holds_up NAME DID: others, or one other, waited for NAME, which did DID in that time.
+holds_up() {
+	says "^Bottleneck: $1 \(pid [0-9]+\): .* waited for it for [0-9]+ % of [0-9.]+ [mu]?s;$" "^  in that time it (.*, )?$2[ ,.]"
+}
+
+# kill_parked PATTERN COUNT: waits until so many operations that match are parked, a moment more, and kills the first process.
+kill_parked() {
+	until [ "$(grep -sc "ev=park .*$1" live)" = "$2" ]; do kill -0 $pid; done
+	# To be most of its time.
+	sleep 0.3
+	kill "$(sed -n '1s/.* pid=\([0-9]*\) .*/\1/p' live)"
+	ends_with 143 $pid
+	find_verdict
+}
+
+@test "a slow producer, middle or consumer, by computing or by sleeping" {
+	for how in compute:computed sleep:slept; do
+		did=${how#*:} how=${how%:*}
+		judge bash -c "stage source $how 3000 60 | stage filter compute 50 | stage sink compute 50"
+		holds_up "stage source $how 3000 60" "$did"
+		judge bash -c "stage source compute 50 60 | stage filter $how 3000 | stage sink compute 50"
+		holds_up "stage filter $how 3000" "$did"
+		judge bash -c "stage source compute 50 60 | stage filter compute 50 | stage sink $how 3000"
+		holds_up "stage sink $how 3000" "$did"
+	done
+}
+
+@test "stages that are equally slow are balanced" {
+	judge bash -c 'stage source sleep 25000 20 | stage filter sleep 25000 | stage sink sleep 25000'
+	says '^Balanced: stage [a-z]+ sleep 25000.* and stage [a-z]+ sleep 25000.* were each busy for at least [0-9]+ % of '
+}
+
+@test "thousands of waits, each a moment" {
+	judge bash -c 'exec 3< <(exec stage server compute 100); read -r port <&3; stage client compute 5 3000 $port; true'
+	holds_up 'stage server compute 100' computed
+	[ "$("$EAGAIN" log | grep -c ev=EWOULDBLOCK)" -ge 3000 ]
+}
+
+@test "a stage that waits for the disk" {
+	judge bash -c 'stage source compute 1 60 | stage filter disk 0 | stage sink compute 1'
+	"$EAGAIN" log | awk '/call=fsync/ { n++; sub(/.* dur=/, ""); sum += $1 } /^t=/ { sub(/^t=/, ""); end = $1 } END { exit !(n == 60 && sum > end / 2) }' ||
+		skip "a disk that is as good as none"
+	holds_up 'stage filter disk 0' 'waited [0-9.]+ [mu]?s for the disk'
+}
+
+@test "a slow server behind a fast proxy, and their slow client" {
+	chain() {
+		judge bash -c "exec 3< <(exec stage $1); read -r server <&3; exec 4< <(exec stage proxy \$server); read -r proxy <&4
+			stage client $2 60 \$proxy; true"
+	}
+	chain 'server sleep 4000' 'compute 50'
+	holds_up 'stage server sleep 4000' slept
+	chain 'threaded sleep 4000' 'compute 50'
+	holds_up 'stage threaded sleep 4000' slept
+	chain 'server compute 50' 'sleep 4000'
+	holds_up 'stage client sleep 4000 60.*' slept
+}
+
+@test "a shell is held to account for its children" {
+	judge bash -c '(for i in 1 2 3 4; do echo $i; sleep 0.1; done) | cat | tail -n 1'
+	says '^Bottleneck: bash -c \(for i in .* \(pid [0-9]+\): others waited for it for [0-9]+ % of ' \
+		'^  in that time its children slept .*: sleep 0\.1 \(4 processes\)\.$'
+	judge bash -c 'sleep 0.3; true'
+	holds_up 'sleep 0.3' slept
+	says ': bash -c sleep 0.3; true \(pid [0-9]+\) waited for it '
+	judge bash -c 'sleep 0.2; sleep 0.21; sleep 0.19'
+	says '^No single bottleneck: of [0-9.]+ s, sleep 0.2.* had [0-9]+ %: slept ' '^  sleep 0.2' '^  sleep 0.19 '
+}
+
+@test "who shares a pipe shares the blame; who only holds it has none" {
+	judge bash -c 'for i in 1 2 3; do stage source sleep 25000 16 & done | stage sink compute 50'
+	says '^Bottleneck: stage source sleep 25000 16 \([23] processes\): .* waited for them for ' '^  in that time they slept '
+	judge bash -c 'stage source compute 50 32 | (stage sink sleep 25000 & stage sink sleep 25000 & wait)'
+	says '^Bottleneck: stage sink sleep 25000 \(2 processes\): .* waited for them for ' '^  in that time they slept '
+	judge bash -c '(stage source sleep 25000 16; exec 1>&-; true) | (sleep 1000 & stage sink compute 50; kill $!)'
+	holds_up 'stage source sleep 25000 16' slept
+	judge bash -c '(/bin/echo one; exec sleep 0.3) | cat'
+	holds_up 'sleep 0.3' slept
+}
+
+@test "a program alone: it computes, sleeps, or waits for somebody whom the trace does not show" {
+	judge stage source compute 3000 60
+	says '^Where the time went: of [0-9.]+ m?s, stage source compute 3000 60 \(pid [0-9]+\) (.*, )?computed '
+	judge stage source sleep 3000 60
+	says '^Where the time went: .* \(pid [0-9]+\) slept '
+	mkfifo fifo
+	(sleep 0.2; echo) >fifo &
+	judge cat fifo
+	says "^Where it waits: .*, cat fifo \(pid [0-9]+\) waited .* to read from $PWD/fifo, whose other end the trace does not show\.$"
+}
+
+@test "an idle server waits for clients" {
+	"$EAGAIN" -o report --log=live stage server compute 1 >port &
+	pid=$!
+	kill_parked call=accept 1
+	says '^Where it waits: .*, stage server compute 1 \(pid [0-9]+\) waited .* for clients'
+}
+
+@test "two that wait for each other" {
+	mkfifo a b
+	"$EAGAIN" -o report --log=live bash -c 'bash -c "exec 4>a 3<b; read -r _ <&3" & exec 3<a 4>b; read -r _ <&3' &
+	pid=$!
+	kill_parked 'call=read .*/[ab] ' 2
+	says '^Where it waits: .* waited .* for others that waited for it'
+}
+
+@test "the other end of a unix socket, by its name and of a pair" {
+	command -v perl >/dev/null || skip "perl is not installed"
+	# shellcheck disable=SC2016
+	"$EAGAIN" -o report perl -MIO::Socket::UNIX -MSocket -e '
+		socketpair my $a, my $b, AF_UNIX, SOCK_STREAM, PF_UNSPEC;
+		$l = IO::Socket::UNIX->new(Local => "s", Listen => 1);
+		if (!fork) {
+			$c = IO::Socket::UNIX->new(Peer => "s");
+			for (1 .. 2) { sysread $c, $x, 1; sysread $b, $x, 1 }
+			exit;
+		}
+		$c = $l->accept;
+		for (1 .. 2) { select undef, undef, undef, 0.1; syswrite $c, "x"; syswrite $a, "x" }
+		wait'
+	grep -Eq ' fd [0-9]+, unix:s <- perl.* \(pid ' report
+	grep -Eq ' fd [0-9]+, unix:s -> perl.* \(pid ' report
+	grep -Eq ' fd [0-9]+, socket:\[[0-9]+\] -> perl.* \(pid ' report
+}
+
+@test "report --critical-path: from the beginning to the end, and what each had of it" {
+	"$EAGAIN" record bash -c 'sleep 0.2; stage source sleep 4000 50 | stage sink compute 10'
+	"$EAGAIN" report --critical-path >path
+	cat path
+	[ "$(sed -n 's/^ *[0-9.]* [mu]*s  *0[0-9.]* s  \([a-z0-9. ]*\) (pid .*) slept.*/\1/p' path | paste -sd,)" = 'sleep 0.2,stage source sleep 4000 50' ]
+	grep -Eq '^ +[0-9.]+ % +[0-9.]+ s  stage source sleep 4000 50 \(pid [0-9]+\) slept ' path
+	tail -n 2 path | head -n 1 | grep -q '^Bottleneck: \|^No single bottleneck: '
+	run -2 "$EAGAIN" log --critical-path
+}
+
+@test "report --json: the verdict, whose numbers add up" {
+	command -v python3 >/dev/null || skip "python3 is not installed"
+	"$EAGAIN" record bash -c 'stage source compute 10 50 | stage filter sleep 4000 | stage sink compute 10'
+	"$EAGAIN" report --json >report.json
+	python3 - <<-'PYTHON'
+		import json
+		v = json.load(open("report.json"))["verdict"]
+		assert v["kind"] == "bottleneck" and [p["command"] for p in v["processes"]] == ["stage filter sleep 4000"], v
+		assert max(v["did"], key=v["did"].get) == "sleep_ns"
+		assert 0 < v["waited_for_ns"] <= v["total_ns"]
+		assert abs(sum(v["did"].values()) + sum(v["children_did"].values()) - v["waited_for_ns"]) < v["total_ns"] / 1000
+		assert abs(sum(p["path_ns"] for p in v["critical_path"]) - v["total_ns"]) < v["total_ns"] / 1000
+		for p in v["critical_path"]:
+		    assert abs(sum(p["did"].values()) - p["path_ns"]) < v["total_ns"] / 1000
+		assert v["critical_path"][0]["command"] == "stage filter sleep 4000"
+	PYTHON
+	"$EAGAIN" record true
+	"$EAGAIN" report --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["verdict"]["kind"] == "alone"'
+}
+
+@test "a damaged trace has a verdict, or an error" {
+	command -v perl >/dev/null || skip "perl is not installed"
+	"$EAGAIN" record bash -c 'stage source compute 10 20 | (stage sink sleep 100 & stage sink sleep 100 & wait); stage lock compute 10 10'
+	RANDOM=6
+	for _ in {1..40}; do
+		damage eagain.trace damaged
+		for view in '' --json --critical-path; do
+			# shellcheck disable=SC2086 # none, or one
+			timeout 20 "$EAGAIN" report $view damaged >out 2>err || { [ $? = 1 ] && [ "$(wc -l <err)" = 1 ]; }
+		done
+	done
+}
+
+@test "real programs: gzip -9, tar, and curl for an HTTP server" {
+	need_program gzip tar
+	head -c 3000000 /dev/urandom | base64 >data
+	judge bash -c 'gzip -9 <data | wc -c'
+	holds_up 'gzip -9' computed
+	judge bash -c 'tar c data data data | gzip -9 | wc -c'
+	holds_up 'gzip -9' computed
+	need_program python3 curl
+	python=$(python3 -c 'import sys; print(sys.executable)')
+	cat >server.py <<-'PYTHON'
+		import http.server, time
+
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    def do_GET(self):
+		        time.sleep(0.2)
+		        self.send_response(200)
+		        self.end_headers()
+		    def log_message(self, *_):
+		        pass
+
+		server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+		print(server.server_address[1], flush=True)
+		for _ in range(4):
+		    server.handle_request()
+	PYTHON
+	judge bash -c "exec 3< <(exec $python server.py); read -r port <&3; for _ in 1 2 3 4; do curl -s http://127.0.0.1:\$port/; done"
+	holds_up 'python3[0-9.]* server.py' slept
+}
