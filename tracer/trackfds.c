@@ -317,12 +317,6 @@ void fd_copy(struct walk *w, struct image *image, int fd, int64_t copy)
 		fd_close(w, image, copy);
 }
 
-static bool can_wait(unsigned kind)
-{
-	return kind != KIND_unknown && kind != KIND_file && kind != KIND_directory && kind != KIND_block && kind != KIND_device &&
-	       kind != KIND_other && kind < KIND_COUNT;
-}
-
 static char *name_of_row(const struct fd *f, unsigned lane)
 {
 	char *name = NULL;
@@ -359,7 +353,7 @@ static struct lane *find_lane(struct walk *w, struct fd *f)
 
 	for (; *at && (*at)->is_busy; at = &(*at)->next)
 		number++;
-	if (!*at && number < LANES_MAX && can_wait(f->kind)) {
+	if (!*at && number < LANES_MAX && model_can_wait(f->kind)) {
 		*at = make_lane(w, f, number);
 		(*at)->next = NULL;
 	}

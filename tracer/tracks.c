@@ -34,7 +34,7 @@ struct open {
 	uint32_t op;                    /* of an operation or its phase; else 0 */
 	bool comes_back;                /* of an operation, though its thread does something else meanwhile: in a handler */
 	uint8_t call;
-	int64_t result;                 /* of a call */
+	uint64_t bytes;                 /* that a call has moved */
 	uint64_t id;                    /* of a write whose bytes are counted */
 	struct fd *fd;                  /* or NULL */
 	struct lane *lane;              /* where it is shown, too */
@@ -220,38 +220,24 @@ static void tell_served(struct walk *w, struct thread *t, const struct wire_flow
 	w->sink->end(&t->track, &s, w->arg);
 }
 
-/* What the call's result says of bytes.  */
-enum moves { NO_BYTES, BYTES, UNKNOWN_BYTES };
-
-static enum moves moves(unsigned call, enum direction d)
+/* Bytes go through the wire, and the call does not say how many: it returns messages, or leaves what it reads.  */
+static bool spoils(unsigned call)
 {
-	switch (model_call_class(call)) {
-	case OP_RECVMMSG: case OP_SENDMMSG: return UNKNOWN_BYTES;
-	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: return NO_BYTES;
-	default: break;
-	}
-	if (call == CALL_tee)
-		return UNKNOWN_BYTES;
-	return d == DIRECTION_READ || d == DIRECTION_WRITE ? BYTES : NO_BYTES;
+	return model_call_class(call) == OP_RECVMMSG || model_call_class(call) == OP_SENDMMSG || call == CALL_tee;
 }
 
-/* A call or operation is over.  Counts its bytes, and finds whose they were.  */
-static size_t settle_bytes(struct walk *w, struct thread *t, const struct open *o, int64_t result, bool was_known,
-			   struct wire_flow flows[WIRE_FLOWS])
+/* A call or operation is over, and has moved so many bytes.  Finds whose they were.  */
+static size_t settle_bytes(struct walk *w, struct thread *t, const struct open *o, uint64_t bytes, struct wire_flow flows[WIRE_FLOWS])
 {
 	enum direction d = model_call_direction(o->call);
-	enum moves m = moves(o->call, d);
 	struct wire *wire = !o->fd ? NULL : d == DIRECTION_READ ? o->fd->in : d == DIRECTION_WRITE ? o->fd->out : NULL;
-	uint64_t bytes = result > 0 ? (uint64_t)result : 0;
 	size_t count = 0;
 
 	if (o->id && wire)
-		wire_written(wire, o->id, was_known ? -1 : (int64_t)bytes, w->now);
-	if (!bytes || m == NO_BYTES)
-		return 0;
-	if (m == UNKNOWN_BYTES && wire)
+		wire_written(wire, o->id, o->what == CALL ? -1 : (int64_t)bytes, w->now);
+	if (wire && spoils(o->call))
 		wire_spoil(wire);
-	if (m == UNKNOWN_BYTES)
+	if (!bytes)
 		return 0;
 	count_bytes(w, t->process, d == DIRECTION_WRITE, bytes);
 	if (wire && d == DIRECTION_READ)
@@ -266,7 +252,7 @@ static void end_call(struct walk *w, struct thread *t)
 {
 	struct open *o = &t->stack[t->depth - 1];
 	struct wire_flow flows[WIRE_FLOWS], later[WIRE_FLOWS];
-	size_t count = settle_bytes(w, t, o, o->result, true, flows), before = 0, after = 0;
+	size_t count = settle_bytes(w, t, o, o->bytes, flows), before = 0, after = 0;
 	struct track_slice s = {0};
 
 	for (size_t i = 0; i < count; i++) {
@@ -416,7 +402,7 @@ static uint64_t begin_write(struct walk *w, struct thread *t, unsigned call, str
 {
 	struct wire_source from = {.pid = t->track.pid, .tid = t->track.tid, .ns = w->now};
 
-	if (!f || !f->out || n == 0 || model_call_direction(call) != DIRECTION_WRITE || moves(call, DIRECTION_WRITE) != BYTES)
+	if (!f || !f->out || n == 0 || model_call_direction(call) != DIRECTION_WRITE || !model_moves_bytes(call))
 		return 0;
 	from.id = walk_flow_id(w);
 	wire_write(f->out, &from, n);
@@ -428,7 +414,7 @@ static void see_call(struct walk *w, struct image *image, const struct trace_rec
 	struct thread *t = find_thread(w, image->process, place->tid);
 	struct fd *f = place->enter ? NULL : image_fd(image, r->fd);
 	uint64_t end_ns = reader_ns(w->trace, r->t + r->duration);
-	struct open o = {.call = r->call, .result = r->result, .fd = f};
+	struct open o = {.call = r->call, .bytes = model_moved(r), .fd = f};
 	struct track_slice s = {
 		.category = "call", .name = model_call_name(r->call), .start_ns = w->now, .told_ns = end_ns > w->now ? end_ns : w->now + 1,
 	};
@@ -444,7 +430,7 @@ static void see_call(struct walk *w, struct image *image, const struct trace_rec
 	add_result(&s, r->result);
 	s.flows = &flow;
 	s.flow_count = take_ready(w, f, model_call_direction(r->call), &flow);
-	s.id = o.id = begin_write(w, t, r->call, f, r->result > 0 ? r->result : 0);
+	s.id = o.id = begin_write(w, t, r->call, f, (int64_t)o.bytes);
 	if (!begin(w, t, &s, &o) && o.id)
 		wire_written(f->out, o.id, -1, w->now);
 	if (f)
@@ -497,7 +483,7 @@ static void end_operation(struct walk *w, struct thread *t, const struct trace_r
 {
 	struct open *o = &t->stack[t->depth - 1];
 	struct wire_flow flows[WIRE_FLOWS + 1];
-	size_t count = settle_bytes(w, t, o, r->result, false, flows);
+	size_t count = settle_bytes(w, t, o, model_moved(r), flows);
 	struct track_slice s = {0};
 
 	count += take_ready(w, o->fd, model_call_direction(r->call), &flows[count]);
