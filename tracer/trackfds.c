@@ -1,7 +1,7 @@
 /* trackfds.c - processes, fds and counters of the walk: what each number means at a time, and the rows on which it is shown.
  *
- * An fd that can make one wait has a row; a second one beside it where calls overlap in time.  Beyond ROWS_MAX of a process, its fds
- * share rows with others; beyond QUEUES_MAX pipes that it reads, what they hold is not shown.  */
+ * An fd that can make one wait has a row; a second one beside it where calls overlap in time.  Beyond ROWS_MAX of a process, its
+ * fds share rows with others; beyond QUEUES_MAX pipes that it reads, what they hold is not shown.  */
 #include "trackfds.h"
 
 #include <fcntl.h>
@@ -283,7 +283,8 @@ static void make_fd(struct walk *w, struct image *image, int64_t number, const c
 		return;
 	f = must_have(calloc(1, sizeof *f));
 	*f = (struct fd){
-		.refs = 1, .process = image->process, .number = (int)number, .kind = kind, .inode = inode, .name = must_have(strdup(name)),
+		.refs = 1, .process = image->process, .number = (int)number, .kind = kind, .inode = inode,
+		.name = must_have(strdup(name)),
 	};
 	find_wires(w, f);
 	fd_close(w, image, number);
@@ -319,10 +320,11 @@ void fd_copy(struct walk *w, struct image *image, int fd, int64_t copy)
 
 static char *name_of_row(const struct fd *f, unsigned lane)
 {
-	char *name = NULL;
-	int n = lane ? asprintf(&name, "fd %d %s (%u)", f->number, f->name, lane + 1) : asprintf(&name, "fd %d %s", f->number, f->name);
+	char beside[16] = "", *name;
 
-	return must_have(n < 0 ? NULL : name);
+	if (lane)
+		snprintf(beside, sizeof beside, " (%u)", lane + 1);
+	return must_have(asprintf(&name, "fd %d %s%s", f->number, f->name, beside) < 0 ? NULL : name);
 }
 
 /* A row of the fd's own, or, where there are too many, one that it shares with others.  */
@@ -339,8 +341,8 @@ static struct lane *make_lane(struct walk *w, struct fd *f, unsigned number)
 	if (p->row_count < ROWS_MAX)
 		l->name = name_of_row(f, number);
 	l->track = (struct track){
-		.id = walk_track_id(w), .type = TRACK_FD, .process = &p->track, .pid = p->track.pid, .tid = FIRST_ROW + w->row_count++,
-		.rank = FIRST_RANK + p->row_count++, .name = l->name ? l->name : "more fds",
+		.id = walk_track_id(w), .type = TRACK_FD, .process = &p->track, .pid = p->track.pid,
+		.tid = FIRST_ROW + w->row_count++, .rank = FIRST_RANK + p->row_count++, .name = l->name ? l->name : "more fds",
 	};
 	tell(w, &l->track);
 	return l;
@@ -385,7 +387,8 @@ void fd_ready(struct walk *w, struct fd *f, bool writes)
 {
 	struct ready *ready = &f->ready[writes];
 	struct track_slice s = {
-		.category = "ready", .name = writes ? "ready to write" : "ready to read", .start_ns = w->now, .told_ns = TRACKS_OPEN,
+		.category = "ready", .name = writes ? "ready to write" : "ready to read", .start_ns = w->now,
+		.told_ns = TRACKS_OPEN,
 	};
 
 	if (ready->lane)

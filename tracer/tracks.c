@@ -1,5 +1,5 @@
-/* tracks.c - from records to the slices of threads: what begins and ends on each, and whose bytes a read got.  The rows of fds are in
- * trackfds.c.
+/* tracks.c - from records to the slices of threads: what begins and ends on each, and whose bytes a read got.  The rows of fds are
+ * in trackfds.c.
  *
  * Each thread has a stack of slices that have not ended.  Where an end is known, a timer stands for it, so that all ends come in
  * their order among the records.  */
@@ -227,7 +227,8 @@ static bool spoils(unsigned call)
 }
 
 /* A call or operation is over, and has moved so many bytes.  Finds whose they were.  */
-static size_t settle_bytes(struct walk *w, struct thread *t, const struct open *o, uint64_t bytes, struct wire_flow flows[WIRE_FLOWS])
+static size_t settle_bytes(struct walk *w, struct thread *t, const struct open *o, uint64_t bytes,
+			   struct wire_flow flows[WIRE_FLOWS])
 {
 	enum direction d = model_call_direction(o->call);
 	struct wire *wire = !o->fd ? NULL : d == DIRECTION_READ ? o->fd->in : d == DIRECTION_WRITE ? o->fd->out : NULL;
@@ -416,7 +417,8 @@ static void see_call(struct walk *w, struct image *image, const struct trace_rec
 	uint64_t end_ns = reader_ns(w->trace, r->t + r->duration);
 	struct open o = {.call = r->call, .bytes = model_moved(r), .fd = f};
 	struct track_slice s = {
-		.category = "call", .name = model_call_name(r->call), .start_ns = w->now, .told_ns = end_ns > w->now ? end_ns : w->now + 1,
+		.category = "call", .name = model_call_name(r->call), .start_ns = w->now,
+		.told_ns = end_ns > w->now ? end_ns : w->now + 1,
 	};
 	struct wire_flow flow;
 	char text[512];
