@@ -40,8 +40,9 @@ static int by_pid(const void *a, const void *b, void *files)
 	return x < y ? -1 : x > y;
 }
 
-static void counter_init(struct counter *c, const struct process *p)
+static void counter_init(struct counter *c, struct process *p)
 {
+	c->process = p;
 	c->track = (struct track){
 		.type = TRACK_COUNTER, .process = &p->track, .pid = p->track.pid, .tid = p->track.pid, .name = c->name,
 	};
@@ -118,14 +119,15 @@ void walk_begin(struct walk *w)
 	w->wires.forget = forget_wire;
 	w->wires.arg = w;
 	make_processes(w);
-	for (size_t i = 0; i < count; i++) {
-		struct process *p = w->images[i].process;
+}
 
-		if (p->track.id)
-			continue;
-		p->track.id = walk_track_id(w);
+uint64_t walk_track_id(struct walk *w, struct process *p)
+{
+	if (!p->track.id) {
+		p->track.id = ++w->track_count;
 		tell(w, &p->track);
 	}
+	return ++w->track_count;
 }
 
 void walk_end(struct walk *w)
@@ -341,7 +343,7 @@ static struct lane *make_lane(struct walk *w, struct fd *f, unsigned number)
 	if (p->row_count < ROWS_MAX)
 		l->name = name_of_row(f, number);
 	l->track = (struct track){
-		.id = walk_track_id(w), .type = TRACK_FD, .process = &p->track, .pid = p->track.pid,
+		.id = walk_track_id(w, p), .type = TRACK_FD, .process = &p->track, .pid = p->track.pid,
 		.tid = FIRST_ROW + w->row_count++, .rank = FIRST_RANK + p->row_count++, .name = l->name ? l->name : "more fds",
 	};
 	tell(w, &l->track);
@@ -419,7 +421,7 @@ void fd_end_ready(struct walk *w, struct fd *f)
 static void tell_counter(struct walk *w, struct counter *c)
 {
 	if (!c->track.id) {
-		c->track.id = walk_track_id(w);
+		c->track.id = walk_track_id(w, c->process);
 		tell(w, &c->track);
 	}
 	w->sink->counter(&c->track, w->now, c->value, w->arg);

@@ -46,15 +46,14 @@ struct thread {
 	struct process *process;
 	struct open *stack;
 	size_t depth, room;
-	bool told;
 	char name[16];
 };
 
 static void tell_thread(struct walk *w, struct thread *t)
 {
-	if (t->told)
+	if (t->track.id)
 		return;
-	t->told = true;
+	t->track.id = walk_track_id(w, t->process);
 	w->sink->track(&t->track, w->arg);
 }
 
@@ -94,7 +93,7 @@ static struct thread *find_thread(struct walk *w, struct process *p, uint32_t ti
 		*slot = t = must_have(calloc(1, sizeof *t));
 		t->process = p;
 		t->track = (struct track){
-			.id = walk_track_id(w), .type = TRACK_THREAD, .process = &p->track, .pid = p->track.pid, .tid = tid,
+			.type = TRACK_THREAD, .process = &p->track, .pid = p->track.pid, .tid = tid,
 			.rank = tid == p->track.pid ? 0 : ++p->thread_count, .name = "thread",
 		};
 		w->thread_count++;
@@ -112,7 +111,7 @@ static void name_thread(struct walk *w, struct thread *t, const struct trace_rec
 		return;
 	memcpy(t->name, name, sizeof name);
 	t->track.name = t->name;
-	if (t->told)
+	if (t->track.id)
 		w->sink->track(&t->track, w->arg);
 }
 
@@ -588,14 +587,14 @@ static void see_stall(struct walk *w, struct image *image, const struct trace_re
 	uint64_t end_ns = reader_ns(w->trace, r->t + r->duration);
 	struct track_slice s = {
 		.category = "stall", .name = r->kind == TRACE_LOCK ? "lock" : "away", .start_ns = w->now,
-		.told_ns = end_ns > w->now ? end_ns : w->now,
+		.told_ns = !r->duration ? TRACKS_OPEN : end_ns > w->now ? end_ns : w->now,
 	};
 
 	if (r->kind == TRACE_AWAY)
 		add_number(&s, "cpu_ns", r->number);
 	else if (r->fd >= 0)
 		add_number(&s, "held_by_tid", r->fd);
-	begin(w, t, &s, &(struct open){.call = CALL_none});
+	begin(w, t, &s, &(struct open){.what = r->duration ? CALL : LAST_CALL, .call = CALL_none});
 }
 
 static void see_polled(struct walk *w, struct image *image, const struct trace_record *r)
@@ -608,15 +607,26 @@ static void see_polled(struct walk *w, struct image *image, const struct trace_r
 		fd_ready(w, f, true);
 }
 
+static void see_watch(struct image *image, const struct trace_record *r)
+{
+	struct fd *f = image_fd(image, r->fd);
+
+	if (f)
+		f->watched_as = r->op;
+}
+
 /* In the observer's file: of a process and fd elsewhere.  */
 static void see_edge(struct walk *w, const struct trace_record *r)
 {
 	struct process *p = walk_process(w, (uint32_t)r->number);
 	struct fd *f = p && p->image ? image_fd(p->image, r->fd) : NULL;
 
-	if (f && (r->way & 1))
+	/* The number may be another fd's by now. */
+	if (!f || f->watched_as != r->op)
+		return;
+	if (r->way & ~2u)
 		fd_ready(w, f, false);
-	if (f && (r->way & 2))
+	if (r->way & 2)
 		fd_ready(w, f, true);
 }
 
@@ -664,6 +674,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_KEEP: see_keep(w, image, r, place); break;
 	case TRACE_LOCK: case TRACE_AWAY: see_stall(w, image, r, place); break;
 	case TRACE_EDGE: see_edge(w, r); break;
+	case TRACE_WATCH: see_watch(image, r); break;
 	default: break;
 	}
 }
