@@ -197,7 +197,7 @@ sys.exit(not any(n.endswith("/" + name) for n in names) and ascii(name))' "$name
 	"$EAGAIN" record perl -e '
 		pipe R, W;
 		open S, ">started";
-		if (!fork) { close W; syswrite S, "$$\n"; sysread R, $b, 1; exit }
+		if (!fork) { syswrite S, "$$\n"; sysread R, $b, 1; exit }
 		wait' &
 	read -r child <started
 	until "$EAGAIN" export csv | grep -q ",park,read,.*pipe:" && "$EAGAIN" export csv | grep -q ',enter,wait'; do :; done

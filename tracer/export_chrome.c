@@ -1,8 +1,8 @@
 /* export_chrome.c - Chrome's JSON trace format, which chrome://tracing and Perfetto open.
  *
- * Times are in microseconds from the start of the trace.  Rows that are no thread's are threads, too, with numbers that no thread can
- * have.  A slice whose end is known is written at once (X), others as they begin and end (B, E).  A flow is written when its end is
- * known: its two halves (s, f) together, each within its slice.  */
+ * Times are in microseconds from the start of the trace.  Rows that are no thread's are threads, too, with numbers that no thread
+ * can have.  A slice whose end is known is written at once (X), others as they begin and end (B, E).  A flow is written when its
+ * end is known: its two halves (s, f) together, each within its slice.  */
 #include <string.h>
 
 #include "export.h"

@@ -1,7 +1,7 @@
 /* export_folded.c - where it waited, as the stacks that flame graphs are drawn from: "command;thread;call;fd N", N in microseconds.
  *
- * Waits alone: what a program computes, others tell better.  The time of a poll is that of the fd that ended it, if it was one; so the
- * sum of all lines is the time that all threads together waited.  */
+ * Waits alone: what a program computes, others tell better.  The time of a poll is that of the fd that ended it, if it was one;
+ * so the sum of all lines is the time that all threads together waited.  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* export_perfetto.c - Perfetto's own format: a stream of packets in protocol buffers (perfetto.dev, "Synthetic TrackEvents").
  *
- * Times are CLOCK_MONOTONIC, so that the trace can lie beside others of the same machine.  Begin and end of a slice are packets of their
- * own, in the order of time; what never ended has none.  The names of slices and of their arguments are few: each is written once, with
- * a number, where it is needed first.  */
+ * Times are CLOCK_MONOTONIC, so that the trace can lie beside others of the same machine.  Begin and end of a slice are packets of
+ * their own, in the order of time; what never ended has none.  The names of slices and of their arguments are few: each is written
+ * once, with a number, where it is needed first.  */
 #include <string.h>
 #include <unistd.h>
 
@@ -15,8 +15,8 @@
 enum {
 	TRACE_packet = 1,
 
-	PACKET_clock_snapshot = 6, PACKET_timestamp = 8, PACKET_sequence_id = 10, PACKET_track_event = 11, PACKET_interned_data = 12,
-	PACKET_sequence_flags = 13, PACKET_clock_id = 58, PACKET_track_descriptor = 60,
+	PACKET_clock_snapshot = 6, PACKET_timestamp = 8, PACKET_sequence_id = 10, PACKET_track_event = 11,
+	PACKET_interned_data = 12, PACKET_sequence_flags = 13, PACKET_clock_id = 58, PACKET_track_descriptor = 60,
 
 	SNAPSHOT_clocks = 1, SNAPSHOT_primary = 2,
 	CLOCK_id = 1, CLOCK_timestamp = 2,
@@ -215,7 +215,8 @@ static void print_flows(struct text *t, const struct track_slice *s)
 		proto_fixed64(t, s->flows[i].is_last ? EVENT_terminating_flow_ids : EVENT_flow_ids, s->flows[i].from.id);
 }
 
-static void print_event(struct perfetto *p, enum event_type type, const struct track *track, const struct track_slice *s, uint64_t ns)
+static void print_event(struct perfetto *p, enum event_type type, const struct track *track, const struct track_slice *s,
+			uint64_t ns)
 {
 	struct text *t = begin_packet(p, SEQUENCE_NEEDED);
 	char *interned = NULL, *event;

@@ -1,5 +1,5 @@
-/* jsontext.h - strings in JSON.  What is no UTF-8 becomes a question mark; control characters, and what could end a script that a page
- * holds, are written as \uNNNN.  */
+/* jsontext.h - strings in JSON.  What is no UTF-8 becomes a question mark; control characters, and what could end a script that a
+ * page holds, are written as \uNNNN.  */
 #ifndef EAGAIN_JSONTEXT_H
 #define EAGAIN_JSONTEXT_H
 

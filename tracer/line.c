@@ -83,9 +83,10 @@ const char *line_why_name(unsigned why)
 size_t line_plain(const char *s, size_t n)
 {
 	static const bool plain[256] = {
-#define ROW(c) PLAIN(c), PLAIN((c) + 1), PLAIN((c) + 2), PLAIN((c) + 3), PLAIN((c) + 4), PLAIN((c) + 5), PLAIN((c) + 6), PLAIN((c) + 7)
-		ROW(0), ROW(8), ROW(16), ROW(24), ROW(32), ROW(40), ROW(48), ROW(56), ROW(64), ROW(72), ROW(80), ROW(88), ROW(96),
-		ROW(104), ROW(112), ROW(120),
+#define ROW(c) PLAIN(c), PLAIN((c) + 1), PLAIN((c) + 2), PLAIN((c) + 3)
+		ROW(0), ROW(4), ROW(8), ROW(12), ROW(16), ROW(20), ROW(24), ROW(28), ROW(32), ROW(36), ROW(40), ROW(44), ROW(48),
+		ROW(52), ROW(56), ROW(60), ROW(64), ROW(68), ROW(72), ROW(76), ROW(80), ROW(84), ROW(88), ROW(92), ROW(96), ROW(100),
+		ROW(104), ROW(108), ROW(112), ROW(116), ROW(120), ROW(124),
 #undef ROW
 	};
 	size_t i = 0;

@@ -52,11 +52,11 @@ void line_value(struct text *t, const char *s, size_t n);
  * Signal-safe.  */
 size_t line_character(const char *s, size_t n, bool *good);
 
-/* How many of n bytes, from s on, stand for themselves in all formats: no space, no quote, nothing that divides, printable ASCII.  */
+/* How many of n bytes, from s on, stand for themselves in all formats: printable ASCII, no space or quote, nothing that divides.  */
 size_t line_plain(const char *s, size_t n);
 
-/* Appends the character that s begins with as the log shows it: \\ for a backslash, \n, \xNN for other control characters, ? for what
- * is no UTF-8.  Returns its size in s.  */
+/* Appends the character that s begins with as the log shows it: \\ for a backslash, \n, \xNN for other control characters, ? for
+ * what is no UTF-8.  Returns its size in s.  */
 struct text;
 size_t line_escape(struct text *t, const char *s, size_t n);
 

@@ -312,17 +312,20 @@ static struct model_thread *find_thread(struct build *b, uint32_t tid)
 	return &p->threads[low];
 }
 
+bool model_moves_bytes(unsigned call)
+{
+	enum direction d = model_call_direction(call);
+
+	switch (model_call_class(call)) {
+	/* An fd, nothing, or a number of messages.  */
+	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: case OP_RECVMMSG: case OP_SENDMMSG: return false;
+	default: return d == DIRECTION_READ || d == DIRECTION_WRITE;
+	}
+}
+
 uint64_t model_moved(const struct trace_record *r)
 {
-	enum direction d = model_call_direction(r->call);
-
-	if (r->result <= 0 || (d != DIRECTION_READ && d != DIRECTION_WRITE))
-		return 0;
-	switch (model_call_class(r->call)) {
-	/* An fd, nothing, or a number of messages.  */
-	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: case OP_RECVMMSG: case OP_SENDMMSG: return 0;
-	default: return (uint64_t)r->result;
-	}
+	return r->result > 0 && model_moves_bytes(r->call) ? (uint64_t)r->result : 0;
 }
 
 static void count_result(struct model_fd *f, const struct trace_record *r)
@@ -442,7 +445,7 @@ static void remove_op(struct model_thread *t, struct open_op *op)
 }
 
 /* A plain call on something that can make one wait (accept, connect, a message call) waits for as long as it takes.  */
-static bool can_wait(unsigned kind)
+bool model_can_wait(unsigned kind)
 {
 	return kind != KIND_unknown && kind != KIND_file && kind != KIND_directory && kind != KIND_block && kind != KIND_device;
 }
@@ -463,7 +466,7 @@ bool model_call_waits(const struct trace_record *r, unsigned kind, uint64_t ns)
 {
 	enum direction d = model_call_direction(r->call);
 
-	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (r->fd >= 0 && !can_wait(kind)))
+	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (r->fd >= 0 && !model_can_wait(kind)))
 		return false;
 	if (r->way == TRACE_WAY_GUARD)
 		return d == DIRECTION_WRITE && ns > GUARDED_WRITE_NS;

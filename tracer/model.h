@@ -135,13 +135,17 @@ const char *model_why_words(unsigned why);      /* for a person */
 enum direction model_call_direction(unsigned call);
 unsigned model_call_class(unsigned call);       /* enum op_class */
 
+/* Whether what the call returns is a number of bytes that it moved.  */
+bool model_moves_bytes(unsigned call);
+
 /* How many bytes a CALL or RETURN says that it moved.  */
 uint64_t model_moved(const struct trace_record *r);
 
 /* Whether a CALL, which took so long, has waited; kind (enum fd_kind) is that of its fd.  */
 bool model_call_waits(const struct trace_record *call, unsigned kind, uint64_t ns);
-/* The arguments of a process file with spaces between them; to be freed.  */
-char *model_command(const struct trace_process *header);
+
+/* Whether an fd of this kind can make one wait.  */
+bool model_can_wait(unsigned kind);
 
 /* The command, its program without the directory; "?" where it is not known.  */
 const char *model_short_command(const struct model_process *p);

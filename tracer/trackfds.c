@@ -1,7 +1,7 @@
 /* trackfds.c - processes, fds and counters of the walk: what each number means at a time, and the rows on which it is shown.
  *
- * An fd that can make one wait has a row; a second one beside it where calls overlap in time.  Beyond ROWS_MAX of a process, its fds
- * share rows with others; beyond QUEUES_MAX pipes that it reads, what they hold is not shown.  */
+ * An fd that can make one wait has a row; a second one beside it where calls overlap in time.  Beyond ROWS_MAX of a process, its
+ * fds share rows with others; beyond QUEUES_MAX pipes that it reads, what they hold is not shown.  */
 #include "trackfds.h"
 
 #include <fcntl.h>
@@ -40,8 +40,9 @@ static int by_pid(const void *a, const void *b, void *files)
 	return x < y ? -1 : x > y;
 }
 
-static void counter_init(struct counter *c, const struct process *p)
+static void counter_init(struct counter *c, struct process *p)
 {
+	c->process = p;
 	c->track = (struct track){
 		.type = TRACK_COUNTER, .process = &p->track, .pid = p->track.pid, .tid = p->track.pid, .name = c->name,
 	};
@@ -118,14 +119,15 @@ void walk_begin(struct walk *w)
 	w->wires.forget = forget_wire;
 	w->wires.arg = w;
 	make_processes(w);
-	for (size_t i = 0; i < count; i++) {
-		struct process *p = w->images[i].process;
+}
 
-		if (p->track.id)
-			continue;
-		p->track.id = walk_track_id(w);
+uint64_t walk_track_id(struct walk *w, struct process *p)
+{
+	if (!p->track.id) {
+		p->track.id = ++w->track_count;
 		tell(w, &p->track);
 	}
+	return ++w->track_count;
 }
 
 void walk_end(struct walk *w)
@@ -283,7 +285,8 @@ static void make_fd(struct walk *w, struct image *image, int64_t number, const c
 		return;
 	f = must_have(calloc(1, sizeof *f));
 	*f = (struct fd){
-		.refs = 1, .process = image->process, .number = (int)number, .kind = kind, .inode = inode, .name = must_have(strdup(name)),
+		.refs = 1, .process = image->process, .number = (int)number, .kind = kind, .inode = inode,
+		.name = must_have(strdup(name)),
 	};
 	find_wires(w, f);
 	fd_close(w, image, number);
@@ -317,18 +320,13 @@ void fd_copy(struct walk *w, struct image *image, int fd, int64_t copy)
 		fd_close(w, image, copy);
 }
 
-static bool can_wait(unsigned kind)
-{
-	return kind != KIND_unknown && kind != KIND_file && kind != KIND_directory && kind != KIND_block && kind != KIND_device &&
-	       kind != KIND_other && kind < KIND_COUNT;
-}
-
 static char *name_of_row(const struct fd *f, unsigned lane)
 {
-	char *name = NULL;
-	int n = lane ? asprintf(&name, "fd %d %s (%u)", f->number, f->name, lane + 1) : asprintf(&name, "fd %d %s", f->number, f->name);
+	char beside[16] = "", *name;
 
-	return must_have(n < 0 ? NULL : name);
+	if (lane)
+		snprintf(beside, sizeof beside, " (%u)", lane + 1);
+	return must_have(asprintf(&name, "fd %d %s%s", f->number, f->name, beside) < 0 ? NULL : name);
 }
 
 /* A row of the fd's own, or, where there are too many, one that it shares with others.  */
@@ -345,8 +343,8 @@ static struct lane *make_lane(struct walk *w, struct fd *f, unsigned number)
 	if (p->row_count < ROWS_MAX)
 		l->name = name_of_row(f, number);
 	l->track = (struct track){
-		.id = walk_track_id(w), .type = TRACK_FD, .process = &p->track, .pid = p->track.pid, .tid = FIRST_ROW + w->row_count++,
-		.rank = FIRST_RANK + p->row_count++, .name = l->name ? l->name : "more fds",
+		.id = walk_track_id(w, p), .type = TRACK_FD, .process = &p->track, .pid = p->track.pid,
+		.tid = FIRST_ROW + w->row_count++, .rank = FIRST_RANK + p->row_count++, .name = l->name ? l->name : "more fds",
 	};
 	tell(w, &l->track);
 	return l;
@@ -359,7 +357,7 @@ static struct lane *find_lane(struct walk *w, struct fd *f)
 
 	for (; *at && (*at)->is_busy; at = &(*at)->next)
 		number++;
-	if (!*at && number < LANES_MAX && can_wait(f->kind)) {
+	if (!*at && number < LANES_MAX && model_can_wait(f->kind)) {
 		*at = make_lane(w, f, number);
 		(*at)->next = NULL;
 	}
@@ -391,7 +389,8 @@ void fd_ready(struct walk *w, struct fd *f, bool writes)
 {
 	struct ready *ready = &f->ready[writes];
 	struct track_slice s = {
-		.category = "ready", .name = writes ? "ready to write" : "ready to read", .start_ns = w->now, .told_ns = TRACKS_OPEN,
+		.category = "ready", .name = writes ? "ready to write" : "ready to read", .start_ns = w->now,
+		.told_ns = TRACKS_OPEN,
 	};
 
 	if (ready->lane)
@@ -422,7 +421,7 @@ void fd_end_ready(struct walk *w, struct fd *f)
 static void tell_counter(struct walk *w, struct counter *c)
 {
 	if (!c->track.id) {
-		c->track.id = walk_track_id(w);
+		c->track.id = walk_track_id(w, c->process);
 		tell(w, &c->track);
 	}
 	w->sink->counter(&c->track, w->now, c->value, w->arg);

@@ -12,6 +12,7 @@ enum timer_type { TIMER_THREAD, TIMER_COUNTER };
 /* A number that changes more often than anybody can see: told at once, and then after a while.  */
 struct counter {
 	struct track track;
+	struct process *process;
 	struct timer timer;             /* when it may be told again */
 	uint64_t value, told_value;
 	bool is_told;
@@ -55,6 +56,7 @@ struct fd {
 	struct wire *in, *out;          /* or NULL */
 	struct lane *lanes;
 	struct ready ready[2];          /* [1]: to write */
+	uint32_t watched_as;            /* registration; 0: it is not watched */
 };
 
 /* One process file.  */
@@ -84,10 +86,8 @@ struct walk {
 void walk_begin(struct walk *w);
 void walk_end(struct walk *w);
 
-static inline uint64_t walk_track_id(struct walk *w)
-{
-	return ++w->track_count;
-}
+/* For a track of this process, which is told before it.  */
+uint64_t walk_track_id(struct walk *w, struct process *p);
 
 static inline uint64_t walk_flow_id(struct walk *w)
 {

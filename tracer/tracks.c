@@ -1,5 +1,5 @@
-/* tracks.c - from records to the slices of threads: what begins and ends on each, and whose bytes a read got.  The rows of fds are in
- * trackfds.c.
+/* tracks.c - from records to the slices of threads: what begins and ends on each, and whose bytes a read got.  The rows of fds are
+ * in trackfds.c.
  *
  * Each thread has a stack of slices that have not ended.  Where an end is known, a timer stands for it, so that all ends come in
  * their order among the records.  */
@@ -34,7 +34,7 @@ struct open {
 	uint32_t op;                    /* of an operation or its phase; else 0 */
 	bool comes_back;                /* of an operation, though its thread does something else meanwhile: in a handler */
 	uint8_t call;
-	int64_t result;                 /* of a call */
+	uint64_t bytes;                 /* that a call has moved */
 	uint64_t id;                    /* of a write whose bytes are counted */
 	struct fd *fd;                  /* or NULL */
 	struct lane *lane;              /* where it is shown, too */
@@ -46,15 +46,14 @@ struct thread {
 	struct process *process;
 	struct open *stack;
 	size_t depth, room;
-	bool told;
 	char name[16];
 };
 
 static void tell_thread(struct walk *w, struct thread *t)
 {
-	if (t->told)
+	if (t->track.id)
 		return;
-	t->told = true;
+	t->track.id = walk_track_id(w, t->process);
 	w->sink->track(&t->track, w->arg);
 }
 
@@ -94,7 +93,7 @@ static struct thread *find_thread(struct walk *w, struct process *p, uint32_t ti
 		*slot = t = must_have(calloc(1, sizeof *t));
 		t->process = p;
 		t->track = (struct track){
-			.id = walk_track_id(w), .type = TRACK_THREAD, .process = &p->track, .pid = p->track.pid, .tid = tid,
+			.type = TRACK_THREAD, .process = &p->track, .pid = p->track.pid, .tid = tid,
 			.rank = tid == p->track.pid ? 0 : ++p->thread_count, .name = "thread",
 		};
 		w->thread_count++;
@@ -112,7 +111,7 @@ static void name_thread(struct walk *w, struct thread *t, const struct trace_rec
 		return;
 	memcpy(t->name, name, sizeof name);
 	t->track.name = t->name;
-	if (t->told)
+	if (t->track.id)
 		w->sink->track(&t->track, w->arg);
 }
 
@@ -220,38 +219,25 @@ static void tell_served(struct walk *w, struct thread *t, const struct wire_flow
 	w->sink->end(&t->track, &s, w->arg);
 }
 
-/* What the call's result says of bytes.  */
-enum moves { NO_BYTES, BYTES, UNKNOWN_BYTES };
-
-static enum moves moves(unsigned call, enum direction d)
+/* Bytes go through the wire, and the call does not say how many: it returns messages, or leaves what it reads.  */
+static bool spoils(unsigned call)
 {
-	switch (model_call_class(call)) {
-	case OP_RECVMMSG: case OP_SENDMMSG: return UNKNOWN_BYTES;
-	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: return NO_BYTES;
-	default: break;
-	}
-	if (call == CALL_tee)
-		return UNKNOWN_BYTES;
-	return d == DIRECTION_READ || d == DIRECTION_WRITE ? BYTES : NO_BYTES;
+	return model_call_class(call) == OP_RECVMMSG || model_call_class(call) == OP_SENDMMSG || call == CALL_tee;
 }
 
-/* A call or operation is over.  Counts its bytes, and finds whose they were.  */
-static size_t settle_bytes(struct walk *w, struct thread *t, const struct open *o, int64_t result, bool was_known,
+/* A call or operation is over, and has moved so many bytes.  Finds whose they were.  */
+static size_t settle_bytes(struct walk *w, struct thread *t, const struct open *o, uint64_t bytes,
 			   struct wire_flow flows[WIRE_FLOWS])
 {
 	enum direction d = model_call_direction(o->call);
-	enum moves m = moves(o->call, d);
 	struct wire *wire = !o->fd ? NULL : d == DIRECTION_READ ? o->fd->in : d == DIRECTION_WRITE ? o->fd->out : NULL;
-	uint64_t bytes = result > 0 ? (uint64_t)result : 0;
 	size_t count = 0;
 
 	if (o->id && wire)
-		wire_written(wire, o->id, was_known ? -1 : (int64_t)bytes, w->now);
-	if (!bytes || m == NO_BYTES)
-		return 0;
-	if (m == UNKNOWN_BYTES && wire)
+		wire_written(wire, o->id, o->what == CALL ? -1 : (int64_t)bytes, w->now);
+	if (wire && spoils(o->call))
 		wire_spoil(wire);
-	if (m == UNKNOWN_BYTES)
+	if (!bytes)
 		return 0;
 	count_bytes(w, t->process, d == DIRECTION_WRITE, bytes);
 	if (wire && d == DIRECTION_READ)
@@ -266,7 +252,7 @@ static void end_call(struct walk *w, struct thread *t)
 {
 	struct open *o = &t->stack[t->depth - 1];
 	struct wire_flow flows[WIRE_FLOWS], later[WIRE_FLOWS];
-	size_t count = settle_bytes(w, t, o, o->result, true, flows), before = 0, after = 0;
+	size_t count = settle_bytes(w, t, o, o->bytes, flows), before = 0, after = 0;
 	struct track_slice s = {0};
 
 	for (size_t i = 0; i < count; i++) {
@@ -416,7 +402,7 @@ static uint64_t begin_write(struct walk *w, struct thread *t, unsigned call, str
 {
 	struct wire_source from = {.pid = t->track.pid, .tid = t->track.tid, .ns = w->now};
 
-	if (!f || !f->out || n == 0 || model_call_direction(call) != DIRECTION_WRITE || moves(call, DIRECTION_WRITE) != BYTES)
+	if (!f || !f->out || n == 0 || model_call_direction(call) != DIRECTION_WRITE || !model_moves_bytes(call))
 		return 0;
 	from.id = walk_flow_id(w);
 	wire_write(f->out, &from, n);
@@ -428,9 +414,10 @@ static void see_call(struct walk *w, struct image *image, const struct trace_rec
 	struct thread *t = find_thread(w, image->process, place->tid);
 	struct fd *f = place->enter ? NULL : image_fd(image, r->fd);
 	uint64_t end_ns = reader_ns(w->trace, r->t + r->duration);
-	struct open o = {.call = r->call, .result = r->result, .fd = f};
+	struct open o = {.call = r->call, .bytes = model_moved(r), .fd = f};
 	struct track_slice s = {
-		.category = "call", .name = model_call_name(r->call), .start_ns = w->now, .told_ns = end_ns > w->now ? end_ns : w->now + 1,
+		.category = "call", .name = model_call_name(r->call), .start_ns = w->now,
+		.told_ns = end_ns > w->now ? end_ns : w->now + 1,
 	};
 	struct wire_flow flow;
 	char text[512];
@@ -444,7 +431,7 @@ static void see_call(struct walk *w, struct image *image, const struct trace_rec
 	add_result(&s, r->result);
 	s.flows = &flow;
 	s.flow_count = take_ready(w, f, model_call_direction(r->call), &flow);
-	s.id = o.id = begin_write(w, t, r->call, f, r->result > 0 ? r->result : 0);
+	s.id = o.id = begin_write(w, t, r->call, f, (int64_t)o.bytes);
 	if (!begin(w, t, &s, &o) && o.id)
 		wire_written(f->out, o.id, -1, w->now);
 	if (f)
@@ -497,7 +484,7 @@ static void end_operation(struct walk *w, struct thread *t, const struct trace_r
 {
 	struct open *o = &t->stack[t->depth - 1];
 	struct wire_flow flows[WIRE_FLOWS + 1];
-	size_t count = settle_bytes(w, t, o, r->result, false, flows);
+	size_t count = settle_bytes(w, t, o, model_moved(r), flows);
 	struct track_slice s = {0};
 
 	count += take_ready(w, o->fd, model_call_direction(r->call), &flows[count]);
@@ -600,14 +587,14 @@ static void see_stall(struct walk *w, struct image *image, const struct trace_re
 	uint64_t end_ns = reader_ns(w->trace, r->t + r->duration);
 	struct track_slice s = {
 		.category = "stall", .name = r->kind == TRACE_LOCK ? "lock" : "away", .start_ns = w->now,
-		.told_ns = end_ns > w->now ? end_ns : w->now,
+		.told_ns = !r->duration ? TRACKS_OPEN : end_ns > w->now ? end_ns : w->now,
 	};
 
 	if (r->kind == TRACE_AWAY)
 		add_number(&s, "cpu_ns", r->number);
 	else if (r->fd >= 0)
 		add_number(&s, "held_by_tid", r->fd);
-	begin(w, t, &s, &(struct open){.call = CALL_none});
+	begin(w, t, &s, &(struct open){.what = r->duration ? CALL : LAST_CALL, .call = CALL_none});
 }
 
 static void see_polled(struct walk *w, struct image *image, const struct trace_record *r)
@@ -620,15 +607,26 @@ static void see_polled(struct walk *w, struct image *image, const struct trace_r
 		fd_ready(w, f, true);
 }
 
+static void see_watch(struct image *image, const struct trace_record *r)
+{
+	struct fd *f = image_fd(image, r->fd);
+
+	if (f)
+		f->watched_as = r->op;
+}
+
 /* In the observer's file: of a process and fd elsewhere.  */
 static void see_edge(struct walk *w, const struct trace_record *r)
 {
 	struct process *p = walk_process(w, (uint32_t)r->number);
 	struct fd *f = p && p->image ? image_fd(p->image, r->fd) : NULL;
 
-	if (f && (r->way & 1))
+	/* The number may be another fd's by now. */
+	if (!f || f->watched_as != r->op)
+		return;
+	if (r->way & ~2u)
 		fd_ready(w, f, false);
-	if (f && (r->way & 2))
+	if (r->way & 2)
 		fd_ready(w, f, true);
 }
 
@@ -676,6 +674,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_KEEP: see_keep(w, image, r, place); break;
 	case TRACE_LOCK: case TRACE_AWAY: see_stall(w, image, r, place); break;
 	case TRACE_EDGE: see_edge(w, r); break;
+	case TRACE_WATCH: see_watch(image, r); break;
 	default: break;
 	}
 }
