@@ -509,10 +509,11 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 	default:
 		break;
 	}
+	/* What is no fd's is a lock. */
 	if (f)
 		add_fd_wait(g, t->image, f, from, to, ended, ns, m);
 	else
-		add_own(m, ACTIVITY_OUTSIDE, NULL, ns);
+		add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns});
 }
 
 /* The first of the thread's cells that reaches so far.  */
@@ -583,6 +584,6 @@ double graph_busy(const struct graph *g, size_t thread, const struct graph_momen
 {
 	double off = g->threads[thread].cpu < GRAPH_HARDLY_RUNS ? 0 : m->own[ACTIVITY_OFF];
 
-	return m->own[ACTIVITY_RUN] + off + m->own[ACTIVITY_UNKNOWN] - m->silent_ns + m->own[ACTIVITY_DISK] + m->own[ACTIVITY_SLEEP] +
-	       m->own[ACTIVITY_OUTSIDE];
+	return m->own[ACTIVITY_RUN] + off + m->own[ACTIVITY_UNKNOWN] - m->silent_ns + m->own[ACTIVITY_DISK] +
+	       m->own[ACTIVITY_SLEEP] + m->own[ACTIVITY_OUTSIDE];
 }

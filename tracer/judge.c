@@ -88,7 +88,8 @@ bool judge_has_most(const struct verdict *v)
 static void mark_members(struct verdict *v)
 {
 	for (size_t i = 0; i < v->graph.unit_count; i++) {
-		size_t u = v->order[i], parent = v->graph.units[u].parent, with = parent == GRAPH_NONE ? 0 : v->parts[parent].member;
+		size_t u = v->order[i], parent = v->graph.units[u].parent;
+		size_t with = parent == GRAPH_NONE ? 0 : v->parts[parent].member;
 		bool alone = with && (v->parts[parent].is_above || (parent == v->top && judge_has_most(v)));
 
 		v->parts[u].member = alone ? 0 : with;
