@@ -432,7 +432,7 @@ static bool add_peers(const struct graph *g, size_t image, const struct model_fd
 			double part = moved(ends[i].fd) / all;
 			size_t peer = (size_t)(ends[i].process - g->model->processes);
 
-			add_option(m, (struct graph_option){TARGET_IMAGE, peer, ends[i].fd, o.ended * part, o.ns * part});
+			add_option(m, (struct graph_option){TARGET_IMAGE, peer, ends[i].fd, o.ended * part, o.ns * part, o.ns});
 		}
 	return best != UNFIT;
 }
@@ -440,7 +440,7 @@ static bool add_peers(const struct graph *g, size_t image, const struct model_fd
 static void add_fd_wait(const struct graph *g, size_t image, const struct model_fd *f, uint64_t from, uint64_t to, double ended,
 			double ns, struct graph_moment *m)
 {
-	struct graph_option o = {.end = f, .ended = ended, .ns = ns};
+	struct graph_option o = {.end = f, .ended = ended, .ns = ns, .shared_ns = ns};
 
 	switch (f->kind) {
 	case KIND_timerfd:
@@ -500,8 +500,8 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 		add_own(m, ACTIVITY_RUN, NULL, ns * (1 - t->disk));
 		return;
 	case DIRECTION_SLEEP: add_own(m, ACTIVITY_SLEEP, NULL, ns); return;
-	case DIRECTION_LOCK: add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns}); return;
-	case DIRECTION_CHILD: add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns}); return;
+	case DIRECTION_LOCK: add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns, ns}); return;
+	case DIRECTION_CHILD: add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns, ns}); return;
 	case DIRECTION_POLL:
 		if (!c->polled)
 			return;
@@ -509,11 +509,10 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 	default:
 		break;
 	}
-	/* What is no fd's is a lock. */
 	if (f)
 		add_fd_wait(g, t->image, f, from, to, ended, ns, m);
 	else
-		add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns});
+		add_own(m, ACTIVITY_OUTSIDE, NULL, ns);
 }
 
 /* The first of the thread's cells that reaches so far.  */

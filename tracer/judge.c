@@ -127,7 +127,7 @@ static void see_waits(struct look *l, size_t unit, const struct graph_moment *m,
 		if (peer == GRAPH_NONE)
 			continue;
 		parts[unit].connected = parts[peer].connected = true;
-		at_fd += parts[peer].member ? o->ns : 0;
+		at_fd += parts[peer].member ? o->shared_ns : 0;
 		l->v->linked |= parts[unit].member && parts[peer].member && parts[unit].member != parts[peer].member;
 	}
 	if (parts[unit].member)
