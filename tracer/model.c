@@ -912,7 +912,7 @@ static size_t find_child(const struct build *b, uint32_t pid, uint64_t ns)
 /* A child's file begins with its first event; the process began when its parent made it.  And it is over when that is told so.  */
 static void date_children(struct model *m, struct build *b)
 {
-	if (!b->child_count)
+	if (!b->children)
 		return;
 	qsort(b->children, b->child_count, sizeof *b->children, by_child);
 	for (size_t i = 0; i < m->process_count; i++) {
