@@ -97,11 +97,19 @@ kill_parked() {
 	says '^No single bottleneck: of [0-9.]+ s, sleep 0.2.* had [0-9]+ %: slept ' '^  sleep 0.2' '^  sleep 0.19 '
 }
 
+# together SCRIPT NAME: the processes of that name share the blame.  On a machine that has much else to do, chance may be with one
+# of them, but not always.
+together() {
+	for _ in 1 2 3; do
+		judge bash -c "$1"
+		! says "^Bottleneck: $2 \([23] processes\): .* waited for them for " '^  in that time they (.*, )?slept ' || return 0
+	done
+	false
+}
+
 @test "who shares a pipe shares the blame; who only holds it has none" {
-	judge bash -c 'for i in 1 2 3; do stage source sleep 25000 16 & done | stage sink compute 50'
-	says '^Bottleneck: stage source sleep 25000 16 \([23] processes\): .* waited for them for ' '^  in that time they slept '
-	judge bash -c 'stage source compute 50 32 | (stage sink sleep 25000 & stage sink sleep 25000 & wait)'
-	says '^Bottleneck: stage sink sleep 25000 \(2 processes\): .* waited for them for ' '^  in that time they slept '
+	together 'for i in 1 2 3; do stage source sleep 25000 16 & done | stage sink compute 50' 'stage source sleep 25000 16'
+	together 'stage source compute 50 32 | (stage sink sleep 25000 & stage sink sleep 25000 & wait)' 'stage sink sleep 25000'
 	judge bash -c '(stage source sleep 25000 16; exec 1>&-; true) | (sleep 1000 & stage sink compute 50; kill $!)'
 	holds_up 'stage source sleep 25000 16' slept
 	judge bash -c '(/bin/echo one; exec sleep 0.3) | cat'

@@ -432,7 +432,7 @@ static bool add_peers(const struct graph *g, size_t image, const struct model_fd
 			double part = moved(ends[i].fd) / all;
 			size_t peer = (size_t)(ends[i].process - g->model->processes);
 
-			add_option(m, (struct graph_option){TARGET_IMAGE, peer, ends[i].fd, o.ended * part, o.ns * part});
+			add_option(m, (struct graph_option){TARGET_IMAGE, peer, ends[i].fd, o.ended * part, o.ns * part, o.ns});
 		}
 	return best != UNFIT;
 }
@@ -440,7 +440,7 @@ static bool add_peers(const struct graph *g, size_t image, const struct model_fd
 static void add_fd_wait(const struct graph *g, size_t image, const struct model_fd *f, uint64_t from, uint64_t to, double ended,
 			double ns, struct graph_moment *m)
 {
-	struct graph_option o = {.end = f, .ended = ended, .ns = ns};
+	struct graph_option o = {.end = f, .ended = ended, .ns = ns, .shared_ns = ns};
 
 	switch (f->kind) {
 	case KIND_timerfd:
@@ -500,8 +500,8 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 		add_own(m, ACTIVITY_RUN, NULL, ns * (1 - t->disk));
 		return;
 	case DIRECTION_SLEEP: add_own(m, ACTIVITY_SLEEP, NULL, ns); return;
-	case DIRECTION_LOCK: add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns}); return;
-	case DIRECTION_CHILD: add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns}); return;
+	case DIRECTION_LOCK: add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns, ns}); return;
+	case DIRECTION_CHILD: add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns, ns}); return;
 	case DIRECTION_POLL:
 		if (!c->polled)
 			return;
@@ -583,6 +583,6 @@ double graph_busy(const struct graph *g, size_t thread, const struct graph_momen
 {
 	double off = g->threads[thread].cpu < GRAPH_HARDLY_RUNS ? 0 : m->own[ACTIVITY_OFF];
 
-	return m->own[ACTIVITY_RUN] + off + m->own[ACTIVITY_UNKNOWN] - m->silent_ns + m->own[ACTIVITY_DISK] + m->own[ACTIVITY_SLEEP] +
-	       m->own[ACTIVITY_OUTSIDE];
+	return m->own[ACTIVITY_RUN] + off + m->own[ACTIVITY_UNKNOWN] - m->silent_ns + m->own[ACTIVITY_DISK] +
+	       m->own[ACTIVITY_SLEEP] + m->own[ACTIVITY_OUTSIDE];
 }

@@ -39,6 +39,7 @@ struct graph_option {
 	size_t image;                   /* TARGET_IMAGE */
 	const struct model_fd *end;     /* and its fd; else what was waited for, or NULL */
 	double ended, ns;               /* how many such waits ended in the bucket, and how long they were in it */
+	double shared_ns;               /* and with those that may as well have been for others who have that end */
 };
 
 /* One thread in one bucket.  */

@@ -88,7 +88,8 @@ bool judge_has_most(const struct verdict *v)
 static void mark_members(struct verdict *v)
 {
 	for (size_t i = 0; i < v->graph.unit_count; i++) {
-		size_t u = v->order[i], parent = v->graph.units[u].parent, with = parent == GRAPH_NONE ? 0 : v->parts[parent].member;
+		size_t u = v->order[i], parent = v->graph.units[u].parent;
+		size_t with = parent == GRAPH_NONE ? 0 : v->parts[parent].member;
 		bool alone = with && (v->parts[parent].is_above || (parent == v->top && judge_has_most(v)));
 
 		v->parts[u].member = alone ? 0 : with;
@@ -126,7 +127,7 @@ static void see_waits(struct look *l, size_t unit, const struct graph_moment *m,
 		if (peer == GRAPH_NONE)
 			continue;
 		parts[unit].connected = parts[peer].connected = true;
-		at_fd += parts[peer].member ? o->ns : 0;
+		at_fd += parts[peer].member ? o->shared_ns : 0;
 		l->v->linked |= parts[unit].member && parts[peer].member && parts[unit].member != parts[peer].member;
 	}
 	if (parts[unit].member)

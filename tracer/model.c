@@ -915,8 +915,9 @@ static size_t find_child(const struct build *b, uint32_t pid, uint64_t ns)
 /* A child's file begins with its first event; the process began when its parent made it.  And it is over when that is told so.  */
 static void date_children(struct model *m, struct build *b)
 {
-	if (b->child_count)
-		qsort(b->children, b->child_count, sizeof *b->children, by_child);
+	if (!b->children)
+		return;
+	qsort(b->children, b->child_count, sizeof *b->children, by_child);
 	for (size_t i = 0; i < m->process_count; i++) {
 		struct model_process *p = &m->processes[i];
 		size_t born = find_child(b, p->pid, p->start_ns + 1), over = find_child(b, p->pid, p->end_ns);

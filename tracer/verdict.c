@@ -383,8 +383,9 @@ static void print_shared(const struct verdict *v, FILE *to)
 	size_t count;
 	struct group *groups = make_groups(v, true, false, &count);
 	const char *divider = ", ";
+	bool one = count && groups[0].path_ns > JUDGE_MOST * (double)v->total_ns;
 
-	print_heading(count && groups[0].path_ns > JUDGE_MOST * (double)v->total_ns ? "Where the time went" : "No single bottleneck", to);
+	print_heading(one ? "Where the time went" : "No single bottleneck", to);
 	print_total(v, to);
 	for (size_t i = 0; i < count && i < PARTS_SHOWN; i++) {
 		if (i && judge_share(groups[i].path_ns, v->total_ns) < JUDGE_HARDLY)

@@ -199,8 +199,8 @@ static void add_wait(struct waits *w, struct waits_line *l, struct waits_cell c,
 	append(w, l, c);
 }
 
-static void see(struct waits *w, const struct model_process *p, uint32_t tid, struct waits_cell c, uint64_t start_ns, uint64_t end_ns,
-		bool left)
+static void see(struct waits *w, const struct model_process *p, uint32_t tid, struct waits_cell c, uint64_t start_ns,
+		uint64_t end_ns, bool left)
 {
 	struct waits_line *l;
 
@@ -228,7 +228,8 @@ static void see_wait(const struct model_wait *wait, void *waits)
 }
 
 /* Files come and go: which of them it was is not kept.  */
-static void see_record(const struct trace_record *r, const struct reader_place *place, const struct model_process *p, size_t fd, void *waits)
+static void see_record(const struct trace_record *r, const struct reader_place *place, const struct model_process *p, size_t fd,
+		       void *waits)
 {
 	struct waits *w = waits;
 	unsigned kind = fd < p->fd_count ? p->fds[fd].kind : KIND_unknown;
