@@ -100,19 +100,37 @@ bool clock_tsc_is_trusted(void)
 	return !strcmp(name, "tsc\n") || !strcmp(name, "kvm-clock\n");
 }
 
+/* 0 where there is no telling.  */
+static uint64_t tsc_ticks_per_ns(uint64_t start_ticks, uint64_t start_ns)
+{
+	uint64_t ticks = arch_ticks(), ns = clock_ns();
+
+	if (ns <= start_ns || ticks <= start_ticks)
+		return 0;
+	return (uint64_t)(((unsigned __int128)(ticks - start_ticks) << 32) / (ns - start_ns));
+}
+
+uint64_t clock_ticks_of(uint64_t ns, uint64_t start_ticks, uint64_t start_ns)
+{
+	uint64_t factor = ticks_per_ns;
+
+	if (clock_source == CLOCK_NANOSECONDS)
+		return ns;
+	if (clock_source == CLOCK_TSC)
+		factor = tsc_ticks_per_ns(start_ticks, start_ns);
+	return (uint64_t)((unsigned __int128)ns * factor >> 32);
+}
+
 void clock_leave_tsc(uint64_t start_ticks, uint64_t start_ns)
 {
-	uint64_t ticks, ns;
+	uint64_t factor;
 
 	kernel_clock = NULL;
-	if (clock_source != CLOCK_TSC)
-		return;
-	ticks = arch_ticks();
-	ns = clock_ns();
-	if (ns <= start_ns || ticks <= start_ticks)
+	factor = clock_source == CLOCK_TSC ? tsc_ticks_per_ns(start_ticks, start_ns) : 0;
+	if (!factor)
 		return;
 	base_ticks = start_ticks;
 	base_ns = start_ns;
-	ticks_per_ns = (uint64_t)(((unsigned __int128)(ticks - start_ticks) << 32) / (ns - start_ns));
+	ticks_per_ns = factor;
 	clock_source = CLOCK_SCALED;
 }

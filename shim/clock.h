@@ -32,6 +32,9 @@ static inline uint64_t clock_ticks(void)
 	return likely(clock_source == CLOCK_TSC) ? arch_ticks() : clock_ticks_slowly();
 }
 
+/* So many nanoseconds in ticks, by the same moment in both and one of now.  */
+uint64_t clock_ticks_of(uint64_t ns, uint64_t start_ticks, uint64_t start_ns);
+
 /* Whether the kernel's clock source is the TSC.  Opens a file: for the first process of a trace only.  */
 bool clock_tsc_is_trusted(void);
 

@@ -162,6 +162,36 @@ static enum shield parse_shield(const char *s)
 	return !strcmp(s, "off") ? SHIELD_OFF : !strcmp(s, "inherited") ? SHIELD_INHERITED : !strcmp(s, "all") ? SHIELD_ALL : SHIELD_STDIO;
 }
 
+/* One of those that say what is to be recorded; also as the option that does the same.  */
+static void read_wanted(const char *entry)
+{
+	static const struct {
+		const char *variable, *option;
+	} names[] = {
+#define SETTING(id, type, environment, option, argument, fallback, verbs, help) {environment "=", option},
+#include "settings.def"
+#undef SETTING
+	};
+	size_t used = strlen(config.filter);
+	struct text t = {config.filter + used, config.filter + sizeof config.filter - 1};
+
+	for (unsigned i = 0; i < WANTS_SETTINGS; i++) {
+		enum setting_id id = wants_settings[i];
+		size_t n = strlen(names[id].variable);
+
+		if (strncmp(entry, names[id].variable, n) != 0)
+			continue;
+		if (!wants_set(&config.wants, id, entry + n))
+			return;
+		text_string(&t, used ? " " : "");
+		text_string(&t, names[id].option);
+		text_char(&t, '=');
+		text_string(&t, entry + n);
+		*t.at = 0;
+		return;
+	}
+}
+
 void config_read(char **envp)
 {
 	static char trace[CONFIG_PATH + 32];
@@ -192,10 +222,13 @@ void config_read(char **envp)
 			config.max_size = parse_size(e + MAX_SIZE, config.max_size);
 		else if (!strncmp(e, "EAGAIN_FOLLOW=", FOLLOW))
 			config.active = follow_from(envp, FOLLOW);
+		else if (!strcmp(e, "EAGAIN_OFF=1"))
+			config.off = true;
 		else if (!strcmp(e, CONFIG_SANDBOX)) {
 			config.sandboxed = true;
 			continue;
 		}
+		read_wanted(e);
 		keep(*envp);
 	}
 }

@@ -3,6 +3,8 @@
 #define EAGAIN_CONFIG_H
 
 #include "shim.h"
+#include "tracer/format.h"
+#include "wants.h"
 
 /* Put into the environment of what a sandboxed program executes: seccomp outlives an exec.  */
 #define CONFIG_SANDBOX "EAGAIN_SANDBOX=1"
@@ -25,8 +27,12 @@ struct config {
 	bool active;                    /* false in a child of a program that runs with EAGAIN_FOLLOW=0 */
 	bool follow;
 	bool sandboxed;                 /* CONFIG_SANDBOX was there */
+	bool off;                       /* the recording begins switched off */
+	struct wants wants;             /* what is to be recorded */
+	char filter[TRACE_FILTER_SIZE]; /* the same, as options */
 	char library[CONFIG_PATH];      /* our own path as LD_PRELOAD named it, or "" */
-	char kept[2 * CONFIG_PATH + 512];       /* "EAGAIN_...=value" strings for children, one after the other */
+	/* "EAGAIN_...=value" strings for children, one after the other */
+	char kept[2 * CONFIG_PATH + WANTS_SETTINGS * WANTS_TEXT + 512];
 	size_t kept_size;
 };
 

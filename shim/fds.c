@@ -229,7 +229,7 @@ static fd_hint find_hint(int fd, fd_hint *p, struct fd_facts *f)
 
 	if (HINT_KIND(hint) == KIND_unknown)
 		return hint;
-	hint |= expected & (HINT_POLLED | HINT_NAMED | HINT_KEPT);
+	hint |= expected & (HINT_POLLED | HINT_NAMED | HINT_UNWANTED | HINT_KEPT);
 	if (config.switching == SWITCH_FLAG)
 		hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
 	/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
@@ -256,15 +256,17 @@ fd_hint fds_hint(int fd)
 /* Looks at fd where it has not been, and records its name where that has not been.  */
 static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f)
 {
-	fd_hint hint = __atomic_load_n(p, __ATOMIC_RELAXED);
+	fd_hint hint = __atomic_load_n(p, __ATOMIC_RELAXED), named;
 
 	if (HINT_KIND(hint) == KIND_unknown)
 		hint = find_hint(fd, p, f);
 	if (HINT_KIND(hint) == KIND_unknown || hint >> HINT_NAMED_SHIFT == record_lap())
 		return hint;
-	record_fd(fd, HINT_KIND(hint), f);
-	fds_mark(fd, record_lap() << HINT_NAMED_SHIFT, HINT_NAMED);
-	return hint;
+	named = record_fd(fd, HINT_KIND(hint), f);
+	if (!named)
+		return hint;
+	fds_mark(fd, named, HINT_NAMED | HINT_UNWANTED);
+	return (hint & ~(fd_hint)(HINT_NAMED | HINT_UNWANTED)) | named;
 }
 
 fd_hint fds_named(int fd)
@@ -340,7 +342,7 @@ static void relook_socket(int fd, fd_hint hint, void *arg)
 {
 	(void)arg;
 	if (fds_is_socket(HINT_KIND(hint)) && !(hint & HINT_UNASKED))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_NAMED | HINT_KEPT));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_NAMED | HINT_UNWANTED | HINT_KEPT));
 }
 
 void fds_relook_sockets(void)

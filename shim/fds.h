@@ -12,9 +12,10 @@
 
 typedef uint32_t fd_hint;
 
-#define HINT_KIND(h) ((enum fd_kind)((h) & 0xffu))
+#define HINT_KIND(h) ((enum fd_kind)((h) & 0x7fu))
 
 enum hint_bit {
+	HINT_UNWANTED = 1u << 7,        /* with HINT_NAMED: what happens on an fd of this name is not to be recorded */
 	HINT_NONBLOCK = 1u << 8,        /* the program itself wants non-blocking I/O here: the plain call is the attempt */
 	HINT_NO_NOWAIT = 1u << 9,       /* the kernel refused RWF_NOWAIT here */
 	HINT_TIMEOUT = 1u << 10,        /* SO_RCVTIMEO or SO_SNDTIMEO is set */

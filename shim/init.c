@@ -45,8 +45,6 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 {
 	int saved = errno;
 
-	(void)argc;
-	(void)argv;
 	shim_need_libc();
 	clock_start();
 	config_read(envp);
@@ -56,7 +54,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	if (config.active) {
 		libc_serve_stdio(stdio_read, stdio_write, stdio_close);
 		if (!shim_sandboxed)
-			record_start();
+			record_start(argc > 0 ? argv[0] : "");
 		if (record_on)
 			record_stdio();
 		shield_start();

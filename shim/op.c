@@ -45,10 +45,10 @@ static long run_plain(struct op *op)
 	/* These have a second fd. */
 	if (op->call == CALL_splice || op->call == CALL_tee)
 		flag_off((int)op->arg[op->call == CALL_splice ? 2 : 1]);
-	if (record_on && op->way == TRACE_WAY_GUARD && mux_would_block(op)) {
+	if (record_follows(op) && op->way == TRACE_WAY_GUARD && mux_would_block(op)) {
 		record_would_block(op);
 		record_park(op, false);
-	} else if (record_on) {
+	} else if (record_follows(op)) {
 		record_enter(op);
 	}
 	result = mux_enter(op, op->way == TRACE_WAY_NONE);
@@ -113,7 +113,7 @@ static void forgive_restarts(struct op *op)
 /* Waits for an operation whose attempt would have blocked.  True: attempt again.  False: it is over, with *result.  */
 static bool park(struct op *op, bool ready_before, long *result)
 {
-	if (record_on)
+	if (record_follows(op))
 		record_would_block(op);
 	switch (mux_wait(op, ready_before, result)) {
 	case MUX_INTERRUPTED:
@@ -192,6 +192,8 @@ static long run(struct op *op)
 static long run_sandboxed(struct op *op)
 {
 	op->hint = fds_peek(op->fd);
+	if (record_on)
+		op->enter = record_begin(op);
 	return run_plain(op);
 }
 
@@ -209,7 +211,7 @@ static long run_many(struct op *op)
 {
 	long result;
 
-	if (record_on)
+	if (record_follows(op))
 		record_enter(op);
 	if (keep_serve(op, &result))
 		return result;
@@ -224,8 +226,8 @@ static long run_known(struct op *op)
 
 	op->hint = op->fd < 0 ? (fd_hint)KIND_unknown : record_on ? fds_named(op->fd) : fds_hint(op->fd);
 	if (record_on && likely(!op->enter)) {
-		op->enter = clock_ticks();
-		if (unlikely(op->class >= OP_POLL && op->class <= OP_EPOLL))
+		op->enter = record_begin(op);
+		if (unlikely(op->enter && op->class >= OP_POLL && op->class <= OP_EPOLL))
 			stall_arrive(op, op->enter);
 	}
 	if (unlikely(config.switching == SWITCH_FLAG) && op->fd >= 0)
@@ -348,8 +350,6 @@ long op_run(struct op *op)
 		pthread_testcancel();
 	op->seen = signal_counts;
 	if (unlikely(shim_sandboxed)) {
-		if (record_on)
-			op->enter = clock_ticks();
 		result = run_sandboxed(op);
 	} else {
 		result = run_known(op);
@@ -363,7 +363,7 @@ long op_run(struct op *op)
 		result = run_known(op);
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);
-	if (record_on) {
+	if (record_follows(op)) {
 		if (op->number) {
 			record_return(op, result);
 		} else {

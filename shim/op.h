@@ -24,10 +24,11 @@ struct op {
 	bool not_cancellable;   /* not a cancellation point (pthreads(7)) */
 	bool shielded;          /* waits though O_NONBLOCK is on the fd: it is not the program's (shield.h) */
 	uint8_t why;            /* enum trace_why: a poll or select was not served from a kept set */
+	uint8_t told;           /* enum record_told: of a poll that is recorded for the fds that it returns (record.c) */
 	bool asked;             /* the program asked for non-blocking I/O: EAGAIN is its own */
 	fd_hint hint;
 	uint32_t number;        /* in the trace; 0 until it would block */
-	uint64_t enter;         /* clock_ticks() at entry; 0 while nothing is recorded */
+	uint64_t enter;         /* clock_ticks() at entry; 0: it is not recorded */
 	struct signal_counts seen;      /* signal_counts at entry */
 	/* What is to be moved: the bytes at `head`, then the vectors.  */
 	struct iovec head;

@@ -16,15 +16,87 @@
 HOT_DATA bool record_on;
 
 static bool to_trace, to_log;
+static bool chooses;            /* not all is wanted (wants.h) */
 
-void record_start(void)
+/* What becomes of a poll that has no fd of its own that is wanted: it is told if one is that it returned.  */
+enum record_told {
+	TOLD_NOTHING,
+	TOLD_READY,             /* such an fd, before the poll */
+	TOLD_NO_CALL,           /* it has returned, and waits for such an fd */
+};
+
+void record_start(const char *program)
 {
-	if (config.trace[0]) {
+	bool wanted = wants_program(&config.wants, program, strlen(program));
+
+	if (config.trace[0] && !wanted)
+		tracefile_make();
+	chooses = config.wants.some;
+	if (chooses)
+		tracefile_ask();
+	if (config.trace[0] && wanted) {
 		tracefile_start();
 		to_trace = tracefile_alive != NULL;
 	}
-	to_log = config.log[0] != 0;
+	to_log = config.log[0] && wanted;
 	record_on = to_trace || to_log;
+}
+
+static bool wants_hint(fd_hint hint)
+{
+	return hint & HINT_NAMED ? !(hint & HINT_UNWANTED) : wants_nameless(&config.wants);
+}
+
+/* Whether what happens on fd is wanted.  */
+static bool wants_fd(int fd, fd_hint hint)
+{
+	if (fd < 0)
+		return wants_without_fd(&config.wants);
+	return wants_number(&config.wants.fds, (unsigned)fd) && wants_hint(hint);
+}
+
+static bool polls(const struct op *op)
+{
+	return op->class == OP_POLL || op->class == OP_SELECT || op->class == OP_EPOLL;
+}
+
+/* What a poll returns, and an open opens, is known when it returns.  */
+bool record_wants(const struct op *op)
+{
+	if (tracefile_is_off() || !wants_call(&config.wants, op->call))
+		return false;
+	return polls(op) || op->class >= OP_OPEN || wants_fd(op->fd, op->hint);
+}
+
+/* The longer the clock's ticks have been compared with its nanoseconds, the better they are known.  */
+static bool took_long(uint64_t duration)
+{
+	enum { LONG_NS = 1000000000 };
+	static uint64_t least;
+	static bool known;
+
+	if (!config.wants.longer_ns)
+		return true;
+	if (!known) {
+		least = tracefile_ticks(config.wants.longer_ns);
+		known = clock_ns() - tracefile_start_ns() > LONG_NS;
+	}
+	return duration >= least;
+}
+
+/* The rest of record_wants(), at the return.  */
+static bool wants_returned(struct op *op, uint64_t duration)
+{
+	if (!took_long(duration)) {
+		op->enter = 0;  /* nor what it returned */
+		return false;
+	}
+	if (op->class >= OP_OPEN)
+		return wants_fd(op->fd, fds_peek(op->fd));
+	if (!polls(op) || op->told == TOLD_READY || wants_fd(op->fd, op->hint))
+		return true;
+	op->told = TOLD_NO_CALL;
+	return false;
 }
 
 /* Stores one event: the kind last, so that a reader sees it whole or not at all.  */
@@ -49,7 +121,7 @@ static uint8_t flags_of(const struct op *op)
 	return (op->moved ? TRACE_PARTIAL : 0) | (op->shielded ? TRACE_SHIELD : 0);
 }
 
-void record_call(const struct op *op, long result)
+static inline void put_call(const struct op *op, long result, uint64_t duration)
 {
 	struct trace_record e = {
 		.kind = TRACE_CALL, .call = op->call, .way = op->way, .fd = op->fd, .t = op->enter, .result = result,
@@ -62,9 +134,17 @@ void record_call(const struct op *op, long result)
 	e.flags |= (uint8_t)(op->why << TRACE_WHY_SHIFT);
 	if (op->class == OP_POLL || op->class == OP_SELECT)
 		e.flags |= stall_loop(op) == TRACE_LOOP_NONE ? TRACE_NO_FDS : 0;
-	e.duration = clock_ticks() - op->enter;
+	e.duration = duration;
 	put(&e);
 	stall_called(op, op->enter + e.duration);
+}
+
+void record_call(struct op *op, long result)
+{
+	uint64_t duration = clock_ticks() - op->enter;
+
+	if (likely(!chooses) || wants_returned(op, duration))
+		put_call(op, result, duration);
 }
 
 /* The slot is a hint: where a handler has done the same meanwhile, or a jump has left the call, it says less, or too much until the
@@ -73,7 +153,7 @@ void record_enter(const struct op *op)
 {
 	struct trace_record *r = to_trace ? tracefile_now() : NULL;
 
-	if (!r)
+	if (!r || (chooses && !wants_fd(op->fd, op->hint)))
 		return;
 	__atomic_store_n(&r->kind, TRACE_NONE, __ATOMIC_RELAXED);
 	r->call = op->call;
@@ -133,14 +213,22 @@ void record_ready(const struct op *op, unsigned revents)
 	put(&e);
 }
 
-void record_polled(enum call_id call, int fd, unsigned revents)
+bool record_polled(struct op *op, long result, int fd, unsigned revents)
 {
-	struct trace_record e = {.kind = TRACE_READY, .call = (uint8_t)call, .fd = fd};
+	struct trace_record e = {.kind = TRACE_READY, .call = op->call, .way = op->way, .fd = fd};
+	fd_hint hint = fds_named(fd);
 
-	fds_named(fd);
 	e.t = clock_ticks();
+	if (unlikely(chooses)) {
+		if (!wants_fd(fd, hint) || !took_long(e.t - op->enter))
+			return false;
+		if (op->told == TOLD_NO_CALL)
+			put_call(op, result, e.t - op->enter);
+		op->told = TOLD_READY;
+	}
 	e.length = revents;
 	put(&e);
+	return true;
 }
 
 void record_keep(const struct op *op, enum trace_keep what, unsigned fds, int corrected)
@@ -150,6 +238,8 @@ void record_keep(const struct op *op, enum trace_keep what, unsigned fds, int co
 		.number = what == TRACE_KEEP_CORRECTED ? corrected : (int64_t)fds, .op = what, .lead = fds,
 	};
 
+	if (unlikely(chooses) && !(wants_without_fd(&config.wants) && !config.wants.longer_ns))
+		return;
 	if (what == TRACE_KEEP_LEFT)
 		e.flags = (uint8_t)(op->why << TRACE_WHY_SHIFT);
 	put(&e);
@@ -226,19 +316,12 @@ static int access_of(int fd, enum fd_kind kind, struct fd_facts *facts)
 	return fds_is_socket(kind) || !fd_flags(fd, facts) ? O_RDWR : (int)(facts->flags & O_ACCMODE);
 }
 
-void record_fd(int fd, enum fd_kind kind, struct fd_facts *facts)
+static void put_name(int fd, enum fd_kind kind, struct fd_facts *facts, const char *text, size_t size)
 {
-	enum { TEXT_MAX = 8 * TRACE_TEXT_BYTES };
-	char text[TEXT_MAX];
 	struct trace_record *r;
-	size_t size, slots;
-	int access;
+	size_t slots = (size + TRACE_TEXT_BYTES - 1) / TRACE_TEXT_BYTES;
+	int access = access_of(fd, kind, facts);
 
-	if (!to_trace)
-		return;
-	size = fd_name(fd, kind, facts, text, sizeof text);
-	access = access_of(fd, kind, facts);
-	slots = (size + TRACE_TEXT_BYTES - 1) / TRACE_TEXT_BYTES;
 	r = tracefile_reserve((unsigned)slots + 1);
 	if (!r)
 		return;
@@ -256,6 +339,26 @@ void record_fd(int fd, enum fd_kind kind, struct fd_facts *facts)
 	r->fd_kind = (uint16_t)kind;
 	r->text_size = (uint32_t)size;
 	__atomic_store_n(&r->kind, TRACE_NAME, __ATOMIC_RELEASE);
+}
+
+fd_hint record_fd(int fd, enum fd_kind kind, struct fd_facts *facts)
+{
+	enum { TEXT_MAX = 8 * TRACE_TEXT_BYTES };
+	/* Who holds the ends of a pipeline is to be known, and what returns others. */
+	bool anyway = (fd <= 2 && kind == KIND_pipe) || kind == KIND_epoll;
+	bool by_number = anyway || wants_number(&config.wants.fds, (unsigned)fd), by_name = true;
+	char text[TEXT_MAX];
+	size_t size;
+
+	if (tracefile_is_off())
+		return 0;
+	if (by_number || wants_by_name(&config.wants)) {
+		size = fd_name(fd, kind, facts, text, sizeof text);
+		by_name = wants_name(&config.wants, text, size);
+		if (to_trace && by_number && (by_name || anyway))
+			put_name(fd, kind, facts, text, size);
+	}
+	return record_lap() << HINT_NAMED_SHIFT | (by_name ? 0 : HINT_UNWANTED);
 }
 
 /* It shares our memory, and so our file.  */
@@ -290,10 +393,24 @@ void record_exec(pid_t child, long error)
 	put(&e);
 }
 
+/* What becomes of processes is always told.  */
+static bool wants_event(enum trace_kind kind, int fd, int64_t number)
+{
+	const struct wants_ranges *fds = &config.wants.fds;
+
+	if (likely(!*tracefile_gate) || (kind != TRACE_CLOSE && kind != TRACE_DUP))
+		return true;
+	if (tracefile_is_off() || !wants_more_than_calls(&config.wants) || !wants_hint(fds_peek(fd)))
+		return false;
+	return wants_number(fds, (unsigned)fd) || (kind == TRACE_DUP && wants_number(fds, (uint64_t)number));
+}
+
 void record_fd_event(enum trace_kind kind, int fd, int64_t number)
 {
 	struct trace_record e = {.kind = (uint8_t)kind, .fd = fd, .t = clock_ticks(), .number = number};
 
+	if (!wants_event(kind, fd, number))
+		return;
 	/* What a vfork child does to its fds, and its exit, are not ours. */
 	if (kind != TRACE_FORK && in_vfork_child())
 		return;
@@ -337,8 +454,11 @@ void record_reap(pid_t pid, int status)
 
 uint32_t record_lap(void)
 {
+	/* For a live log alone a name is looked at where it is asked for, and nowhere kept.  */
+	if (!to_trace)
+		return wants_by_name(&config.wants);
 	/* A fork's first record is this one: the lap must be that of the new file.  */
-	if (to_trace && unlikely(*tracefile_alive == 0))
+	if (unlikely(*tracefile_alive == 0))
 		tracefile_more(0);
 	return tracefile_lap();
 }

@@ -7,15 +7,34 @@
 #include "clock.h"
 #include "op.h"
 #include "shim.h"
+#include "tracefile.h"
 #include "tracer/format.h"
 
+/* This process is recorded.  */
 extern bool record_on;
 
-/* Decides from the settings whether and where to record; once, at start-up.  */
-void record_start(void);
+/* Decides from the settings whether and where to record; once, at start-up of this program.  */
+void record_start(const char *program);
+
+/* What record_begin() asks where not every operation is recorded.  */
+bool record_wants(const struct op *op);
+
+/* An operation begins, whose fd has been looked at: now, or 0 if it is not to be recorded.  */
+static inline uint64_t record_begin(const struct op *op)
+{
+	if (unlikely(*tracefile_gate) && !record_wants(op))
+		return 0;
+	return clock_ticks();
+}
+
+/* Whether it is recorded.  */
+static inline bool record_follows(const struct op *op)
+{
+	return record_on && op->enter;
+}
 
 /* The operation was done at its first attempt, or was a plain call.  Reads the clock.  */
-void record_call(const struct op *op, long result);
+void record_call(struct op *op, long result);
 
 /* The plain call is about to be made, and may take long; it has been made.  */
 void record_enter(const struct op *op);
@@ -30,10 +49,10 @@ void record_park(const struct op *op, bool direct);
 /* The wait in ppoll ended with these revents.  */
 void record_ready(const struct op *op, unsigned revents);
 
-/* A poll or select has returned, and fd was ready in it.  */
-void record_polled(enum call_id call, int fd, unsigned revents);
+/* A poll or select has returned, or is about to, and fd was ready in it.  Whether that was wanted.  */
+bool record_polled(struct op *op, long result, int fd, unsigned revents);
 
-enum { RECORD_POLLED_MAX = 64 };        /* of one call, no more are told */
+enum { RECORD_POLLED_MAX = 64 };        /* of one call, no more are recorded */
 
 /* A set of so many kept fds was begun, was left, or `corrected` of them were.  */
 void record_keep(const struct op *op, enum trace_keep what, unsigned fds, int corrected);
@@ -55,8 +74,8 @@ void record_away(enum call_id call, enum trace_loop loop, uint64_t since, uint64
 /* An operation that would have blocked is over.  */
 void record_return(const struct op *op, long result);
 
-/* What fd is.  */
-void record_fd(int fd, enum fd_kind kind, struct fd_facts *facts);
+/* What fd is.  The bits of its hint that say that this is done (HINT_NAMED, HINT_UNWANTED); 0 where it is not done now.  */
+fd_hint record_fd(int fd, enum fd_kind kind, struct fd_facts *facts);
 
 /* fd was closed; duplicated to `number`; the process made a child, is about to exec, exits.  */
 void record_fd_event(enum trace_kind kind, int fd, int64_t number);

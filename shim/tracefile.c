@@ -33,6 +33,8 @@ enum {
 
 __thread struct tracefile_thread tracefile_thread __attribute__((tls_model("initial-exec")));
 volatile uint32_t *tracefile_alive;
+static const uint32_t open_gate = 0, shut_gate = 1;
+HOT_DATA const volatile uint32_t *tracefile_gate = &open_gate;
 
 /* What the process knows of its file.  After a fork it still describes the parent's until tracefile_more() starts anew.  */
 static struct {
@@ -89,6 +91,23 @@ uint32_t tracefile_lap(void)
 uint32_t tracefile_next_op(void)
 {
 	return __atomic_add_fetch(file.control ? &file.control->last_op : &file.op, 1, __ATOMIC_RELAXED);
+}
+
+void tracefile_ask(void)
+{
+	tracefile_gate = &shut_gate;
+}
+
+bool tracefile_is_off(void)
+{
+	return file.control && __atomic_load_n(&file.control->off, __ATOMIC_RELAXED);
+}
+
+uint64_t tracefile_ticks(uint64_t ns)
+{
+	const struct trace_preamble *p = file.control ? &file.control->preamble : NULL;
+
+	return clock_ticks_of(ns, p ? p->start_ticks : 0, p ? p->start_ns : 0);
 }
 
 uint64_t tracefile_start_ns(void)
@@ -241,6 +260,11 @@ static void create_control(int dir)
 		sys(SYS_clock_gettime, CLOCK_REALTIME, &now);
 		c->start_realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 		c->budget = config.max_size;
+		memcpy(c->filter, config.filter, sizeof c->filter);
+		if (config.off) {
+			c->switched[0] = (struct trace_switch){c->preamble.start_ns, (uint32_t)sys(SYS_getpid), 1};
+			c->switches = c->off = 1;
+		}
 		c->used = TRACE_HEADER_SIZE;
 		sys(SYS_munmap, c, TRACE_HEADER_SIZE);
 		sys(SYS_linkat, dir, temporary, dir, TRACE_CONTROL_NAME, 0);
@@ -274,6 +298,8 @@ static bool open_control(int dir)
 	if (c->preamble.clock == TRACE_CLOCK_TSC && clock_source == CLOCK_NANOSECONDS)
 		clock_source = CLOCK_TSC;
 	file.control = c;
+	if (tracefile_gate == &open_gate)
+		tracefile_gate = &c->off;
 	return true;
 }
 
@@ -287,6 +313,20 @@ static long open_directory(void)
 		return dir;
 	sys(SYS_mkdirat, AT_FDCWD, config.trace, 0700);
 	return sys(SYS_openat, AT_FDCWD, config.trace, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+void tracefile_make(void)
+{
+	long dir = open_directory();
+
+	if (dir < 0)
+		return;
+	/* A mapping would keep the mount in use. */
+	if (open_control((int)dir))
+		sys(SYS_munmap, file.control, TRACE_HEADER_SIZE);
+	file.control = NULL;
+	tracefile_gate = &open_gate;
+	sys(SYS_close, dir);
 }
 
 static void read_command(struct trace_process *p)

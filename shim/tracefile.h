@@ -24,8 +24,23 @@ extern __thread struct tracefile_thread tracefile_thread;
  * tracefile_start().  */
 extern volatile uint32_t *tracefile_alive;
 
+/* Not 0: each operation is to be asked about before it is recorded, because the recording is switched off, or by
+ * tracefile_ask().  */
+extern const volatile uint32_t *tracefile_gate;
+
+void tracefile_ask(void);
+
+/* Whether the recording is switched off, for the whole tree (format.h, struct trace_control).  */
+bool tracefile_is_off(void);
+
 /* Prepares recording into config.trace, and makes the process's file, so that the trace begins when the program does.  */
 void tracefile_start(void);
+
+/* Makes the trace for those that record, where this process does not.  */
+void tracefile_make(void);
+
+/* A duration in ticks, as well as it is known by now.  */
+uint64_t tracefile_ticks(uint64_t ns);
 
 /* Makes room for n slots: starts the process's file or the thread's chunk, or takes the next chunk.  False where there is no
  * room: then n events are counted as lost.  Signal-safe.  */

@@ -189,7 +189,7 @@ static void turn_to(struct browser *b, bool by_fd)
 	struct side *s = &b->sides[by_fd];
 
 	if (!s->made)
-		lanes_make(&s->lanes, b->trace, b->model, by_fd, b->view->fds, b->view->pids);
+		lanes_make(&s->lanes, b->trace, b->model, by_fd);
 	s->made = true;
 	b->side = s;
 }

@@ -7,21 +7,16 @@
 
 #include "fdtable.h"
 #include "model.h"
+#include "ops.h"
 #include "say.h"
+#include "switching.h"
 
-enum { OPEN_MAX = 4096, TEXT_MAX = 512 };
-
-struct open_op {
-	uint32_t op;
-	bool ready;                     /* there is a READY record since its last PARK */
-	uint64_t enter;
-};
+enum { TEXT_MAX = 512 };
 
 /* What is known of a process while its records go by.  */
 struct process {
 	struct fdtable names;           /* of each fd now */
-	struct open_op *open;           /* operations that have not returned */
-	size_t open_count, open_room;
+	struct open_ops ops;            /* operations that have not returned */
 };
 
 struct stream {
@@ -29,6 +24,8 @@ struct stream {
 	struct process *processes;
 	event_visitor *visit;
 	void *arg;
+	struct trace_switch switches[TRACE_SWITCHES];   /* when the recording was switched */
+	size_t switch_count, switch_next;
 };
 
 static void set_name(struct process *p, int64_t fd, const char *text)
@@ -49,23 +46,6 @@ static void hand_name_on(struct process *p, int fd, int64_t copy)
 
 	set_name(p, copy, text);
 	free(text);
-}
-
-/* The operation's place among those that have not returned; made where there is none yet, entered at `enter`.  */
-static struct open_op *open_op(struct process *p, uint32_t op, uint64_t enter)
-{
-	for (size_t i = p->open_count; i-- > 0;)
-		if (p->open[i].op == op)
-			return &p->open[i];
-	/* Beyond any number of threads that wait at once: those that siglongjmp has left. */
-	if (p->open_count >= OPEN_MAX)
-		memmove(p->open, p->open + 1, --p->open_count * sizeof *p->open);
-	if (p->open_count == p->open_room) {
-		p->open_room += 16;
-		p->open = must_have(realloc(p->open, p->open_room * sizeof *p->open));
-	}
-	p->open[p->open_count] = (struct open_op){op, false, enter};
-	return &p->open[p->open_count++];
 }
 
 static const char *const kind_names[] = {
@@ -170,13 +150,13 @@ static void tell_as(const struct stream *s, struct line l, const char *event)
 
 static void tell_return(const struct stream *s, struct process *p, const struct trace_record *r, struct line *l)
 {
-	struct open_op *op = open_op(p, r->op, r->t);
+	struct open_op *op = ops_find(&p->ops, r->op, r->t);
 
 	if (!op->ready && r->result != -EINTR && r->result != -EAGAIN)
 		tell_as(s, *l, kind_names[TRACE_READY]);
 	l->has_duration = true;
 	l->duration_ns = reader_duration(s->trace, r->t - op->enter);
-	*op = p->open[--p->open_count];
+	ops_remove(&p->ops, op);
 }
 
 static void tell_call(const struct stream *s, const struct trace_record *r, struct line *l)
@@ -212,9 +192,32 @@ static void see_entered(const struct stream *s, struct process *p, const struct 
 		tell_opening(s, r, place, &l);
 		return;
 	}
-	open_op(p, r->op, r->t - r->lead);
+	ops_find(&p->ops, r->op, r->t - r->lead);
 	l.t_ns = reader_ns(s->trace, r->t - r->lead);
 	tell_as(s, l, "enter");
+}
+
+static void collect(const struct trace_switch *to, void *arg)
+{
+	struct stream *s = arg;
+
+	s->switches[s->switch_count++] = *to;
+}
+
+/* Up to a moment, that the recording was switched.  */
+static void tell_switches(struct stream *s, uint64_t ns)
+{
+	for (; s->switch_next < s->switch_count; s->switch_next++) {
+		const struct trace_switch *to = &s->switches[s->switch_next];
+		struct line l = {
+			.t_ns = to->ns > s->trace->base_ns ? to->ns - s->trace->base_ns : 0,
+			.pid = to->pid, .tid = to->pid, .event = to->off ? "off" : "on", .fd = -1,
+		};
+
+		if (l.t_ns > ns)
+			return;
+		s->visit(&l, s->arg);
+	}
 }
 
 static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
@@ -226,6 +229,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 
 	if (r->kind == TRACE_USAGE || r->kind == TRACE_THREAD)
 		return;
+	if (s->switch_next < s->switch_count)
+		tell_switches(s, reader_ns(s->trace, place->enter && r->kind != TRACE_CALL ? r->t - r->lead : r->t));
 	if (place->enter) {
 		see_entered(s, p, r, place);
 		return;
@@ -236,14 +241,14 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	}
 	l = event_of(s, p, r, place);
 	if (r->kind == TRACE_PARK)
-		open_op(p, r->op, r->t)->ready = false;
+		ops_find(&p->ops, r->op, r->t)->ready = false;
 	else if (r->kind == TRACE_READY && r->op)
-		open_op(p, r->op, r->t)->ready = true;
+		ops_find(&p->ops, r->op, r->t)->ready = true;
 	else if (r->kind == TRACE_RETURN)
 		tell_return(s, p, r, &l);
-	if (r->kind != TRACE_CALL)
+	if (r->kind != TRACE_CALL && !place->hidden)
 		s->visit(&l, s->arg);
-	else if (!place->entered)
+	else if (r->kind == TRACE_CALL && !place->entered)
 		tell_call(s, r, &l);
 	if (r->kind == TRACE_CLOSE)
 		set_name(p, r->fd, NULL);
@@ -256,12 +261,14 @@ void events_each(const struct trace *t, event_visitor *visit, void *arg)
 	struct stream s = {.trace = t, .visit = visit, .arg = arg};
 
 	s.processes = must_have(calloc(t->file_count + 1, sizeof *s.processes));
+	switching_each(t, collect, &s);
 	reader_each(t, NULL, see, &s);
+	tell_switches(&s, UINT64_MAX);
 	for (size_t i = 0; i < t->file_count; i++) {
 		for (size_t fd = 0; fd < s.processes[i].names.room; fd++)
 			free(s.processes[i].names.slots[fd]);
 		free(s.processes[i].names.slots);
-		free(s.processes[i].open);
+		ops_free(&s.processes[i].ops);
 	}
 	free(s.processes);
 }

@@ -1,6 +1,7 @@
 /* format.h - the trace on disk, shared by the shim (which writes it) and the tracer (which reads it).
  *
- * A trace is a directory.  `control` holds what the whole process tree shares: the clock and the byte budget.  Every process
+ * A trace is a directory.  `control` holds what the whole process tree shares: the clock, the byte budget, and whether calls are
+ * recorded just now.  Every process
  * image (a fork, or an exec) has one file PID.N of its own: one header page, then chunks.  A chunk belongs to one thread at
  * a time and holds fixed-size records.  All files are mapped shared by their writers, so SIGKILL loses nothing written.
  *
@@ -9,6 +10,7 @@
 #ifndef EAGAIN_FORMAT_H
 #define EAGAIN_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define TRACE_VERSION 1u
@@ -41,6 +43,16 @@ struct trace_preamble {
 	uint64_t start_ns;              /* ... and in CLOCK_MONOTONIC nanoseconds */
 };
 
+#define TRACE_SWITCHES 64
+#define TRACE_FILTER_SIZE 2048
+
+/* The recording was switched off, or on again.  */
+struct trace_switch {
+	uint64_t ns;                    /* CLOCK_MONOTONIC */
+	uint32_t pid;                   /* by whom */
+	uint32_t off;
+};
+
 struct trace_control {
 	struct trace_preamble preamble;
 	uint64_t start_realtime_ns;     /* the same moment in CLOCK_REALTIME */
@@ -49,6 +61,12 @@ struct trace_control {
 	uint64_t lost_events;           /* atomic: events of processes that could not have a file at all */
 	uint64_t lost_processes;        /* atomic: how many such processes */
 	uint32_t last_op;               /* atomic: operations that would block are numbered from 1 */
+	uint32_t reserved[7];
+	/* From here on, what is seldom written, in cache lines of its own: every call looks at `off`.  */
+	uint32_t off;                   /* atomic: calls are not recorded */
+	uint32_t switches;              /* atomic: how often that was switched */
+	struct trace_switch switched[TRACE_SWITCHES];   /* the latest, number n (from 0) at n % TRACE_SWITCHES */
+	char filter[TRACE_FILTER_SIZE]; /* which calls were to be recorded, as options; "": all */
 };
 
 /* Why a process could not record everything. */
@@ -291,5 +309,7 @@ _Static_assert(sizeof(struct trace_record) == 32, "records are 32 bytes");
 _Static_assert(sizeof(struct trace_away) <= TRACE_TEXT_BYTES, "it fits a TEXT slot");
 _Static_assert(sizeof(struct trace_chunk) == 64, "a chunk header is two slots");
 _Static_assert(sizeof(struct trace_process) <= TRACE_HEADER_SIZE, "the header fits its page");
+_Static_assert(sizeof(struct trace_control) <= TRACE_HEADER_SIZE, "and so does the control");
+_Static_assert(offsetof(struct trace_control, off) % 64 == 0, "a cache line begins with it");
 
 #endif

@@ -3,9 +3,11 @@
 
 #include <inttypes.h>
 
+#include "filter.h"
 #include "jsontext.h"
 #include "model.h"
 #include "stalls_print.h"
+#include "switching.h"
 #include "verdict.h"
 
 static void number(const char *key, uint64_t n, FILE *to)
@@ -87,6 +89,8 @@ static void print_polls(const struct model_polls *polls, FILE *to)
 
 static void print_process(const struct model *m, const struct model_process *p, FILE *to)
 {
+	const char *divider = "";
+
 	fprintf(to, "{\"pid\":%" PRIu32 ",\"ppid\":%" PRIu32 ",\"command\":", p->pid, p->ppid);
 	jsontext_print(p->command, to);
 	fputc(',', to);
@@ -108,10 +112,43 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	}
 	fputs("],\"fds\":[", to);
 	for (size_t i = 0; i < p->fd_count; i++) {
-		fputs(i ? ",\n" : "", to);
+		if (!p->fds[i].shown)
+			continue;
+		fputs(divider, to);
 		print_fd(m, p, &p->fds[i], to);
+		divider = ",\n";
 	}
 	fputs("]}", to);
+}
+
+struct gap_list {
+	FILE *to;
+	const char *divider;
+};
+
+static void print_gap(uint64_t from_ns, uint64_t to_ns, void *arg)
+{
+	struct gap_list *l = arg;
+
+	fprintf(l->to, "%s{", l->divider);
+	number("from_ns", from_ns, l->to);
+	fputc(',', l->to);
+	number("to_ns", to_ns == SWITCHING_END ? MODEL_UNKNOWN : to_ns, l->to);
+	fputc('}', l->to);
+	l->divider = ",";
+}
+
+static void print_scope(const struct trace *t, FILE *to)
+{
+	struct gap_list l = {to, ""};
+
+	fputs(",\"filter\":", to);
+	jsontext_print(filter_text(t), to);
+	fputs(",\"recorded_filter\":", to);
+	jsontext_print(filter_recorded_text(t), to);
+	fputs(",\"switched_off\":[", to);
+	switching_gaps(t, print_gap, &l);
+	fputc(']', to);
 }
 
 void json_report(struct trace *t, FILE *to)
@@ -120,7 +157,9 @@ void json_report(struct trace *t, FILE *to)
 	struct model *m = verdict_build(t, &v);
 
 	fprintf(to, "{\"version\":1,\"wall_ns\":%" PRIu64 ",\"events\":%" PRIu64 ",\"lost_events\":%" PRIu64
-		",\"overwritten_events\":%" PRIu64 ",\"verdict\":", m->wall_ns, m->events, m->lost, m->dropped);
+		",\"overwritten_events\":%" PRIu64, m->wall_ns, m->events, m->lost, m->dropped);
+	print_scope(t, to);
+	fputs(",\"verdict\":", to);
 	verdict_json(v, to);
 	fputs(",\"processes\":[", to);
 	for (size_t i = 0; i < m->process_count; i++) {

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "options.h"
 #include "say.h"
 #include "screen.h"
 
@@ -91,7 +90,7 @@ static void add_fd(struct lanes *l, const struct model_process *process, size_t 
 	const struct model_fd *f = &process->fds[fd];
 	struct lane *lane;
 
-	if ((!sum(f->wait_ns) && !f->waiting) || !options_lists(l->fds, (uint64_t)(int64_t)f->fd))
+	if (!sum(f->wait_ns) && !f->waiting)
 		return;
 	lane = new_lane(l);
 	lane->first = first_program(process);
@@ -142,16 +141,14 @@ static void put_in_order(struct lanes *l)
 		l->place[l->lanes[i].id] = i;
 }
 
-void lanes_make(struct lanes *l, const struct trace *t, struct model *m, bool by_fd, const char *fds, const char *pids)
+void lanes_make(struct lanes *l, const struct trace *t, struct model *m, bool by_fd)
 {
 	size_t *main_lanes = must_have(calloc(m->process_count + 1, sizeof *main_lanes));
 
-	*l = (struct lanes){.trace = t, .model = m, .by_fd = by_fd, .fds = fds, .pids = pids};
+	*l = (struct lanes){.trace = t, .model = m, .by_fd = by_fd};
 	for (size_t i = 0; i < m->process_count; i++) {
 		const struct model_process *process = &m->processes[i];
 
-		if (!options_lists(pids, process->pid))
-			continue;
 		for (size_t k = 0; by_fd && k < process->fd_count; k++)
 			add_fd(l, process, k);
 		for (size_t k = 0; !by_fd && k < process->thread_count; k++)
@@ -184,8 +181,6 @@ size_t lanes_of(const struct lanes *l, const struct model_wait *w)
 	const struct owner *o;
 
 	if (l->by_fd ? w->fd == MODEL_NO_FD : w->polled)
-		return LANES_NOWHERE;
-	if (!l->by_fd && l->fds && (w->fd == MODEL_NO_FD || !options_lists(l->fds, (uint64_t)(int64_t)w->process->fds[w->fd].fd)))
 		return LANES_NOWHERE;
 	o = l->owner_count ? bsearch(&key, l->owners, l->owner_count, sizeof *o, by_owner) : NULL;
 	return o ? l->place[o->lane] : LANES_NOWHERE;

@@ -20,7 +20,6 @@ struct lanes {
 	const struct trace *trace;
 	struct model *model;
 	bool by_fd;
-	const char *fds, *pids;         /* lists (options.h): these only; NULL: all */
 	struct lane *lanes;             /* as they are shown, from the top */
 	size_t count, room;
 	struct owner *owners;           /* whose waits are whose */
@@ -46,7 +45,7 @@ struct cell {
 enum { LANE_NOT_WAITING = '#', LANE_NOT_WAITED_FOR = '-', LANE_ENDED = '+', LANE_EXEC = '>', LANE_NOT_KNOWN = '?' };
 
 /* Makes the lanes of a model that was built from the trace.  */
-void lanes_make(struct lanes *l, const struct trace *t, struct model *m, bool by_fd, const char *fds, const char *pids);
+void lanes_make(struct lanes *l, const struct trace *t, struct model *m, bool by_fd);
 void lanes_free(struct lanes *l);
 
 /* Leaves those that were there in the stretch, and of them the `most` that waited longest in it; returns how many more there

@@ -14,6 +14,7 @@
 #include "color.h"
 #include "drawing.h"
 #include "export.h"
+#include "filter.h"
 #include "json.h"
 #include "log.h"
 #include "options.h"
@@ -24,6 +25,7 @@
 #include "say.h"
 #include "screen.h"
 #include "shim/config.h"
+#include "switching.h"
 #include "timeline.h"
 #include "top.h"
 
@@ -116,6 +118,12 @@ static int run_verb(struct options *o, char **argv)
 	return run_program(argv, false, NULL);
 }
 
+static void set_switching(const struct options *o)
+{
+	if (o->value[SETTING_signal])
+		run_switch_by(run_signal(o->value[SETTING_signal]), o->value[SETTING_trace]);
+}
+
 static char *without_slashes(const char *dir)
 {
 	char *copy = must_have(strdup(dir));
@@ -135,6 +143,7 @@ static int record_verb(struct options *o, char **argv)
 	make_trace_directory(dir);
 	o->value[SETTING_trace] = absolute(dir);
 	options_to_environment(o);
+	set_switching(o);
 	return run_program(argv, false, NULL);
 }
 
@@ -156,6 +165,7 @@ static int show_verb(struct options *o, char **argv)
 		die(STATUS_FAILED, "%s: %s: set TMPDIR to a directory that can be written", dir, strerror(errno));
 	o->value[SETTING_trace] = absolute(dir);
 	options_to_environment(o);
+	set_switching(o);
 	status = run_program(argv, true, &pid);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	signal(SIGPIPE, SIG_IGN);       /* a report that nobody reads shall not cost the program its status */
@@ -178,14 +188,17 @@ static const char *trace_directory(char **argv)
 	return dir;
 }
 
-static struct trace *open_trace(char **argv)
+static struct trace *open_trace(const struct options *o, char **argv)
 {
-	return reader_open(trace_directory(argv));
+	struct trace *t = reader_open(trace_directory(argv));
+
+	filter_apply(t, o);
+	return t;
 }
 
 static int view_verb(struct options *o, char **argv, void (*view)(struct trace *, FILE *))
 {
-	struct trace *t = open_trace(argv);
+	struct trace *t = open_trace(o, argv);
 	FILE *output = open_output(o, stdout);
 
 	view(t, output);
@@ -205,10 +218,8 @@ static int log_verb(struct options *o, char **argv)
 
 static struct view view_of(const struct options *o)
 {
-	const char *by = o->value[SETTING_by], *fds = o->value[SETTING_fd];
-	struct view v = {
-		.by_fd = by ? !strcmp(by, "fd") : fds != NULL, .fds = fds, .pids = o->value[SETTING_pid], .to_ns = UINT64_MAX,
-	};
+	const char *by = o->value[SETTING_by];
+	struct view v = {.by_fd = by ? !strcmp(by, "fd") : o->value[SETTING_fd] != NULL, .to_ns = UINT64_MAX};
 
 	if (o->value[SETTING_from])
 		v.from_ns = options_time(o->value[SETTING_from]);
@@ -228,7 +239,7 @@ static int timeline_verb(struct options *o, char **argv)
 
 	if (browsing && (op || o->value[SETTING_output]))
 		die(STATUS_USAGE, "-i: not together with %s", op ? "--op" : "-o");
-	t = open_trace(argv);
+	t = open_trace(o, argv);
 	output = open_output(o, stdout);
 	if (op)
 		drawing_print(t, (uint32_t)strtoul(op, NULL, 10), screen_width(output), output);
@@ -258,6 +269,22 @@ static int export_verb(struct options *o, char **argv)
 	const struct export_format *format = export_find(*argv);
 
 	return view_verb(o, argv + 1, format->print);
+}
+
+static int switch_verb(struct options *o, char **argv)
+{
+	const char *to = *argv, *dir, *why;
+
+	(void)o;
+	if (!to)
+		die(STATUS_USAGE, "switch: on or off?");
+	if (strcmp(to, "on") != 0 && strcmp(to, "off") != 0)
+		die(STATUS_USAGE, "switch: \"%s\": must be on or off", to);
+	dir = trace_directory(argv + 1);
+	why = switching_set(dir, strcmp(to, "on") ? SWITCH_OFF : SWITCH_ON);
+	if (why)
+		die(STATUS_FAILED, "%s: %s", dir, why);
+	return 0;
 }
 
 static int check_verb(struct options *o, char **argv)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "filter.h"
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
@@ -747,6 +748,14 @@ static void see_thread(struct model_thread *t, const struct trace_record *r)
 	screen_clean(t->name);
 }
 
+static void show_fd(struct build *b, const struct trace_record *r)
+{
+	size_t fd = r->kind == TRACE_NAME ? (size_t)*fd_index(b, r->fd) - 1 : b->fd;
+
+	if (fd != MODEL_NO_FD)
+		b->process->fds[fd].shown = true;
+}
+
 static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
 {
 	struct build *b = arg;
@@ -771,7 +780,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		abandon_lock(b, b->thread, r->t);
 	if (b->thread->stall && stalls_is_over(b->thread->stall, r->t))
 		end_stall(b, b->thread);
-	b->process->events++;
+	b->process->events += !place->hidden;
 	b->process->vanished = r->kind == TRACE_EXEC && !r->op && !r->number;
 	if (!b->first || r->t < b->first)
 		b->first = r->t;
@@ -799,6 +808,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}
+	if (!place->hidden)
+		show_fd(b, r);
 	if (b->see)
 		b->see(r, place, b->process, b->fd, b->visit_arg);
 }
@@ -1134,7 +1145,10 @@ struct model *model_build_told(const struct trace *t, model_wait_visitor *visit,
 	order = order_processes(m);
 	find_images(m, order);
 	date_children(m, &b);
-	find_vanished(m, &b, order);
+	if (filter_lacks_processes(t))
+		m->vanished = 0;
+	else
+		find_vanished(m, &b, order);
 	find_sockets(m, &b);
 	find_ends(m);
 	free(order);

@@ -33,6 +33,7 @@ struct model_fd {
 	bool accepted;                  /* such a connection */
 	uint64_t pair;                  /* of a socketpair: the other end's inode; else 0 */
 	bool waiting;                   /* an operation had not returned when the trace ended */
+	bool shown;                     /* else only somebody's other end: it is not among what was asked for (filter.h) */
 };
 
 #define MODEL_UNKNOWN UINT64_MAX        /* of CPU times */

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "export.h"
+#include "model.h"
+#include "run.h"
 #include "say.h"
 #include "shim/config.h"
+#include "shim/wants.h"
 
 enum takes { PROGRAM, TRACE };
 
@@ -20,7 +23,7 @@ static const struct verb {
 #undef VERB
 };
 
-enum type { PATH, SIZE, NUMBER, LIST, TIME, CHOICE, SWITCH };
+enum type { PATH, SIZE, NUMBER, LIST, TIME, CALLS, NAMES, SIGNAL, CHOICE, SWITCH };
 
 static const struct setting {
 	enum type type;
@@ -75,80 +78,107 @@ static void check_number(const char *name, const char *value)
 
 static void check_list(const char *name, const char *value)
 {
-	for (const char *c = value;; c++) {
-		size_t digits = strspn(c, "0123456789");
+	struct wants_ranges ranges;
 
-		c += digits;
-		if (digits == 0 || digits > 10 || (*c && *c != ','))
-			die(STATUS_USAGE, "%s: \"%s\": must be numbers with commas between them", name, value);
-		if (!*c)
-			return;
-	}
+	if (!wants_read_ranges(value, &ranges))
+		die(STATUS_USAGE, "%s: \"%s\": must be numbers or ranges with commas between them, as 0,3-5, at most %d", name, value,
+		    WANTS_RANGES);
 }
 
-/* False where it is none.  */
-static bool read_time(const char *value, uint64_t *ns)
+static void check_time(const char *name, const char *value)
 {
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = {{"", 1000000000}, {"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}};
-	uint64_t whole = 0, part = 0, parts = 1;
+	uint64_t ns;
 
-	if (*value < '0' || *value > '9')
-		return false;
-	for (; *value >= '0' && *value <= '9'; value++)
-		if ((whole = whole * 10 + (uint64_t)(*value - '0')) > 1000000000)
-			return false;
-	if (*value == '.')
-		for (value++; *value >= '0' && *value <= '9'; value++) {
-			if (parts >= 1000000000)
-				continue;
-			part = part * 10 + (uint64_t)(*value - '0');
-			parts *= 10;
+	if (!wants_read_time(value, &ns))
+		die(STATUS_USAGE, "%s: \"%s\": must be a time: seconds, or a number with s, ms, us or ns", name, value);
+}
+
+/* How many characters must be added, taken away or changed (Levenshtein), of words that are shorter than 32.  */
+static unsigned distance(const char *a, size_t size, const char *b)
+{
+	unsigned row[33], n = (unsigned)strlen(b);
+
+	for (unsigned i = 0; i <= n; i++)
+		row[i] = i;
+	for (unsigned k = 0; k < size; k++) {
+		unsigned before = row[0];
+
+		row[0] = k + 1;
+		for (unsigned i = 0; i < n; i++) {
+			unsigned changed = before + (a[k] != b[i]), least = row[i] < row[i + 1] ? row[i] : row[i + 1];
+
+			before = row[i + 1];
+			row[i + 1] = changed <= least ? changed : least + 1;
 		}
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-		if (!strcmp(value, units[i].name)) {
-			*ns = whole * units[i].ns + part * units[i].ns / parts;
-			return true;
-		}
-	return false;
+	}
+	return row[n];
+}
+
+/* The call that a person may have meant: one that begins so, or is nearest; NULL if none is.  */
+static const char *near_call(const char *word, size_t size)
+{
+	unsigned least = (unsigned)size / 3 + 2, d;
+	const char *found = NULL, *name;
+
+	for (unsigned call = CALL_none + 1; size < 32 && (name = model_call_name(call), strcmp(name, "unknown") != 0); call++) {
+		d = size && !strncmp(name, word, size) ? 0 : distance(word, size, name);
+		if (d >= least)
+			continue;
+		least = d;
+		found = name;
+	}
+	return found;
+}
+
+static void check_names(const char *name, const char *value)
+{
+	if (strlen(value) >= WANTS_TEXT)
+		die(STATUS_USAGE, "%s: a list of %zu bytes is too long", name, strlen(value));
+	if (!*value)
+		die(STATUS_USAGE, "%s: needs a name, or several with commas between them", name);
+}
+
+static void check_calls(const char *name, const char *value)
+{
+	check_names(name, value);
+	for (;; value++) {
+		size_t n = strcspn(value, ",");
+		const char *meant = near_call(value, n);
+
+		if (!wants_is_call(value, n))
+			die(STATUS_USAGE, "%s: \"%.*s\": no such call%s%s%s", name, (int)n, value, meant ? ": did you mean " : "",
+			    meant ? meant : "", meant ? "?" : "");
+		value += n;
+		if (!*value)
+			return;
+	}
 }
 
 uint64_t options_time(const char *value)
 {
 	uint64_t ns = 0;
 
-	read_time(value, &ns);
+	wants_read_time(value, &ns);
 	return ns;
-}
-
-bool options_lists(const char *list, uint64_t number)
-{
-	char *end;
-
-	for (; list; list = *end ? end + 1 : end) {
-		if (!*list)
-			return false;
-		if (strtoull(list, &end, 10) == number)
-			return true;
-	}
-	return true;
 }
 
 /* `name` is the option or the variable that the value comes from.  */
 static void check(const struct setting *s, const char *name, const char *value)
 {
-	uint64_t ns;
-
 	if (s->type == SIZE)
 		check_size(name, value);
 	else if (s->type == NUMBER)
 		check_number(name, value);
 	else if (s->type == LIST)
 		check_list(name, value);
-	else if (s->type == TIME && !read_time(value, &ns))
-		die(STATUS_USAGE, "%s: \"%s\": must be a time: seconds, or a number with s, ms, us or ns", name, value);
+	else if (s->type == TIME)
+		check_time(name, value);
+	else if (s->type == CALLS)
+		check_calls(name, value);
+	else if (s->type == NAMES)
+		check_names(name, value);
+	else if (s->type == SIGNAL && !run_signal(value))
+		die(STATUS_USAGE, "%s: \"%s\": must be a signal that can be caught, as USR2", name, value);
 	else if (s->type == CHOICE && !has_word(s->argument, value, strlen(value)))
 		die(STATUS_USAGE, "%s: \"%s\": must be one of %s", name, value, s->argument);
 	else if (s->type == PATH && !*value)
@@ -275,6 +305,11 @@ char **options_read(struct options *o, enum verb_id verb, char **argv)
 	return others;
 }
 
+const char *options_name(enum setting_id id)
+{
+	return settings[id].option;
+}
+
 const char *options_default(enum setting_id id)
 {
 	return settings[id].fallback;
@@ -317,7 +352,8 @@ static void help_all(FILE *to)
 	}
 	fputs("\n"
 	      "A program that is called like a verb: eagain -- record.  [NAME] is a variable that does the same, EAGAIN_TRACE and\n"
-	      "EAGAIN_LOG only without the command: LD_PRELOAD=.../libeagain.so EAGAIN_TRACE=DIR CMD...\n", to);
+	      "EAGAIN_LOG, and those that say what is recorded, only without the command: LD_PRELOAD=.../libeagain.so\n"
+	      "EAGAIN_TRACE=DIR EAGAIN_CALL=read CMD...\n", to);
 }
 
 void options_help(enum verb_id verb, FILE *to)
@@ -344,11 +380,23 @@ void options_help(enum verb_id verb, FILE *to)
 	}
 }
 
+/* Whether its variable is for a person to set, or else for the shim alone: that of an eagain around this one concerns no other.  */
+static bool is_for_persons(const struct setting *s)
+{
+	return s->type == CHOICE || s->type == SIZE || (s->type == SWITCH && s != &settings[SETTING_off]);
+}
+
 void options_to_environment(const struct options *o)
 {
-	unsetenv("EAGAIN_TRACE");
-	unsetenv("EAGAIN_LOG");
-	for (int id = 0; id < SETTING_COUNT; id++)
-		if (o->value[id] && *settings[id].environment && takes(VERB_record, &settings[id]))
-			setenv(settings[id].environment, o->value[id], 1);
+	for (int id = 0; id < SETTING_COUNT; id++) {
+		const struct setting *s = &settings[id];
+
+		if (!*s->environment)
+			continue;
+		if (o->value[id] && takes(VERB_record, s))
+			setenv(s->environment, o->value[id], 1);
+		/* Empty, and not gone: the shim of an eagain around this one would put it back. */
+		else if (!is_for_persons(s) && getenv(s->environment))
+			setenv(s->environment, "", 1);
+	}
 }

@@ -2,22 +2,16 @@
 #ifndef EAGAIN_OPTIONS_H
 #define EAGAIN_OPTIONS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "shim/settings.h"
 
 enum verb_id {
 #define VERB(id, name, takes, synopsis, summary, text) VERB_##id,
 #include "verbs.def"
 #undef VERB
 	VERB_COUNT
-};
-
-enum setting_id {
-#define SETTING(id, type, environment, option, argument, fallback, verbs, help) SETTING_##id,
-#include "shim/settings.def"
-#undef SETTING
-	SETTING_COUNT
 };
 
 /* What was given; NULL: not given.  */
@@ -36,8 +30,8 @@ char **options_read(struct options *o, enum verb_id verb, char **argv);
 /* A TIME in nanoseconds.  */
 uint64_t options_time(const char *value);
 
-/* Whether the LIST has the number; NULL has all.  */
-bool options_lists(const char *list, uint64_t number);
+/* "--color" for SETTING_color.  */
+const char *options_name(enum setting_id id);
 
 /* What is used where nothing is given.  */
 const char *options_default(enum setting_id id);
@@ -45,7 +39,7 @@ const char *options_default(enum setting_id id);
 /* Writes the help of `verb`; for VERB_show, of everything.  */
 void options_help(enum verb_id verb, FILE *to);
 
-/* Puts what concerns the shim into the environment, and removes EAGAIN_TRACE and EAGAIN_LOG if not given.  */
+/* Puts what concerns the shim into the environment, and empties there what is for the shim alone if it was not given.  */
 void options_to_environment(const struct options *o);
 
 #endif

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "filter.h"
 #include "progress.h"
 #include "say.h"
 #include "shim/shim.h"
@@ -290,6 +291,13 @@ static int by_earliest(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
+/* Its runs say where the file is.  */
+static void find_place(struct trace_file *f)
+{
+	for (size_t i = 0; i < f->run_count; i++)
+		f->runs[i].file = f;
+}
+
 static void open_files(struct trace *t, const char *dir)
 {
 	DIR *d = opendir(dir);
@@ -319,11 +327,26 @@ static void open_files(struct trace *t, const char *dir)
 	for (size_t i = 0; i < t->file_count; i++) {
 		struct trace_file *f = &t->files[i];
 
-		for (size_t k = 0; k < f->run_count; k++)
-			f->runs[k].file = f;
+		find_place(f);
 		if (f->run_count)
 			qsort(f->runs, f->run_count, sizeof *f->runs, by_earliest);
 	}
+}
+
+void reader_keep(struct trace *t, bool (*wants)(const struct trace_file *, const void *), const void *arg)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < t->file_count; i++) {
+		if (!wants(&t->files[i], arg)) {
+			close_file(&t->files[i]);
+			continue;
+		}
+		t->files[kept] = t->files[i];
+		find_place(&t->files[kept++]);
+	}
+	memset(t->files + kept, 0, (t->file_count - kept) * sizeof *t->files);
+	t->file_count = kept;
 }
 
 /* One fit for the whole trace: through its start and the latest pair of all, which is the longest base there is.  */
@@ -390,6 +413,7 @@ void reader_close(struct trace *t)
 	read_now = NULL;
 	for (size_t i = 0; i < t->file_count; i++)
 		close_file(&t->files[i]);
+	filter_free(t->filter);
 	free(t->files);
 	free(t);
 }
@@ -596,7 +620,7 @@ static int by_earliest_of_all(const void *a, const void *b)
 	return x->file != y->file ? (x->file < y->file ? -1 : 1) : x->first < y->first ? -1 : x->first > y->first;
 }
 
-void reader_each(const struct trace *t, const struct trace_file *file, record_visitor *visit, void *arg)
+void reader_walk(const struct trace *t, const struct trace_file *file, record_visitor *visit, void *arg)
 {
 	const struct trace_run **runs;
 	size_t count = 0, from = file ? (size_t)(file - t->files) : 0, to = file ? from + 1 : t->file_count;
@@ -613,6 +637,14 @@ void reader_each(const struct trace *t, const struct trace_file *file, record_vi
 	merge(runs, count, visit, arg);
 	progress_end();
 	free(runs);
+}
+
+void reader_each(const struct trace *t, const struct trace_file *file, record_visitor *visit, void *arg)
+{
+	if (t->filter)
+		filter_each(t, file, visit, arg);
+	else
+		reader_walk(t, file, visit, arg);
 }
 
 const struct trace_record *reader_name_before(const struct trace_record *call, struct reader_place *place)

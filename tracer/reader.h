@@ -44,12 +44,16 @@ struct trace {
 	uint64_t base_ticks, base_ns;
 	uint64_t last_ticks, last_ns;   /* the latest pair of all */
 	struct trace_end end;           /* of the first process */
+	struct filter *filter;          /* what of it is walked through; NULL: all (filter.h) */
 	size_t unread_count;            /* process files that could not be opened, or are damaged */
 	const char *unread_why;         /* of the first */
 };
 
 /* Whether dir looks like a trace: it has our control file.  */
 bool reader_is_trace(const char *dir);
+
+/* Leaves only the process files that `wants` says yes to.  */
+void reader_keep(struct trace *t, bool (*wants)(const struct trace_file *, const void *arg), const void *arg);
 
 /* Opens the trace in dir, or dies with one line.  */
 struct trace *reader_open(const char *dir);
@@ -84,6 +88,7 @@ struct reader_place {
 	size_t before, rest;            /* slots before it of its thread, and behind it, in its chunk */
 	bool enter;                     /* this is the moment in which its operation was entered: it is visited again */
 	bool entered;                   /* and this is then */
+	bool hidden;                    /* to be known, but not to be shown: it is about an fd that was not asked for */
 };
 
 /* Calls visit for each whole record of the file, or with NULL of all files, in the order of time; a CALL stands at its beginning.
@@ -91,6 +96,9 @@ struct reader_place {
  * it opened, and is first visited at its beginning.  Takes memory for what overlaps in time, not for what there is.  */
 typedef void record_visitor(const struct trace_record *record, const struct reader_place *place, void *arg);
 void reader_each(const struct trace *t, const struct trace_file *file, record_visitor *visit, void *arg);
+
+/* The same, whatever the trace's filter says.  */
+void reader_walk(const struct trace *t, const struct trace_file *file, record_visitor *visit, void *arg);
 
 /* The NAME of what a call has opened, which lies before it; place becomes that of the NAME.  NULL where it is in another chunk.  */
 const struct trace_record *reader_name_before(const struct trace_record *call, struct reader_place *place);

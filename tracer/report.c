@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "color.h"
+#include "filter.h"
 #include "model.h"
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
 #include "stalls_print.h"
+#include "switching.h"
 #include "verdict.h"
 
 enum {
@@ -263,10 +265,11 @@ static void print_process(const struct model *m, const struct model_process *p, 
 
 static void print_conclusion(const struct trace *t, const struct model *m, const struct verdict *v, FILE *to)
 {
-	bool whole = !m->lost && !m->dropped && !t->control.lost_processes && !t->unread_count;
+	bool whole = !m->lost && !m->dropped && !t->control.lost_processes && !t->unread_count && !t->control.switches &&
+		     !filter_text(t) && !filter_recorded_text(t);
 
 	verdict_print(v, to);
-	fputs(whole ? ".\n" : ", as far as it was recorded.\n", to);
+	fputs(whole ? ".\n" : filter_text(t) ? ", as far as it was asked for.\n" : ", as far as it was recorded.\n", to);
 }
 
 static void print_losses(const struct trace *t, const struct model *m, FILE *to)
@@ -296,6 +299,26 @@ static void print_losses(const struct trace *t, const struct model *m, FILE *to)
 			fprintf(to, "  because %s\n", why[stop]);
 }
 
+static void print_gap(uint64_t from_ns, uint64_t to_ns, void *to)
+{
+	char from[16], until[16];
+
+	fprintf(to, "not recorded from %s to %s: switched off\n", duration(from_ns, from),
+		to_ns == SWITCHING_END ? "the end" : duration(to_ns, until));
+}
+
+/* What of all that happened is not in the report because nobody asked for it.  */
+static void print_scope(const struct trace *t, FILE *to)
+{
+	const char *asked = filter_text(t), *recorded = filter_recorded_text(t);
+
+	if (asked)
+		fprintf(to, "only %s\n", asked);
+	if (recorded)
+		fprintf(to, "recorded with %s\n", recorded);
+	switching_gaps(t, print_gap, to);
+}
+
 void report_print(struct trace *t, FILE *to)
 {
 	struct verdict *v;
@@ -305,8 +328,10 @@ void report_print(struct trace *t, FILE *to)
 	char text[16];
 	size_t quiet = 0;
 
-	fprintf(to, "eagain: %s, %zu process image%s, %" PRIu64 " events\n\n", duration(m->wall_ns, text), m->process_count,
+	fprintf(to, "eagain: %s, %zu process image%s, %" PRIu64 " events\n", duration(m->wall_ns, text), m->process_count,
 		m->process_count == 1 ? "" : "s", m->events);
+	print_scope(t, to);
+	fputc('\n', to);
 	for (size_t i = 0; i < m->process_count; i++) {
 		order[i] = &m->processes[i];
 		if (!first || order[i]->start_ns < first->start_ns)

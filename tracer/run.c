@@ -19,6 +19,7 @@
 
 #include "say.h"
 #include "shim/flag.h"
+#include "switching.h"
 
 /* The library: next to this command (as built), or in ../lib/eagain (as installed).  */
 static void find_library(char path[PATH_MAX])
@@ -107,6 +108,30 @@ static bool is_end(int signal)
 	return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
 }
 
+int run_signal(const char *name)
+{
+	char *end;
+	long number = strtol(name, &end, 10);
+
+	if (*name >= '0' && *name <= '9' && !*end)
+		return number > 0 && number <= 64 && is_passed_on((int)number) ? (int)number : 0;
+	if (!strncmp(name, "SIG", 3))
+		name += 3;
+	for (int signal = 1; signal <= 64; signal++)
+		if (is_passed_on(signal) && sigabbrev_np(signal) && !strcmp(sigabbrev_np(signal), name))
+			return signal;
+	return 0;
+}
+
+static int switch_signal;
+static const char *switched_trace;
+
+void run_switch_by(int signal, const char *trace)
+{
+	switch_signal = signal;
+	switched_trace = trace;
+}
+
 static volatile sig_atomic_t child;
 
 static void pass_on(int signal, siginfo_t *info, void *context)
@@ -114,6 +139,11 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 	int saved = errno;
 
 	(void)context;
+	if (signal == switch_signal) {
+		switching_set(switched_trace, SWITCH_OTHER);
+		errno = saved;
+		return;
+	}
 	/* What the kernel sends for the terminal goes to the whole group: the program has it already.  But that the terminal has
 	 * hung up is told to the leader of the session alone. */
 	if (child > 0 && info->si_pid != (pid_t)child) {
@@ -153,7 +183,7 @@ static void watch_signals(struct dispositions *old)
 static void unwatch_signals(const struct dispositions *old, bool stay)
 {
 	for (int signal = 1; signal <= 64; signal++)
-		if ((is_passed_on(signal) && !(stay && is_end(signal))) || signal == SIGCHLD)
+		if ((is_passed_on(signal) && !(stay && (is_end(signal) || signal == switch_signal))) || signal == SIGCHLD)
 			sigaction(signal, &old->action[signal], NULL);
 	sigprocmask(SIG_SETMASK, &old->mask, NULL);
 }
@@ -239,7 +269,7 @@ int run_program(char **argv, bool stay, pid_t *program)
 	pid_t pid;
 
 	set_preload();
-	if (!stay && !flag)
+	if (!stay && !flag && !switch_signal)
 		become(argv);
 	take_heritage(&heritage);
 	watch_signals(&old);
@@ -260,7 +290,7 @@ int run_program(char **argv, bool stay, pid_t *program)
 		*program = pid;
 	if (flag)
 		restore_flags();
-	unwatch_signals(&old, stay);
+	unwatch_signals(&old, stay || switch_signal);
 	return stay ? status : run_mirror(status);
 }
 

@@ -11,6 +11,13 @@
  * on, for what remains to be done.  */
 int run_program(char **argv, bool stay, pid_t *pid);
 
+/* The number of a signal that can be switched by, as USR2, SIGUSR2 or 12; 0: there is none such.  */
+int run_signal(const char *name);
+
+/* Before run_program(), which then stays as the parent: this signal, sent to us, is not passed on, but switches the recording in `trace`
+ * off or on.  */
+void run_switch_by(int signal, const char *trace);
+
 /* Ends as the program ended: returns its exit status, or dies by the signal that killed it.  */
 int run_mirror(int status);
 

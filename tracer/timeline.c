@@ -261,10 +261,10 @@ void timeline_print(struct trace *t, const struct view *v, FILE *to)
 
 	if (v->from_ns && v->from_ns >= m->wall_ns)
 		die(STATUS_FAILED, "--from: %s: the trace ends at %s", timeline_moment(v->from_ns, from), duration(m->wall_ns, all));
-	lanes_make(&l, t, m, v->by_fd, v->fds, v->pids);
+	lanes_make(&l, t, m, v->by_fd);
 	if (l.count)
 		print_picture(&l, v->from_ns, end, to);
-	else if (v->fds || v->pids)
+	else if (t->filter)
 		fputs("Nothing of that is in the trace.\n", to);
 	else
 		fputs(v->by_fd ? "Nothing waited for an fd.\n" : "No process recorded anything.\n", to);

@@ -9,7 +9,6 @@
 /* What is to be seen of a trace.  */
 struct view {
 	bool by_fd;                     /* a lane for each fd that was waited for, or else for each thread */
-	const char *fds, *pids;         /* lists (options.h); NULL: all */
 	uint64_t from_ns, to_ns;        /* UINT64_MAX: its end */
 };
 

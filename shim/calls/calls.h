@@ -50,10 +50,10 @@ char **environ_lend(void);
 void environ_return(char **own);
 
 /* poll.c: a poll or select has returned; what was ready is recorded.  */
-void poll_note(const struct op *op, long result);
+void poll_note(struct op *op, long result);
 
 /* epoll.c: the same for an epoll_wait.  */
-void epoll_note(const struct op *op, long result);
+void epoll_note(struct op *op, long result);
 
 /* wait.c: a wait for children has returned; who ended how is recorded.  */
 void wait_note(const struct op *op, long result);

@@ -74,17 +74,18 @@ EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event
 	return (int)as_libc(result);
 }
 
-void epoll_note(const struct op *op, long result)
+void epoll_note(struct op *op, long result)
 {
 	const struct epoll_event *events = (const struct epoll_event *)op->arg[1];
+	int told = 0;
 
-	if (!record_on || shim_sandboxed)
+	if (!record_follows(op) || shim_sandboxed)
 		return;
-	for (long i = 0; i < result && i < RECORD_POLLED_MAX; i++) {
+	for (long i = 0; i < result && told < RECORD_POLLED_MAX; i++) {
 		const struct watch *w = find(op->fd, events[i].data.u64);
 
 		if (w && w->fd != NOT_CLEAR)
-			record_polled(op->call, w->fd, events[i].events);
+			told += record_polled(op, result, w->fd, events[i].events);
 	}
 }
 

@@ -43,18 +43,16 @@ static void note_polled(const struct pollfd *fds, unsigned count)
 		shield_polled(fds[i].fd);
 }
 
-static void note_array(const struct op *op)
+static void note_array(struct op *op, long result)
 {
 	const struct pollfd *fds = (const struct pollfd *)op->arg[0];
 	unsigned count = (unsigned)op->arg[1];
 	int told = 0;
 
 	note_polled(fds, count);
-	for (unsigned i = 0; record_on && i < count && told < RECORD_POLLED_MAX; i++)
-		if (fds[i].revents) {
-			record_polled(op->call, fds[i].fd, (unsigned short)fds[i].revents);
-			told++;
-		}
+	for (unsigned i = 0; record_follows(op) && i < count && told < RECORD_POLLED_MAX; i++)
+		if (fds[i].revents)
+			told += record_polled(op, result, fds[i].fd, (unsigned short)fds[i].revents);
 }
 
 /* The kernel looks at no more of a set than the process can have fds, so that it may end earlier than it was said to: at the
@@ -65,12 +63,12 @@ static bool goes_on(const unsigned long *word)
 }
 
 /* The fds in a set, of which there are *left in this set and those after it.  */
-static void note_set(const struct op *op, const unsigned long *set, unsigned revents, long *left)
+static void note_set(struct op *op, long result, const unsigned long *set, unsigned revents, long *left)
 {
 	enum { BITS = 8 * sizeof *set };
 	int told = 0, end = (int)op->arg[0];
 
-	if (!record_on && (unsigned)end > shield_end)
+	if (!record_follows(op) && (unsigned)end > shield_end)
 		end = (int)shield_end;
 	for (int fd = 0; set && *left && fd < end; fd++) {
 		if (fd && fd % BITS == 0 && !goes_on(&set[fd / BITS]))
@@ -79,8 +77,8 @@ static void note_set(const struct op *op, const unsigned long *set, unsigned rev
 			continue;
 		--*left;
 		shield_polled(fd);
-		if (record_on && told++ < RECORD_POLLED_MAX)
-			record_polled(op->call, fd, revents);
+		if (record_follows(op) && told < RECORD_POLLED_MAX)
+			told += record_polled(op, result, fd, revents);
 	}
 }
 
@@ -92,20 +90,24 @@ static void note_stdio(unsigned long bits, int count)
 			shield_polled(fd);
 }
 
-void poll_note(const struct op *op, long result)
+void poll_note(struct op *op, long result)
 {
-	if (result < 0 || !shim_on || shim_sandboxed || (op->way == TRACE_WAY_KEPT && (!record_on || op->class == OP_POLL)))
+	long left = result;
+
+	if (result < 0 || !shim_on || shim_sandboxed)
+		return;
+	if (op->way == TRACE_WAY_KEPT && (!record_follows(op) || op->class == OP_POLL))
 		return;
 	if (op->class == OP_POLL) {
-		note_array(op);
+		note_array(op, result);
 		return;
 	}
 	/* What a timeout has cleared from the sets can have been any of these. */
 	if (result == 0)
 		note_stdio(~0ul, (int)op->arg[0]);
-	note_set(op, (const unsigned long *)op->arg[1], POLLIN, &result);
-	note_set(op, (const unsigned long *)op->arg[2], POLLOUT, &result);
-	note_set(op, (const unsigned long *)op->arg[3], POLLPRI, &result);
+	note_set(op, result, (const unsigned long *)op->arg[1], POLLIN, &left);
+	note_set(op, result, (const unsigned long *)op->arg[2], POLLOUT, &left);
+	note_set(op, result, (const unsigned long *)op->arg[3], POLLPRI, &left);
 }
 
 /* Whether there is nothing to do but to note whether stdio was polled.  */

@@ -31,7 +31,7 @@
 static const char preload[] = "LD_PRELOAD=";
 
 enum {
-	ENTRIES_MAX = 9,                /* LD_PRELOAD, CONFIG_SANDBOX and what config.kept may hold */
+	ENTRIES_MAX = 18,               /* LD_PRELOAD, CONFIG_SANDBOX and what config.kept may hold */
 	LONGEST_ENVIRONMENT = 1 << 16,  /* one with more entries is passed on as it is */
 };
 

@@ -207,7 +207,7 @@ static struct keep *oldest(void)
 
 static void note(const struct op *op, const struct keep *k, enum trace_keep what, int corrected)
 {
-	if (record_on)
+	if (record_follows(op))
 		record_keep(op, what, k->interest.live, corrected);
 }
 
@@ -605,15 +605,13 @@ static enum outcome serve(struct wait *w, long *result)
 	return ANSWERED;
 }
 
-static void record_found(const struct op *op, const struct interest *in)
+static void record_found(struct op *op, long result, const struct interest *in)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 1; i <= in->directs + in->found && n < RECORD_POLLED_MAX; i++)
-		if (in->asked[i].revents) {
-			record_polled(op->call, in->asked[i].fd, (unsigned short)in->asked[i].revents);
-			n++;
-		}
+		if (in->asked[i].revents)
+			n += record_polled(op, result, in->asked[i].fd, (unsigned short)in->asked[i].revents);
 }
 
 static void settle(struct keep *k, struct op *op, const struct wait *w, bool is_kept)
@@ -642,8 +640,8 @@ static enum outcome run(struct op *op, struct keep *k, struct request *r, bool *
 		return outcome == ANSWERED ? ANSWERED : NATIVE;
 	if (outcome == ANSWERED) {
 		op->way = TRACE_WAY_KEPT;
-		if (record_on && *result > 0 && r->array)
-			record_found(op, &k->interest);
+		if (record_follows(op) && *result > 0 && r->array)
+			record_found(op, *result, &k->interest);
 	} else if (outcome == PLAIN && w.has_waited) {
 		*result = finish(&w);
 		outcome = ANSWERED;

@@ -38,14 +38,14 @@ enum mux_outcome mux_wait(struct op *op, bool ready_before, long *result)
 	enum mux_outcome outcome = MUX_DONE;
 	struct timespec pause = {.tv_nsec = 1000000};
 
-	if (record_on)
+	if (record_follows(op))
 		record_park(op, direct);
 	/* Another reader was faster; or poll and the call do not agree, which shall not burn the processor. */
 	if (direct && ready_before)
 		sys(SYS_ppoll, NULL, 0, &pause, NULL, 8);
 	if (direct)
 		outcome = mux_direct(op, result);
-	if (outcome == MUX_READY && record_on)
+	if (outcome == MUX_READY && record_follows(op))
 		record_ready(op, (unsigned)*result);
 	if (outcome == MUX_DONE) {
 		flag_off(op->fd);

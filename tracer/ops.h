@@ -1,0 +1,29 @@
+/* ops.h - operations of a process that have not returned, while its records go by.  */
+#ifndef EAGAIN_OPS_H
+#define EAGAIN_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct open_op {
+	uint32_t op;
+	bool ready;                     /* there is a READY record since its last PARK */
+	bool judged, passes;            /* whether it is shown (filter.c) */
+	uint64_t enter;                 /* ticks */
+};
+
+struct open_ops {
+	struct open_op *open;
+	size_t count, room;
+};
+
+/* The operation's place; made where there is none yet, entered at `enter`.  */
+struct open_op *ops_find(struct open_ops *ops, uint32_t op, uint64_t enter);
+
+/* It has returned: its place is another's.  */
+void ops_remove(struct open_ops *ops, struct open_op *op);
+
+void ops_free(struct open_ops *ops);
+
+#endif
