@@ -115,16 +115,6 @@ uint64_t tracefile_start_ns(void)
 	return file.control ? file.control->preamble.start_ns : 0;
 }
 
-uint64_t tracefile_ticks(uint64_t ns)
-{
-	const struct trace_preamble *p = file.control ? &file.control->preamble : NULL;
-	uint64_t now = clock_ns(), ticks = clock_ticks();
-
-	if (!p || clock_source == CLOCK_NANOSECONDS || now <= p->start_ns || ticks <= p->start_ticks)
-		return ns;
-	return (uint64_t)((unsigned __int128)ns * (ticks - p->start_ticks) / (now - p->start_ns));
-}
-
 void tracefile_pair(void)
 {
 	struct trace_chunk *c = tracefile_thread.chunk;

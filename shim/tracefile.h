@@ -90,9 +90,6 @@ uint32_t tracefile_next_op(void);
 /* The moment the trace began, in CLOCK_MONOTONIC nanoseconds.  */
 uint64_t tracefile_start_ns(void);
 
-/* As many nanoseconds in ticks, as far as that can be told by now.  */
-uint64_t tracefile_ticks(uint64_t ns);
-
 /* Another (ticks, ns) pair for the chunk in use, of now, so that the reader's fit spans the whole run.  */
 void tracefile_pair(void);
 
