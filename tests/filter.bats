@@ -186,7 +186,7 @@ alike() {
 		"$EAGAIN" record --program="$name" -o t bash -c "$pipeline" >out
 		[ "$(cat out)" = two ]
 		for trace in t whole; do
-			"$EAGAIN" report --json --program="$name" $trace | grep -o '"command":"[^" ]*' | sed 's/.*"//' | sort >commands
+			"$EAGAIN" report --json --program="$name" $trace | grep '^{"pid"' | grep -o '^{"pid":[0-9]*,"ppid":[0-9]*,"command":"[^" ]*' | sed 's/.*"//' | sort >commands
 			case $name in
 			cat | c?t) echo cat ;;
 			cat,tail) printf 'cat\ntail\n' ;;
