@@ -63,7 +63,11 @@ static bool polls(const struct op *op)
 /* What a poll returns, and an open opens, is known when it returns.  */
 bool record_wants(const struct op *op)
 {
-	if (tracefile_is_off() || !wants_call(&config.wants, op->call))
+	if (tracefile_is_off()) {
+		stall_thread.since = 0;
+		return false;
+	}
+	if (!wants_call(&config.wants, op->call))
 		return false;
 	return polls(op) || op->class >= OP_OPEN || wants_fd(op->fd, op->hint);
 }
@@ -252,7 +256,7 @@ void record_lock(struct record_lock *wait, enum trace_lock which, const void *lo
 		.kind = TRACE_LOCK, .way = (uint8_t)which, .fd = holder ? holder : -1, .t = clock_ticks(),
 		.number = (int64_t)(uintptr_t)lock,
 	};
-	wait->slot = to_trace ? tracefile_reserve(1) : NULL;
+	wait->slot = to_trace && !chooses && !tracefile_is_off() ? tracefile_reserve(1) : NULL;
 	if (!wait->slot)
 		return;
 	wait->generation = *tracefile_alive;
@@ -274,7 +278,7 @@ void record_locked(struct record_lock *wait)
 	wait->event.duration = duration ? duration : 1;
 	if (is_still_its(wait))
 		__atomic_store_n(&wait->slot->duration, wait->event.duration, __ATOMIC_RELAXED);
-	if (unlikely(to_log))
+	if (unlikely(to_log && !chooses))
 		livelog_event(&wait->event);
 }
 
@@ -286,6 +290,8 @@ void record_away(enum call_id call, enum trace_loop loop, uint64_t since, uint64
 		{.kind = TRACE_TEXT},
 	}, *r;
 
+	if (unlikely(chooses))
+		return;
 	e[0].duration = now - since;
 	memcpy((char *)&e[1] + 1, away, sizeof *away);
 	if (to_trace && (r = tracefile_reserve(2)) != NULL) {

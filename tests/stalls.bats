@@ -66,8 +66,8 @@ held_by() {
 	local holder=$2
 	[ "$2" != holder ] || holder=$(sed -n 's/holder //p' said)
 	grep -q ": $1 $holder " verdict
-	if [ "$holder" = None ]; then holder=-; fi
-	grep -q "ev=lock call=$1 fd=- .* dur=[0-9.]* addr=0x[0-9a-f]* held_by=$holder\$" log
+	if [ "$holder" = None ]; then holder=; else holder=" held_by=$holder"; fi
+	grep -q "ev=lock call=$1 fd=- .* dur=[0-9.]* addr=0x[0-9a-f]*$holder\$" log
 }
 
 @test "a stall: it computed" {

@@ -253,7 +253,8 @@ static void read_environment(struct options *o, enum verb_id verb)
 		const struct setting *s = &settings[id];
 		const char *value = *s->environment ? getenv(s->environment) : NULL;
 
-		if (o->value[id] || !value || !*value || !takes(verb, s) || (s->type != CHOICE && s->type != SIZE))
+		if (o->value[id] || !value || !*value || !takes(verb, s) ||
+		    (s->type != CHOICE && s->type != SIZE && s->type != NUMBER))
 			continue;
 		/* A shim around this command has put which fds it switched behind a colon; that is the next shim's to read. */
 		if (strchr(value, ':'))
@@ -383,7 +384,7 @@ void options_help(enum verb_id verb, FILE *to)
 /* Whether its variable is for a person to set, or else for the shim alone: that of an eagain around this one concerns no other.  */
 static bool is_for_persons(const struct setting *s)
 {
-	return s->type == CHOICE || s->type == SIZE || (s->type == SWITCH && s != &settings[SETTING_off]);
+	return s->type == CHOICE || s->type == SIZE || s->type == NUMBER || (s->type == SWITCH && s != &settings[SETTING_off]);
 }
 
 void options_to_environment(const struct options *o)
