@@ -67,7 +67,7 @@ void socket_accepted(long fd, long flags)
 /* An address changes the fd's name; a connection also, with TCP_FASTOPEN_CONNECT, what may be done with it.  */
 void socket_named(int fd)
 {
-	if ((fds_peek(fd) & (HINT_UNASKED | 0xffu)) == KIND_socket)
+	if ((fds_peek(fd) & (HINT_UNASKED | HINT_KIND_MASK)) == KIND_socket)
 		fds_relook(fd);
 	else
 		fds_renamed(fd);
