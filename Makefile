@@ -21,7 +21,7 @@ TRACER_CFLAGS = $(COMMON) -Itracer -Ishim -DEAGAIN_VERSION='"$(VERSION)"'
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
 SHIM_SOURCES = $(wildcard shim/*.c shim/calls/*.c shim/mux/*.c) $(wildcard tracer/line.c) shim/arch/$(ARCH).S
 SHIM_OBJECTS = $(patsubst %,$(BUILD)/shim.o/%.o,$(SHIM_SOURCES))
-TRACER_SOURCES = $(wildcard tracer/*.c) tracer/page.S shim/executable.c shim/wants.c
+TRACER_SOURCES = $(wildcard tracer/*.c) tracer/page.S $(addprefix shim/,executable.c wants.c tracefile.c clock.c config.c)
 PAGE = $(wildcard tracer/page/*)
 TRACER_OBJECTS = $(patsubst %,$(BUILD)/tracer.o/%.o,$(TRACER_SOURCES))
 PROGRAMS = $(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c)) \

@@ -15,6 +15,7 @@
 #include "fdname.h"
 #include "init.h"
 #include "mux/keep.h"
+#include "readiness.h"
 #include "record.h"
 #include "sys.h"
 
@@ -229,7 +230,7 @@ static fd_hint find_hint(int fd, fd_hint *p, struct fd_facts *f)
 
 	if (HINT_KIND(hint) == KIND_unknown)
 		return hint;
-	hint |= expected & (HINT_POLLED | HINT_NAMED | HINT_UNWANTED | HINT_KEPT);
+	hint |= expected & (HINT_POLLED | HINT_NAMED | HINT_UNWANTED | HINT_OWNED);
 	if (config.switching == SWITCH_FLAG)
 		hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
 	/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
@@ -253,8 +254,9 @@ fd_hint fds_hint(int fd)
 	return hint;
 }
 
-/* Looks at fd where it has not been, and records its name where that has not been.  */
-static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f)
+/* Looks at fd where it has not been, and records its name where that has not been.  What is used, or was made, is watched from then
+ * on; what only passes by (a child hands its fds on to the program that it becomes) is named again then.  */
+static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f, bool used)
 {
 	fd_hint hint = __atomic_load_n(p, __ATOMIC_RELAXED), named;
 
@@ -265,11 +267,16 @@ static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f)
 	named = record_fd(fd, HINT_KIND(hint), f);
 	if (!named)
 		return hint;
+	if (unlikely(readiness_on) && !((hint & HINT_WATCHED) | (named & HINT_UNWANTED)) && readiness_may_watch(HINT_KIND(hint))) {
+		if (!used)
+			return hint;
+		hint |= readiness_watch(fd, HINT_KIND(hint), f->has_flags && (f->flags & O_ACCMODE) == O_WRONLY);
+	}
 	fds_mark(fd, named, HINT_NAMED | HINT_UNWANTED);
 	return (hint & ~(fd_hint)(HINT_NAMED | HINT_UNWANTED)) | named;
 }
 
-fd_hint fds_named(int fd)
+static fd_hint named(int fd, bool used)
 {
 	fd_hint *p = place(fd, true);
 	fd_hint hint;
@@ -280,9 +287,19 @@ fd_hint fds_named(int fd)
 	if (unlikely(HINT_KIND(hint) == KIND_unknown || hint >> HINT_NAMED_SHIFT != record_lap()) && !shim_sandboxed) {
 		struct fd_facts facts = {0};
 
-		hint = find_name(fd, p, &facts);
+		hint = find_name(fd, p, &facts, used);
 	}
 	return hint;
+}
+
+fd_hint fds_named(int fd)
+{
+	return named(fd, true);
+}
+
+void fds_name(int fd)
+{
+	named(fd, false);
 }
 
 void fds_made(int fd, struct fd_facts *facts)
@@ -295,7 +312,7 @@ void fds_made(int fd, struct fd_facts *facts)
 	/* What is not recorded is looked at when it is used; but nobody else knows later what the call says of a pipe or a socket. */
 	p = record_on || facts->kind ? place(fd, true) : NULL;
 	if (p && record_on)
-		find_name(fd, p, facts);
+		find_name(fd, p, facts, true);
 	else if (p)
 		find_hint(fd, p, facts);
 }
@@ -316,25 +333,28 @@ void fds_forget(int fd)
 	/* In a vfork child, whose fds are not those that are kept, it stays; and where another thread has kept it meanwhile. */
 	if ((hint & HINT_KEPT) && keep_forget(fd))
 		fds_mark(fd, 0, HINT_KEPT);
-	fds_mark(fd, 0, ~(uint32_t)HINT_KEPT);
+	if ((hint & HINT_WATCHED) && readiness_forget(fd))
+		fds_mark(fd, 0, HINT_WATCHED | HINT_WATCHED_WRITE);
+	fds_mark(fd, 0, ~(uint32_t)HINT_OWNED);
 }
 
-void fds_mark(int fd, uint32_t set, uint32_t clear)
+fd_hint fds_mark(int fd, uint32_t set, uint32_t clear)
 {
 	fd_hint *p = place(fd, true);
 	fd_hint old;
 
 	if (!p)
-		return;
+		return 0;
 	old = __atomic_load_n(p, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(p, &old, (old & ~clear) | set, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
+	return old;
 }
 
 void fds_relook(int fd)
 {
 	if (fds_peek(fd))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_KEPT));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_OWNED));
 }
 
 /* Their names stay.  */
@@ -342,7 +362,7 @@ static void relook_socket(int fd, fd_hint hint, void *arg)
 {
 	(void)arg;
 	if (fds_is_socket(HINT_KIND(hint)) && !(hint & HINT_UNASKED))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_NAMED | HINT_UNWANTED | HINT_KEPT));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_NAMED | HINT_UNWANTED | HINT_OWNED));
 }
 
 void fds_relook_sockets(void)

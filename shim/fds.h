@@ -12,10 +12,14 @@
 
 typedef uint32_t fd_hint;
 
-#define HINT_KIND(h) ((enum fd_kind)((h) & 0x7fu))
+#define HINT_KIND(h) ((enum fd_kind)((h) & 0x1fu))
+
+_Static_assert(KIND_COUNT <= 0x20, "a hint has 5 bits for the kind");
 
 enum hint_bit {
-	HINT_UNWANTED = 1u << 7,        /* with HINT_NAMED: what happens on an fd of this name is not to be recorded */
+	HINT_UNWANTED = 1u << 5,        /* with HINT_NAMED: what happens on an fd of this name is not to be recorded */
+	HINT_WATCHED = 1u << 6,         /* registered in the process's instance, or the number of that (readiness.h) */
+	HINT_WATCHED_WRITE = 1u << 7,   /* for writing, too */
 	HINT_NONBLOCK = 1u << 8,        /* the program itself wants non-blocking I/O here: the plain call is the attempt */
 	HINT_NO_NOWAIT = 1u << 9,       /* the kernel refused RWF_NOWAIT here */
 	HINT_TIMEOUT = 1u << 10,        /* SO_RCVTIMEO or SO_SNDTIMEO is set */
@@ -25,6 +29,8 @@ enum hint_bit {
 	HINT_POLLED = 1u << 14,         /* the program polls it; for --shield=all (shield.h) */
 	HINT_KEPT = 1u << 15,           /* registered in an interest set, or the number of one (mux/keep.h) */
 	HINT_NAMED = 0xffffu << 16,     /* for which lap of the recording the fd has been named */
+	/* What only its owner takes away, whatever becomes of the fd. */
+	HINT_OWNED = HINT_WATCHED | HINT_WATCHED_WRITE | HINT_KEPT,
 };
 
 enum { HINT_NAMED_SHIFT = 16 };
@@ -70,6 +76,9 @@ fd_hint fds_hint(int fd);
 /* The same; records the fd's name, too, if the recording does not have it yet.  */
 fd_hint fds_named(int fd);
 
+/* Only records its name: for a call that does not use it.  */
+void fds_name(int fd);
+
 /* A call of the program's has made fd, and says this of it: whatever the number meant before is forgotten.  */
 void fds_made(int fd, struct fd_facts *facts);
 
@@ -82,8 +91,8 @@ fd_hint fds_peek(int fd);
 /* Forgets all about fd: for every call that closes it, gives it a new meaning, or changes its flags.  */
 void fds_forget(int fd);
 
-/* Sets or clears bits of an existing hint.  */
-void fds_mark(int fd, uint32_t set, uint32_t clear);
+/* Sets or clears bits of an existing hint; returns what it was.  */
+fd_hint fds_mark(int fd, uint32_t set, uint32_t clear);
 
 /* What fd is must be asked again; whose O_NONBLOCK is, stays.  */
 void fds_relook(int fd);

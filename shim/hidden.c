@@ -15,6 +15,7 @@
 #include "init.h"
 #include "libc.h"
 #include "mux/keep.h"
+#include "readiness.h"
 #include "sys.h"
 
 enum {
@@ -30,6 +31,7 @@ enum {
 static struct hidden {
 	uint64_t numbers;       /* of the instance, and of its mark; GONE */
 	bool taken;
+	bool stays;
 } pool[INSTANCES];
 
 #define GONE (~0ull)
@@ -229,6 +231,16 @@ static void set_ceiling(long limit)
 	hidden_ceiling = ceiling;
 }
 
+/* Where a table ends in which the program, at fd, is not near.  */
+static long end_beyond(int fd, long limit)
+{
+	long end = TABLE_STEP;
+
+	while (end <= fd + NUMBERS + MARGIN)
+		end *= 2;
+	return end < limit ? end : limit;
+}
+
 /* At the end of the table as it is, for a larger one would show in what select(2) reads of the program's memory.  */
 static bool make(struct hidden *h, int top)
 {
@@ -241,6 +253,8 @@ static bool make(struct hidden *h, int top)
 	mark = sys(SYS_eventfd2, 1, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (instance >= 0 && mark >= 0)
 		numbers = copy_both((int)instance, (int)mark, size < limit ? size : limit);
+	if (numbers == GONE && h->stays && instance >= 0 && mark >= 0)
+		numbers = copy_both((int)instance, (int)mark, end_beyond(top, limit));
 	if (instance >= 0)
 		sys(SYS_close, instance);
 	if (mark >= 0)
@@ -263,14 +277,16 @@ static bool try_taking(struct hidden *h)
 
 static void untake(struct hidden *h)
 {
+	h->stays = false;
 	__atomic_store_n(&h->taken, false, __ATOMIC_RELEASE);
 }
 
-struct hidden *hidden_take(int top)
+struct hidden *hidden_take(int top, bool stays)
 {
 	for (struct hidden *h = pool; h < pool + INSTANCES && !is_over; h++) {
 		if (!try_taking(h))
 			continue;
+		h->stays = stays;
 		if (numbers_of(h) != GONE || (libc_single_threaded() && make(h, top)))
 			return h;
 		untake(h);
@@ -330,7 +346,9 @@ void hidden_give_up(int fd)
 
 bool hidden_give_back(void)
 {
-	return hidden_is_own() && drop_all();
+	bool any = readiness_give_back();
+
+	return hidden_is_own() && (drop_all() || any);
 }
 
 void hidden_end(void)
@@ -369,18 +387,16 @@ static void move(struct hidden *h, long end)
 /* A lone thread can have others when it needs them.  */
 void hidden_make_way(int fd)
 {
-	long limit, end;
+	long limit;
 
 	if (!hidden_is_own())
 		return;
 	limit = soft_limit();
-	for (end = TABLE_STEP; end <= fd + NUMBERS + MARGIN; end *= 2)
-		;
 	for (struct hidden *h = pool; h < pool + INSTANCES; h++) {
-		if (fd >= limit - RESERVE || libc_single_threaded())
+		if (fd >= limit - RESERVE || (libc_single_threaded() && !h->stays))
 			drop(h);
 		else if (numbers_of(h) != GONE)
-			move(h, end < limit ? end : limit);
+			move(h, end_beyond(fd, limit));
 	}
 	set_ceiling(limit);
 }

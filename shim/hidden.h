@@ -24,8 +24,9 @@ extern int hidden_ceiling;
 bool hidden_is_own(void);
 bool hidden_start(void);
 
-/* An empty instance, for a program with fds up to `top`; NULL: none can be had.  */
-struct hidden *hidden_take(int top);
+/* An empty instance, for a program with fds up to `top`; NULL: none can be had.  One that `stays` is taken away only near the limit;
+ * it moves, and the table becomes larger somewhat earlier than the program would have it.  */
+struct hidden *hidden_take(int top, bool stays);
 
 /* It is not used any more; `empty`: nothing is registered in it.  */
 void hidden_put(struct hidden *h, bool empty);

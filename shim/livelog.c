@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -133,6 +134,8 @@ void livelog_event(const struct trace_record *e)
 
 	if (shim_sandboxed || e->kind == TRACE_USAGE)
 		return;
+	if (e->kind == TRACE_WATCH)
+		l.ready = e->lead & EPOLLOUT ? "read,write" : "read";
 	l.name_size = name_of(e, name, sizeof name);
 	if (e->kind == TRACE_WOULD_BLOCK || e->kind == TRACE_PARK || e->kind == TRACE_READY || e->kind == TRACE_RETURN)
 		l.op = e->op;

@@ -10,6 +10,7 @@
 #include "init.h"
 #include "libc.h"
 #include "livelog.h"
+#include "readiness.h"
 #include "stall.h"
 #include "tracefile.h"
 
@@ -35,11 +36,12 @@ void record_start(const char *program)
 	if (chooses)
 		tracefile_ask();
 	if (config.trace[0] && wanted) {
-		tracefile_start();
+		tracefile_start(TRACE_ORIGIN_EXEC);
 		to_trace = tracefile_alive != NULL;
 	}
 	to_log = config.log[0] && wanted;
 	record_on = to_trace || to_log;
+	readiness_on = config.readiness && to_trace;
 }
 
 static bool wants_hint(fd_hint hint)
@@ -112,10 +114,8 @@ static inline void fill(struct trace_record *r, const struct trace_record *event
 
 static inline void put(const struct trace_record *event)
 {
-	struct trace_record *r;
-
-	if (likely(to_trace) && (r = tracefile_reserve(1)) != NULL)
-		fill(r, event);
+	if (likely(to_trace))
+		tracefile_put(event);
 	if (unlikely(to_log))
 		livelog_event(event);
 }
@@ -141,6 +141,8 @@ static inline void put_call(const struct op *op, long result, uint64_t duration)
 	e.duration = duration;
 	put(&e);
 	stall_called(op, op->enter + e.duration);
+	if (unlikely(result == -EAGAIN || result == -EINPROGRESS) && op_writes(op))
+		readiness_blocked(op->fd, op->hint);
 }
 
 void record_call(struct op *op, long result)
@@ -193,6 +195,8 @@ void record_would_block(struct op *op)
 	e.flags = flags_of(op);
 	e.op = op->number;
 	put(&e);
+	if (op_writes(op))
+		readiness_blocked(op->fd, op->hint);
 }
 
 void record_park(const struct op *op, bool direct)
@@ -260,7 +264,7 @@ void record_lock(struct record_lock *wait, enum trace_lock which, const void *lo
 	if (!wait->slot)
 		return;
 	wait->generation = *tracefile_alive;
-	fill(wait->slot, &wait->event);
+	tracefile_fill(wait->slot, &wait->event);
 }
 
 /* A handler may have forked meanwhile, or filled a ring: then it is another's.  */
@@ -295,8 +299,8 @@ void record_away(enum call_id call, enum trace_loop loop, uint64_t since, uint64
 	e[0].duration = now - since;
 	memcpy((char *)&e[1] + 1, away, sizeof *away);
 	if (to_trace && (r = tracefile_reserve(2)) != NULL) {
-		fill(&r[1], &e[1]);
-		fill(&r[0], &e[0]);
+		tracefile_fill(&r[1], &e[1]);
+		tracefile_fill(&r[0], &e[0]);
 	}
 	if (to_log)
 		livelog_event(e);
@@ -432,7 +436,9 @@ void record_fd_event(enum trace_kind kind, int fd, int64_t number)
 void record_stdio(void)
 {
 	for (int fd = 0; fd <= 2; fd++) {
-		if (HINT_KIND(fds_hint(fd)) == KIND_pipe)
+		enum fd_kind kind = HINT_KIND(fds_hint(fd));
+
+		if (kind == KIND_pipe || (readiness_on && readiness_may_watch(kind)))
 			fds_named(fd);
 	}
 }
@@ -448,6 +454,7 @@ void record_provide(void)
 {
 	if (to_trace)
 		tracefile_provide();
+	readiness_provide();
 }
 
 void record_reap(pid_t pid, int status)
@@ -455,6 +462,13 @@ void record_reap(pid_t pid, int status)
 	struct trace_record e = {.kind = TRACE_REAP, .fd = -1, .t = clock_ticks(), .number = pid};
 
 	e.duration = (unsigned)status;
+	put(&e);
+}
+
+void record_watch(int fd, uint32_t registration, uint32_t events)
+{
+	struct trace_record e = {.kind = TRACE_WATCH, .fd = fd, .t = clock_ticks(), .op = registration, .lead = events};
+
 	put(&e);
 }
 

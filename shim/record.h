@@ -83,7 +83,8 @@ void record_fd_event(enum trace_kind kind, int fd, int64_t number);
 /* This process, or its child, which has no file of its own yet, is about to be another program; or it was not to be: -errno.  */
 void record_exec(pid_t child, long error);
 
-/* At start-up: names stdin, stdout and stderr, so that who holds the end of a pipe is known even if it never uses it.  */
+/* At start-up: names stdin, stdout and stderr, so that who holds the end of a pipe is known even if it never uses it; and has them
+ * watched (readiness.h).  */
 void record_stdio(void);
 
 /* In the child of a fork: begins its file, so that it has one before a vfork child of its own could, or it drops its rights.  */
@@ -94,6 +95,9 @@ void record_provide(void);
 
 /* A child has ended, with this wait status, and was waited for.  */
 void record_reap(pid_t pid, int status);
+
+/* fd is watched for readiness from now on, for these events of epoll's.  */
+void record_watch(int fd, uint32_t registration, uint32_t events);
 
 /* See tracefile_lap().  */
 uint32_t record_lap(void);

@@ -43,6 +43,7 @@ static struct {
 	uint32_t op;
 	bool started;                   /* header is mapped */
 	bool forked;                    /* this image is a fork of one that recorded */
+	enum trace_origin origin;       /* else: what it is */
 	uint64_t first_chunk;           /* the size of the next thread's first */
 	char name[32];                  /* "PID.N" */
 	bool no_memory;                 /* a chunk could not be mapped */
@@ -70,17 +71,23 @@ static bool is_error(long result)
 
 static void thread_end(void *thread);
 
-void tracefile_start(void)
+void tracefile_start(enum trace_origin origin)
 {
 	long page = sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	file.page = (uint64_t)getpagesize();
+	file.origin = origin;
 	if (is_error(page))
 		return;
 	sys(SYS_madvise, page, 4096, MADV_WIPEONFORK);
 	tracefile_alive = (volatile uint32_t *)page;
 	has_thread_key = pthread_key_create(&thread_key, thread_end) == 0 && thread_key < 32;
 	tracefile_more(0);
+}
+
+const char *tracefile_name(void)
+{
+	return file.name;
 }
 
 uint32_t tracefile_lap(void)
@@ -390,7 +397,7 @@ static long start_process(void)
 	if (p) {
 		p->pid = (uint32_t)sys(SYS_getpid);
 		p->ppid = (uint32_t)sys(SYS_getppid);
-		p->origin = file.forked ? TRACE_ORIGIN_FORK : TRACE_ORIGIN_EXEC;
+		p->origin = file.forked ? TRACE_ORIGIN_FORK : file.origin;
 		p->mode = config.switching == SWITCH_FLAG;
 		p->start_cpu_ns = file.forked ? 0 : clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
 		p->stall_ns = config.stall_ns;

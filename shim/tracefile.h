@@ -6,6 +6,8 @@
 #ifndef EAGAIN_TRACEFILE_H
 #define EAGAIN_TRACEFILE_H
 
+#include <string.h>
+
 #include "shim.h"
 #include "sys.h"
 #include "tracer/format.h"
@@ -34,7 +36,10 @@ void tracefile_ask(void);
 bool tracefile_is_off(void);
 
 /* Prepares recording into config.trace, and makes the process's file, so that the trace begins when the program does.  */
-void tracefile_start(void);
+void tracefile_start(enum trace_origin origin);
+
+/* The name of the process's file.  */
+const char *tracefile_name(void);
 
 /* Makes the trace for those that record, where this process does not.  */
 void tracefile_make(void);
@@ -79,6 +84,21 @@ static inline struct trace_record *tracefile_now(void)
 	struct tracefile_thread *t = &tracefile_thread;
 
 	return likely(t->chunk && t->generation == *tracefile_alive) ? (struct trace_record *)(t->chunk + 1) : NULL;
+}
+
+/* Stores one event: the kind last, so that a reader sees it whole or not at all.  Signal-safe.  */
+static inline void tracefile_fill(struct trace_record *r, const struct trace_record *event)
+{
+	memcpy((char *)r + 1, (const char *)event + 1, sizeof *r - 1);
+	__atomic_store_n(&r->kind, event->kind, __ATOMIC_RELEASE);
+}
+
+static inline void tracefile_put(const struct trace_record *event)
+{
+	struct trace_record *r = tracefile_reserve(1);
+
+	if (likely(r != NULL))
+		tracefile_fill(r, event);
 }
 
 /* Grows whenever recorded names may have been lost: at a fork, and when the flight recorder comes round.  1 to 65535.  */

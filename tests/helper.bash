@@ -24,6 +24,7 @@ set_prefix() {
 	native) prefix=() ;;
 	run.*) prefix=("$EAGAIN" run --switch="${1#*.}" --) ;;
 	record.*) prefix=("$EAGAIN" record --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/trace.$1" --) ;;
+	readiness.*) prefix=("$EAGAIN" record --readiness --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/trace.$1" --) ;;
 	parent.*) prefix=("$EAGAIN" --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/report.$1" --) ;;
 	inside.*)
 		set_prefix "${1#*.}"
@@ -115,6 +116,12 @@ rewrite() {
 			seek $f, 0, 0;
 			print $f $all;
 		}' "$2" "$3" "$4" "$1"/[0-9]*
+}
+
+# kind_of ID: its number in tracer/format.h.
+kind_of() {
+	awk -v id="$1" '/^#define TRACE_KINDS/ { on = 1; n = -1 } /^enum trace_kind/ { on = 0 }
+		on && /^\tX\(/ { n++; if (index($0, "X(" id ",")) print n }' "$TOP/tracer/format.h"
 }
 
 # note TEXT: a line in the test's output, also when it passes.

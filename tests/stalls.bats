@@ -184,12 +184,6 @@ held_by() {
 	grep -q 'ev=away call=epoll_wait fd=- name=- ret=- errno=- dur=0\.[0-9]* loop=epoll cpu=0\.[0-9]* system=0\.[0-9]* involuntary=[0-9]* voluntary=[0-9]* minor=[0-9]* major=[0-9]*$' live
 }
 
-# kind_of ID: its number in tracer/format.h.
-kind_of() {
-	awk -v id="$1" '/^#define TRACE_KINDS/ { on = 1; n = -1 } /^enum trace_kind/ { on = 0 }
-		on && /^\tX\(/ { n++; if (index($0, "X(" id ",")) print n }' "$TOP/tracer/format.h"
-}
-
 @test "damaged traces of locks and stalls: read, or refused" {
 	"$EAGAIN" record -o good "$PROGRAMS/stalls" epoll semaphore >said
 	RANDOM=1

@@ -8,6 +8,7 @@
 #include "fdtable.h"
 #include "model.h"
 #include "ops.h"
+#include "readiness.h"
 #include "say.h"
 #include "switching.h"
 
@@ -16,6 +17,7 @@ enum { TEXT_MAX = 512 };
 /* What is known of a process while its records go by.  */
 struct process {
 	struct fdtable names;           /* of each fd now */
+	struct fdtable watched;         /* and its struct readiness_number, if it is watched */
 	struct open_ops ops;            /* operations that have not returned */
 };
 
@@ -36,6 +38,19 @@ static void set_name(struct process *p, int64_t fd, const char *text)
 		return;
 	free(*name);
 	*name = text ? must_have(strdup(text)) : NULL;
+}
+
+/* Whether the record is not about what its fd meant before.  */
+static bool is_current(struct process *p, const struct trace_record *r)
+{
+	bool begins = r->kind == TRACE_WATCH || r->kind == TRACE_EDGE;
+	void **number = begins || fdtable_get(&p->watched, r->fd) ? fdtable_place(&p->watched, r->fd) : NULL;
+
+	if (!number)
+		return true;
+	if (!*number)
+		*number = must_have(calloc(1, sizeof(struct readiness_number)));
+	return readiness_sees(*number, r);
 }
 
 /* A copy is named by itself only when it is used.  */
@@ -62,7 +77,7 @@ static bool is_call(uint8_t kind)
 
 static bool has_fd(uint8_t kind)
 {
-	return is_call(kind) || kind == TRACE_NAME || kind == TRACE_CLOSE || kind == TRACE_DUP;
+	return is_call(kind) || kind == TRACE_NAME || kind == TRACE_CLOSE || kind == TRACE_DUP || kind == TRACE_WATCH || kind == TRACE_EDGE;
 }
 
 static void tell_lock(const struct stream *s, struct line *l, const struct trace_record *r)
@@ -122,6 +137,9 @@ static struct line event_of(const struct stream *s, struct process *p, const str
 		l.name_size = strlen(l.name);
 	if (l.ended)
 		l.status = (int)r->duration;
+	if (r->kind == TRACE_WATCH || r->kind == TRACE_EDGE)
+		l.ready = readiness_words(r);
+	l.late_ns = r->kind == TRACE_EDGE ? reader_duration(s->trace, r->lead) : 0;
 	if (is_call(r->kind) || l.is_keep)
 		l.call = model_call_name(r->call);
 	if (l.is_keep || r->kind == TRACE_CALL)
@@ -235,6 +253,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		see_entered(s, p, r, place);
 		return;
 	}
+	if (!is_current(p, r))
+		return;
 	if (r->kind == TRACE_NAME) {
 		reader_text(r, place, text, sizeof text);
 		set_name(p, r->fd, text);
@@ -268,6 +288,9 @@ void events_each(const struct trace *t, event_visitor *visit, void *arg)
 		for (size_t fd = 0; fd < s.processes[i].names.room; fd++)
 			free(s.processes[i].names.slots[fd]);
 		free(s.processes[i].names.slots);
+		for (size_t fd = 0; fd < s.processes[i].watched.room; fd++)
+			free(s.processes[i].watched.slots[fd]);
+		free(s.processes[i].watched.slots);
 		ops_free(&s.processes[i].ops);
 	}
 	free(s.processes);

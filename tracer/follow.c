@@ -196,7 +196,7 @@ static void find_files(struct follow *f)
 		close(fd);
 }
 
-/* Reads the header of a file that is in hand; false where there is none, yet or at all.  */
+/* Reads the header of a file that is in hand; false where there is none, yet or at all, or it is no process's.  */
 static bool has_header(struct follow *f, struct followed *e)
 {
 	struct trace_process *header;
@@ -205,7 +205,7 @@ static bool has_header(struct follow *f, struct followed *e)
 		return true;
 	header = must_have(calloc(1, sizeof *header));
 	if (pread(f->scan->fd, header, sizeof *header, 0) != (ssize_t)sizeof *header ||
-	    reader_check(&header->preamble, TRACE_PROCESS_MAGIC)) {
+	    reader_check(&header->preamble, TRACE_PROCESS_MAGIC) || header->origin == TRACE_ORIGIN_OBSERVER) {
 		free(header);
 		return false;
 	}

@@ -19,6 +19,7 @@
 #define TRACE_CHUNK_MAGIC 0x4b4e4843u   /* "CHNK" */
 #define TRACE_BYTE_ORDER 0x01020304u
 #define TRACE_CONTROL_NAME "control"
+#define TRACE_OBSERVER_NAME "observer"  /* a unix socket: where processes hand over what is to be watched (shim/readiness.h) */
 #define TRACE_HEADER_SIZE 4096u         /* of both files; the chunks of a process file start here */
 #define TRACE_CHUNK_UNIT 65536u         /* chunks begin with a size that is a multiple of this */
 #define TRACE_CHUNK_ALIGN 4096u         /* where chunks begin and end: the last one is cut when its process exits */
@@ -100,6 +101,7 @@ struct trace_process {
 enum trace_origin {
 	TRACE_ORIGIN_EXEC = 0,          /* a fresh image (also: the first of the trace) */
 	TRACE_ORIGIN_FORK = 1,          /* a fork without exec: same command as its parent */
+	TRACE_ORIGIN_OBSERVER = 2,      /* no process of the program's: what it saw of theirs, in EDGE records */
 };
 
 /* The first 64 bytes (two slots) of each chunk.  The slot behind it is for the call that the thread is in now (ENTER), for who is
@@ -129,6 +131,11 @@ struct trace_record {
 		uint64_t inode;         /* NAME */
 		int64_t number;         /* FORK, REAP: child's pid; EXIT: status; DUP: new fd; USAGE, AWAY: ns; KEEP: fds;
 					 * LOCK: address */
+		struct {
+			uint32_t pid;   /* EDGE: of the process whose file is PID.N; */
+			uint16_t n;
+			uint16_t look;  /* and how long the look at its fds took by which it was found */
+		};
 	};
 	union {
 		uint64_t duration;      /* CALL, LOCK, AWAY: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one
@@ -167,9 +174,11 @@ struct trace_record {
 	X(REAP, "reap")               /* a child `number` had ended, and was waited for */                                      \
 	X(KEEP, "keep")               /* of a set of kept fds: `op` is enum trace_keep, `number` how many, of `lead` */         \
 	X(ENTER, "enter")             /* in a chunk's first slot alone: its thread, tid `number`, is in this call since t */        \
-	X(WATCH, "watch")             /* fd is watched for readiness from now on, as registration `op`, for events `lead` */    \
-	X(EDGE, "edge")               /* in the observer's file: registration `op` of process `number` and its fd became ready, \
-				       * for `call`-less events in `way`: 1 to read, 2 to write; at t, or up to `lead` ticks before */ \
+	X(WATCH, "watch")             /* fd is watched for readiness from now on, as registration `op`, for events `lead` of    \
+				       * epoll's; until it is closed, or watched anew */                                        \
+	X(EDGE, "edge")               /* in the observer's file: fd became ready, as registration `op`, for `way`, bits of enum  \
+				       * trace_edge: it was ready within `look` before t, and not yet `lead` ticks before t,    \
+				       * unless that is 0: then it woke the observer */                                         \
 	X(LOCK, "lock")               /* waited for the lock at address `number`, from t for `duration` (0: not over yet);      \
 				       * fd = the tid that held it, or -1; way = enum trace_lock */                             \
 	X(AWAY, "away")               /* a thread that polls was away from its polls from t for `duration`; of that `number` ns \
@@ -207,6 +216,14 @@ enum trace_flag {
 	TRACE_NONBLOCK = 8,             /* CALL: could not wait: O_NONBLOCK by the program, or MSG_DONTWAIT */
 	TRACE_SHIELD = 16,              /* CALL, WOULD_BLOCK, PARK, READY, RETURN: it waits, in spite of O_NONBLOCK (--shield) */
 };
+
+enum trace_edge {
+	TRACE_EDGE_READ = 1,
+	TRACE_EDGE_WRITE = 2,
+	TRACE_EDGE_HANGUP = 4,          /* POLLHUP: the end of what a pipe has; of a socket that was never connected it says nothing */
+};
+
+#define TRACE_LOOK_SHIFT 10             /* EDGE: `look` is in units of so many bits of ticks, rounded up */
 
 #define TRACE_WHY_SHIFT 5               /* CALL of a poll or select: the upper bits of flags */
 

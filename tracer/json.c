@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "jsontext.h"
 #include "model.h"
+#include "readiness.h"
 #include "stalls_print.h"
 #include "switching.h"
 #include "verdict.h"
@@ -87,7 +88,49 @@ static void print_polls(const struct model_polls *polls, FILE *to)
 	fputs("}}", to);
 }
 
-static void print_process(const struct model *m, const struct model_process *p, FILE *to)
+static void print_times(const struct readiness_fd *f, const char *direction, const struct readiness_times *t, FILE *to)
+{
+	fprintf(to, "{\"fd\":%d,\"kind\":", f->fd);
+	jsontext_print(model_kind_name(f->kind), to);
+	fputs(",\"name\":", to);
+	jsontext_print(f->name, to);
+	fprintf(to, ",\"later_fds\":%u,\"for\":\"%s\",\"services\":%" PRIu64 ",\"known\":%" PRIu64 ",\"found_late\":%" PRIu64, f->more,
+		direction, t->services, t->seen, t->late);
+	for (unsigned i = 0; i < 3; i++) {
+		static const unsigned percents[] = {50, 90, 99};
+
+		fprintf(to, ",\"p%u_ns\":", percents[i]);
+		fprintf(to, t->seen ? "%" PRIu64 : "null", readiness_percentile(t, percents[i]));
+	}
+	fprintf(to, ",\"max_ns\":%" PRIu64 ",\"sum_ns\":%" PRIu64 ",\"unserved_ns\":%" PRIu64 ",\"worst\":[", t->max_ns, t->sum_ns,
+		t->unserved_ns);
+	for (size_t i = 0; i < READINESS_WORST && t->worst[i].distance_ns; i++)
+		fprintf(to, "%s{\"t_ns\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"tid\":%" PRIu32 "}", i ? "," : "", t->worst[i].at_ns,
+			t->worst[i].distance_ns, t->worst[i].tid);
+	fputs("]}", to);
+}
+
+/* Null where nothing was observed.  */
+static void print_readiness(const struct readiness *r, size_t process, FILE *to)
+{
+	static const char *const directions[READINESS_DIRECTIONS] = {"read", "write"};
+	const char *divider = "";
+
+	fputs(r ? ",\"readiness\":[" : ",\"readiness\":null", to);
+	for (size_t i = 0; r && i < r->count; i++)
+		for (int d = 0; d < READINESS_DIRECTIONS; d++) {
+			const struct readiness_times *t = &r->fds[i].times[d];
+
+			if (r->fds[i].process != process || (!t->services && !t->unserved_ns))
+				continue;
+			fputs(divider, to);
+			print_times(&r->fds[i], directions[d], t, to);
+			divider = ",\n";
+		}
+	fputs(r ? "]" : "", to);
+}
+
+static void print_process(const struct model *m, const struct model_process *p, const struct readiness *r, FILE *to)
 {
 	const char *divider = "";
 
@@ -118,7 +161,9 @@ static void print_process(const struct model *m, const struct model_process *p, 
 		print_fd(m, p, &p->fds[i], to);
 		divider = ",\n";
 	}
-	fputs("]}", to);
+	fputs("]", to);
+	print_readiness(r, (size_t)(p - m->processes), to);
+	fputs("}", to);
 }
 
 struct gap_list {
@@ -155,6 +200,7 @@ void json_report(struct trace *t, FILE *to)
 {
 	struct verdict *v;
 	struct model *m = verdict_build(t, &v);
+	struct readiness *readiness = readiness_read(t);
 
 	fprintf(to, "{\"version\":1,\"wall_ns\":%" PRIu64 ",\"events\":%" PRIu64 ",\"lost_events\":%" PRIu64
 		",\"overwritten_events\":%" PRIu64, m->wall_ns, m->events, m->lost, m->dropped);
@@ -164,9 +210,10 @@ void json_report(struct trace *t, FILE *to)
 	fputs(",\"processes\":[", to);
 	for (size_t i = 0; i < m->process_count; i++) {
 		fputs(i ? ",\n" : "\n", to);
-		print_process(m, &m->processes[i], to);
+		print_process(m, &m->processes[i], readiness, to);
 	}
 	fputs("]}\n", to);
 	verdict_free(v);
+	readiness_free(readiness);
 	model_free(m);
 }

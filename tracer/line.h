@@ -23,6 +23,8 @@ struct line {
 	bool has_duration;
 	uint64_t duration_ns;
 	const char *way;                /* NULL: not shown */
+	const char *ready;              /* for what it is watched, or became ready; NULL: not shown */
+	uint64_t late_ns;               /* it may have become ready so long before; 0: not shown */
 	bool is_keep;                   /* of a set of kept fds */
 	unsigned keep;                  /* enum trace_keep */
 	unsigned why;                   /* enum trace_why; TRACE_WHY_NONE: not shown */

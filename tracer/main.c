@@ -17,6 +17,7 @@
 #include "filter.h"
 #include "json.h"
 #include "log.h"
+#include "observe.h"
 #include "options.h"
 #include "program.h"
 #include "reader.h"
@@ -133,10 +134,21 @@ static char *without_slashes(const char *dir)
 	return copy;
 }
 
+static void start_observer(const char *dir, const struct options *o)
+{
+	int error = observe_start(o->value[SETTING_trace]);
+
+	if (!error)
+		return;
+	remove_trace(dir);
+	die(STATUS_FAILED, "%s: readiness cannot be recorded: %s", dir, strerror(error));
+}
+
 static int record_verb(struct options *o, char **argv)
 {
 	const char *dir = o->value[SETTING_trace] ? o->value[SETTING_trace] : options_default(SETTING_trace);
 	struct program p;
+	int status;
 
 	need_program(argv, &p);
 	dir = without_slashes(dir);
@@ -144,7 +156,12 @@ static int record_verb(struct options *o, char **argv)
 	o->value[SETTING_trace] = absolute(dir);
 	options_to_environment(o);
 	set_switching(o);
-	return run_program(argv, false, NULL);
+	if (!o->value[SETTING_readiness])
+		return run_program(argv, false, NULL);
+	start_observer(dir, o);
+	status = run_program(argv, true, NULL);
+	observe_end(false);
+	return run_mirror(status);
 }
 
 /* `eagain CMD`: record into a directory of our own, run, report, remove.  */
@@ -166,8 +183,12 @@ static int show_verb(struct options *o, char **argv)
 	o->value[SETTING_trace] = absolute(dir);
 	options_to_environment(o);
 	set_switching(o);
+	if (o->value[SETTING_readiness])
+		start_observer(dir, o);
 	status = run_program(argv, true, &pid);
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (o->value[SETTING_readiness])
+		observe_end(true);
 	signal(SIGPIPE, SIG_IGN);       /* a report that nobody reads shall not cost the program its status */
 	if (!output_name)
 		fputc('\n', output);

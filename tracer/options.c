@@ -225,6 +225,12 @@ static void __attribute__((noreturn)) refuse(const char *argument, enum verb_id 
 	die(STATUS_USAGE, "%s: only for eagain %s", option, takers);
 }
 
+/* What a SWITCH's option makes of it.  */
+static const char *switched(const struct setting *s)
+{
+	return *s->fallback == '1' ? "0" : "1";
+}
+
 /* Takes the option at argv; returns what is behind it.  */
 static char **take(struct options *o, enum verb_id verb, char **argv)
 {
@@ -236,7 +242,7 @@ static char **take(struct options *o, enum verb_id verb, char **argv)
 	if (s->type == SWITCH) {
 		if (value)
 			die(STATUS_USAGE, "%s: takes no value", s->option);
-		o->value[s - settings] = *s->fallback == '1' ? "0" : "1";
+		o->value[s - settings] = switched(s);
 		return argv + 1;
 	}
 	value = value ? value + 1 : *++argv;
@@ -247,20 +253,26 @@ static char **take(struct options *o, enum verb_id verb, char **argv)
 	return argv + 1;
 }
 
+/* Whether its variable is for a person to set, or else for the shim alone: that of an eagain around this one concerns no other.  */
+static bool is_for_persons(const struct setting *s)
+{
+	return s->type == CHOICE || s->type == SIZE || s->type == NUMBER || (s->type == SWITCH && s != &settings[SETTING_off]);
+}
+
 static void read_environment(struct options *o, enum verb_id verb)
 {
 	for (int id = 0; id < SETTING_COUNT; id++) {
 		const struct setting *s = &settings[id];
 		const char *value = *s->environment ? getenv(s->environment) : NULL;
 
-		if (o->value[id] || !value || !*value || !takes(verb, s) ||
-		    (s->type != CHOICE && s->type != SIZE && s->type != NUMBER))
+		if (o->value[id] || !value || !*value || !takes(verb, s) || !is_for_persons(s))
 			continue;
 		/* A shim around this command has put which fds it switched behind a colon; that is the next shim's to read. */
 		if (strchr(value, ':'))
 			continue;
 		check(s, s->environment, value);
-		o->value[id] = value;
+		if (s->type != SWITCH || !strcmp(value, switched(s)))
+			o->value[id] = value;
 	}
 }
 
@@ -379,12 +391,6 @@ void options_help(enum verb_id verb, FILE *to)
 		heading = "";
 		help_option(s, to);
 	}
-}
-
-/* Whether its variable is for a person to set, or else for the shim alone: that of an eagain around this one concerns no other.  */
-static bool is_for_persons(const struct setting *s)
-{
-	return s->type == CHOICE || s->type == SIZE || s->type == NUMBER || (s->type == SWITCH && s != &settings[SETTING_off]);
 }
 
 void options_to_environment(const struct options *o)

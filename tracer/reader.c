@@ -210,8 +210,8 @@ static void read_zeros(int signal_number, siginfo_t *info, void *context)
 	uintptr_t at = (uintptr_t)info->si_addr, page = (uintptr_t)getpagesize();
 
 	(void)context;
-	for (size_t i = 0; read_now && i < read_now->file_room; i++) {
-		const struct trace_file *f = &read_now->files[i];
+	for (size_t i = 0; read_now && i < read_now->file_room + read_now->observed_count; i++) {
+		const struct trace_file *f = i < read_now->file_room ? &read_now->files[i] : &read_now->observed[i - read_now->file_room];
 
 		if (at >= (uintptr_t)f->bytes && at < (uintptr_t)f->bytes + f->size &&
 		    mmap((void *)(at & ~(page - 1)), page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
@@ -226,6 +226,20 @@ static void survive_cuts(const struct trace *t)
 
 	read_now = t;
 	sigaction(SIGBUS, &action, NULL);
+}
+
+/* PID.N as one number.  */
+static uint64_t key_of(uint64_t pid, uint64_t n)
+{
+	return n << 32 | (pid & UINT32_MAX);
+}
+
+static uint64_t key_of_name(const char *name)
+{
+	char *end;
+	uint64_t pid = strtoul(name, &end, 10);
+
+	return key_of(pid, *end == '.' ? strtoul(end + 1, NULL, 10) : 0);
 }
 
 /* Why there is nothing in a file yet.  */
@@ -264,6 +278,7 @@ static const char *open_file(struct trace *t, struct trace_file *f, int dir, con
 	f->size = (size_t)st.st_size;
 	f->header = p;
 	snprintf(f->name, sizeof f->name, "%s", name);
+	f->key = key_of_name(name);
 	/* The magic is written last. */
 	why = f->header->preamble.magic[0] ? reader_check(&f->header->preamble, TRACE_PROCESS_MAGIC) : unbegun;
 	if (why)
@@ -291,11 +306,55 @@ static int by_earliest(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
+static int by_key(const void *a, const void *b)
+{
+	const struct trace_file *x = *(const struct trace_file *const *)a, *y = *(const struct trace_file *const *)b;
+
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static void find_keys(struct trace *t)
+{
+	t->by_key = must_have(realloc(t->by_key, (t->file_count + 1) * sizeof *t->by_key));
+	for (size_t i = 0; i < t->file_count; i++)
+		t->by_key[i] = &t->files[i];
+	if (t->file_count)
+		qsort(t->by_key, t->file_count, sizeof *t->by_key, by_key);
+}
+
+/* The observers' files apart from those of processes.  */
+static void put_in_place(struct trace *t)
+{
+	size_t count = 0;
+
+	t->observed = must_have(malloc((t->file_count + 1) * sizeof *t->observed));
+	for (size_t i = 0; i < t->file_count; i++) {
+		if (t->files[i].header->origin == TRACE_ORIGIN_OBSERVER)
+			t->observed[t->observed_count++] = t->files[i];
+		else
+			t->files[count++] = t->files[i];
+	}
+	memset(t->files + count, 0, (t->file_count - count) * sizeof *t->files);
+	t->file_count = count;
+	if (count)
+		qsort(t->files, count, sizeof *t->files, by_start);
+	find_keys(t);
+}
+
 /* Its runs say where the file is.  */
 static void find_place(struct trace_file *f)
 {
 	for (size_t i = 0; i < f->run_count; i++)
 		f->runs[i].file = f;
+}
+
+static void link_runs(struct trace_file *files, size_t count)
+{
+	for (struct trace_file *f = files; f < files + count; f++) {
+		find_place(f);
+		if (f->run_count)
+			qsort(f->runs, f->run_count, sizeof *f->runs, by_earliest);
+	}
 }
 
 static void open_files(struct trace *t, const char *dir)
@@ -322,15 +381,9 @@ static void open_files(struct trace *t, const char *dir)
 	}
 	if (d)
 		closedir(d);
-	if (t->file_count)
-		qsort(t->files, t->file_count, sizeof *t->files, by_start);
-	for (size_t i = 0; i < t->file_count; i++) {
-		struct trace_file *f = &t->files[i];
-
-		find_place(f);
-		if (f->run_count)
-			qsort(f->runs, f->run_count, sizeof *f->runs, by_earliest);
-	}
+	put_in_place(t);
+	link_runs(t->files, t->file_count);
+	link_runs(t->observed, t->observed_count);
 }
 
 void reader_keep(struct trace *t, bool (*wants)(const struct trace_file *, const void *), const void *arg)
@@ -347,6 +400,7 @@ void reader_keep(struct trace *t, bool (*wants)(const struct trace_file *, const
 	}
 	memset(t->files + kept, 0, (t->file_count - kept) * sizeof *t->files);
 	t->file_count = kept;
+	find_keys(t);
 }
 
 /* One fit for the whole trace: through its start and the latest pair of all, which is the longest base there is.  */
@@ -363,13 +417,13 @@ void reader_pair(struct trace *t, uint64_t ticks, uint64_t ns)
 	fit_clock(t);
 }
 
-static uint64_t count_slots(const struct trace *t)
+static uint64_t count_slots(const struct trace_file *files, size_t file_count)
 {
 	uint64_t count = 0;
 
-	for (size_t i = 0; i < t->file_count; i++)
-		for (size_t k = 0; k < t->files[i].run_count; k++)
-			count += t->files[i].runs[k].count;
+	for (size_t i = 0; i < file_count; i++)
+		for (size_t k = 0; k < files[i].run_count; k++)
+			count += files[i].runs[k].count;
 	return count;
 }
 
@@ -394,7 +448,7 @@ struct trace *reader_try(const char *dir, const char **why)
 		return NULL;
 	}
 	fit_clock(t);
-	progress_begin(count_slots(t));
+	progress_begin(count_slots(t->files, t->file_count) + count_slots(t->observed, t->observed_count));
 	return t;
 }
 
@@ -414,6 +468,10 @@ void reader_close(struct trace *t)
 	for (size_t i = 0; i < t->file_count; i++)
 		close_file(&t->files[i]);
 	filter_free(t->filter);
+	for (size_t i = 0; i < t->observed_count; i++)
+		close_file(&t->observed[i]);
+	free(t->by_key);
+	free(t->observed);
 	free(t->files);
 	free(t);
 }
@@ -574,7 +632,27 @@ static void sink(struct merge *m)
 	}
 }
 
-static void visit_one(const struct cursor *c, record_visitor *visit, void *arg)
+/* The process that an EDGE is about; NULL where it has no file that could be read.  */
+static const struct trace_file *find_process(const struct trace *t, uint64_t key)
+{
+	struct trace_file wanted = {.key = key}, *w = &wanted;
+	struct trace_file **found = bsearch(&w, t->by_key, t->file_count, sizeof *t->by_key, by_key);
+
+	return found ? *found : NULL;
+}
+
+/* What an observer recorded of others.  */
+static void visit_observed(const struct trace *t, const struct trace_record *r, record_visitor *visit, void *arg)
+{
+	struct reader_place place = {.file = r->kind == TRACE_EDGE ? find_process(t, key_of(r->pid, r->n)) : NULL};
+
+	if (!place.file)
+		return;
+	place.tid = place.file->header->pid;
+	visit(r, &place, arg);
+}
+
+static void visit_one(const struct trace *t, const struct cursor *c, record_visitor *visit, void *arg)
 {
 	const struct trace_run *run = c->run;
 	const struct trace_record *r = record_of(c);
@@ -585,10 +663,13 @@ static void visit_one(const struct cursor *c, record_visitor *visit, void *arg)
 	};
 
 	place.entered &= !place.enter;
-	visit(r, &place, arg);
+	if (run->file->header->origin == TRACE_ORIGIN_OBSERVER)
+		visit_observed(t, r, visit, arg);
+	else
+		visit(r, &place, arg);
 }
 
-static void merge(const struct trace_run *const *runs, size_t count, record_visitor *visit, void *arg)
+static void merge(const struct trace *t, const struct trace_run *const *runs, size_t count, record_visitor *visit, void *arg)
 {
 	struct merge m = {0};
 	struct cursor *first;
@@ -599,7 +680,7 @@ static void merge(const struct trace_run *const *runs, size_t count, record_visi
 			continue;
 		}
 		first = m.open;
-		visit_one(first, visit, arg);
+		visit_one(t, first, visit, arg);
 		first->at++;
 		if (!settle(first)) {
 			close_run(first);
@@ -620,21 +701,37 @@ static int by_earliest_of_all(const void *a, const void *b)
 	return x->file != y->file ? (x->file < y->file ? -1 : 1) : x->first < y->first ? -1 : x->first > y->first;
 }
 
+static size_t add_runs(const struct trace_run **runs, size_t count, const struct trace_file *files, size_t file_count)
+{
+	for (size_t i = 0; i < file_count; i++)
+		for (size_t k = 0; k < files[i].run_count; k++)
+			runs[count++] = &files[i].runs[k];
+	return count;
+}
+
+static size_t count_runs(const struct trace_file *files, size_t file_count)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < file_count; i++)
+		count += files[i].run_count;
+	return count;
+}
+
 void reader_walk(const struct trace *t, const struct trace_file *file, record_visitor *visit, void *arg)
 {
 	const struct trace_run **runs;
-	size_t count = 0, from = file ? (size_t)(file - t->files) : 0, to = file ? from + 1 : t->file_count;
+	size_t count = 0, room = count_runs(t->files, t->file_count) + count_runs(t->observed, t->observed_count);
 
-	for (size_t i = from; i < to; i++)
-		count += t->files[i].run_count;
-	runs = must_have(malloc((count + 1) * sizeof(const struct trace_run *)));
-	count = 0;
-	for (size_t i = from; i < to; i++)
-		for (size_t k = 0; k < t->files[i].run_count; k++)
-			runs[count++] = &t->files[i].runs[k];
-	if (!file)
+	runs = must_have(malloc((room + 1) * sizeof(const struct trace_run *)));
+	if (file) {
+		count = add_runs(runs, 0, file, 1);
+	} else {
+		count = add_runs(runs, 0, t->files, t->file_count);
+		count = add_runs(runs, count, t->observed, t->observed_count);
 		qsort(runs, count, sizeof(const struct trace_run *), by_earliest_of_all);
-	merge(runs, count, visit, arg);
+	}
+	merge(t, runs, count, visit, arg);
 	progress_end();
 	free(runs);
 }

@@ -27,6 +27,7 @@ struct trace_file {
 	struct trace_run *runs;         /* by `earliest` */
 	size_t run_count, run_room;
 	char name[256];
+	uint64_t key;                   /* of PID.N: as in EDGE records */
 };
 
 /* How a process ended, told by its parent outside of the trace.  */
@@ -40,6 +41,9 @@ struct trace {
 	struct trace_control control;
 	struct trace_file *files;
 	size_t file_count, file_room;
+	struct trace_file *observed;    /* what the observer saw: EDGE records of the processes */
+	size_t observed_count;
+	struct trace_file **by_key;     /* the files, by PID and N of their names */
 	double ns_per_tick;
 	uint64_t base_ticks, base_ns;
 	uint64_t last_ticks, last_ns;   /* the latest pair of all */
@@ -92,6 +96,7 @@ struct reader_place {
 };
 
 /* Calls visit for each whole record of the file, or with NULL of all files, in the order of time; a CALL stands at its beginning.
+ * With NULL, too, for each EDGE, with the file of the process that it is about.
  * A WOULD_BLOCK is visited first as its operation was entered; and a CALL that opened an fd stands at its end, behind the NAME of what
  * it opened, and is first visited at its beginning.  Takes memory for what overlaps in time, not for what there is.  */
 typedef void record_visitor(const struct trace_record *record, const struct reader_place *place, void *arg);

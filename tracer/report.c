@@ -10,6 +10,7 @@
 #include "color.h"
 #include "filter.h"
 #include "model.h"
+#include "readiness.h"
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
@@ -323,6 +324,7 @@ void report_print(struct trace *t, FILE *to)
 {
 	struct verdict *v;
 	struct model *m = verdict_build(t, &v);
+	struct readiness *readiness = readiness_read(t);
 	const struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
 	const struct model_process *first = NULL;
 	char text[16];
@@ -347,12 +349,15 @@ void report_print(struct trace *t, FILE *to)
 	}
 	if (quiet)
 		fprintf(to, "%zu more process image%s waited for nothing, or for less\n\n", quiet, quiet == 1 ? "" : "s");
+	if (readiness)
+		readiness_print(readiness, m, to);
 	print_losses(t, m, to);
 	if (m->process_count)
 		print_conclusion(t, m, v, to);
 	else
 		fputs("No process recorded anything.\n", to);
 	free(order);
+	readiness_free(readiness);
 	verdict_free(v);
 	model_free(m);
 }

@@ -4,6 +4,7 @@
  * process sends to us alone is passed on; when the program stops, we stop; when we are continued, so is it.  */
 #include "run.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -259,6 +260,28 @@ static void restore_flags(void)
 	}
 }
 
+/* Nobody shall miss an end of file because we have an end of the program's pipe, too.  Those that we were given are all without
+ * FD_CLOEXEC.  `stdio`: stdin and stdout as well; stderr is for what we have to say.  */
+static void let_go(bool stdio)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int null = stdio ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+
+	for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+		int fd = atoi(e->d_name), flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
+
+		if (flags >= 0 && !(flags & FD_CLOEXEC))
+			close(fd);
+	}
+	if (dir)
+		closedir(dir);
+	if (null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	close(null);
+}
+
 int run_program(char **argv, bool stay, pid_t *program)
 {
 	const char *switching = getenv("EAGAIN_SWITCH");
@@ -282,11 +305,12 @@ int run_program(char **argv, bool stay, pid_t *program)
 		become(argv);
 	}
 	child = pid;
+	let_go(!flag);
 	/* Also those that we were started with blocked: the program may unblock them. */
 	sigprocmask(SIG_UNBLOCK, &old.passed_on, NULL);
 	status = wait_for(pid);
 	child = 0;
-	if (stay)
+	if (program)
 		*program = pid;
 	if (flag)
 		restore_flags();

@@ -84,7 +84,7 @@ static int duplicated(int from, int to)
 		if (record_on && !shim_sandboxed) {
 			/* To be duplicated is no use: what is not known stays so. */
 			if (fds_peek(from))
-				fds_named(from);
+				fds_name(from);
 			record_fd_event(TRACE_DUP, from, to);
 		}
 	}

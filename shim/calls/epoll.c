@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "shim/hidden.h"
+#include "shim/readiness.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 
@@ -70,6 +71,8 @@ EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event
 		shield_polled(fd);
 		if (record_on)
 			remember(epoll, fd, event->data.u64);
+		if (readiness_on)
+			fds_named(fd);
 	}
 	return (int)as_libc(result);
 }

@@ -23,6 +23,7 @@
 #include "shim/image.h"
 #include "shim/init.h"
 #include "shim/libc.h"
+#include "shim/readiness.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 #include "shim/text.h"
@@ -386,6 +387,7 @@ EXPORT pid_t fork(void)
 	if (pid == 0) {
 		shield_forked();
 		hidden_forked();
+		readiness_forked();
 	}
 	if (pid == 0 && record_on)
 		record_forked();
@@ -426,8 +428,10 @@ EXPORT int daemon(int nochdir, int noclose)
 	shim_need_libc();
 	flag_off_everywhere();
 	result = libc.daemon(nochdir, noclose);
-	if (result == 0)
+	if (result == 0) {
 		hidden_forked();
+		readiness_forked();
+	}
 	for (int fd = 0; fd <= 2; fd++)
 		fds_relook(fd);
 	return result;
@@ -494,8 +498,10 @@ EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *rest
 			  void *restrict arg)
 {
 	shim_need_libc();
-	if (shim_on && libc_single_threaded())
+	if (shim_on && libc_single_threaded()) {
 		hidden_stock();
+		readiness_provide();
+	}
 	return libc.pthread_create(thread, attributes, begin, arg);
 }
 

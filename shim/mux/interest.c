@@ -185,7 +185,7 @@ bool interest_open(struct interest *in, unsigned count, int top)
 		return false;
 	in->count = in->live = in->directs = in->found = in->verified = in->forgotten = 0;
 	in->is_stale = false;
-	in->hidden = hidden_take(top);
+	in->hidden = hidden_take(top, false);
 	return in->hidden;
 }
 
@@ -295,7 +295,7 @@ static bool begin_anew(struct interest *in)
 	for (uint32_t at = 0; at < in->count; at++)
 		if (in->entries[at].fd > top && watch_of(in, in->entries[at].fd))
 			top = in->entries[at].fd;
-	in->hidden = hidden_take(top);
+	in->hidden = hidden_take(top, false);
 	in->is_stale = false;
 	in->directs = 0;
 	for (uint32_t at = 0; at < in->count; at++)

@@ -1,16 +1,18 @@
 /* load.c - many clients of a server, most of them idle.
  *
- *     load http|memcached|echo|irc PORT PID CONNECTIONS REQUESTS ACTIVE...
+ *     load http|memcached|redis|echo|irc PORT PID CONNECTIONS REQUESTS ACTIVE[@RATE]...
  *
  * opens so many connections to 127.0.0.1, and makes a request on each, so that all have been accepted and are kept alive.  Then, for
  * each number of ACTIVE ones, spread over all, these make REQUESTS together, each one after another; a line says how many were
  * answered in a second, the median and the 99th percentile of the time that one took, in microseconds, and the CPU time that the
- * server, process PID, has spent on each.  */
+ * server, process PID (or {PID,PID}), has spent on each, and this program.  With a RATE, so many requests are made in a second, as
+ * far as connections are free, and each has taken its time since it was due.  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glob.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +30,14 @@ static const struct protocol {
 } protocols[] = {
 	{"http", "", "GET /small HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "small\n"},
 	{"memcached", "", "get none\r\n", "", "END\r\n"},
+	{"redis", "", "*2\r\n$3\r\nGET\r\n$4\r\nnone\r\n", "$-1", "\r\n"},
 	{"echo", "", "echo\n", "", "echo\n"},
 	{"irc", "PASS u:p\r\nNICK n%d\r\nUSER u 0 * :u\r\n", "PING end\r\n", ":", "end\r\n"},
 };
 
 static struct connection {
 	int fd;
+	struct connection *next;        /* of those that are free */
 	double since;
 	char tail[TAIL];        /* of what has come since */
 } *all;
@@ -68,7 +72,7 @@ static double cpu_time(const char *pid)
 	double all_ns = 0, ns;
 
 	snprintf(pattern, sizeof pattern, "/proc/%s/task/*/schedstat", pid);
-	need(glob(pattern, 0, NULL, &found) == 0, "the server has ended");
+	need(glob(pattern, GLOB_BRACE, NULL, &found) == 0, "the server has ended");
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		FILE *f = fopen(found.gl_pathv[i], "r");
 
@@ -146,6 +150,49 @@ static void serve(void)
 	}
 }
 
+/* Asks what is due by now on connections that are free; how long until more is.  In microseconds.  */
+static double ask_due(struct connection **free_ones, double start, double each)
+{
+	while (asked < requests && *free_ones) {
+		double due = start + (double)asked * each, left = due - now();
+		struct connection *c = *free_ones;
+
+		if (left > 0)
+			return left;
+		*free_ones = c->next;
+		ask(c, protocol->request);
+		c->since = due;
+		asked++;
+	}
+	return 1e6;
+}
+
+/* So many of them as are due, until all are answered.  */
+static void serve_at(double rate, struct connection *free_ones)
+{
+	struct epoll_event ready[EVENTS];
+	double start = now(), left;
+
+	while (answered < requests) {
+		struct timespec wait;
+		int n;
+
+		left = ask_due(&free_ones, start, 1e6 / rate);
+		wait = (struct timespec){(time_t)(left / 1e6), (long)(left * 1e3) % 1000000000};
+		ppoll(&(struct pollfd){.fd = epoll, .events = POLLIN}, 1, &wait, NULL);
+		n = epoll_wait(epoll, ready, EVENTS, 0);
+		for (int i = 0; i < n; i++) {
+			struct connection *c = ready[i].data.ptr;
+
+			if (!is_answered(c))
+				continue;
+			times[answered++] = now() - c->since;
+			c->next = free_ones;
+			free_ones = c;
+		}
+	}
+}
+
 static void open_all(int port, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -163,19 +210,29 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void measure(const char *pid, int count, int active, long n)
+static void measure(const char *pid, int count, int active, double rate, long n)
 {
-	double cpu = cpu_time(pid), start = now();
+	double cpu = cpu_time(pid), own = cpu_time("self"), start = now();
+	struct connection *free_ones = NULL;
 
 	requests = n;
 	answered = 0;
-	for (asked = 0; asked < active; asked++)
+	for (asked = 0; !rate && asked < active; asked++)
 		ask(&all[asked * count / active], protocol->request);
-	serve();
+	for (int i = 0; rate && i < active; i++) {
+		all[i * count / active].next = free_ones;
+		free_ones = &all[i * count / active];
+	}
+	if (rate)
+		serve_at(rate, free_ones);
+	else
+		serve();
 	start = now() - start;
 	cpu = cpu_time(pid) - cpu;
+	own = cpu_time("self") - own;
 	qsort(times, (size_t)n, sizeof *times, compare);
-	printf("%.0f %.0f %.0f %.2f\n", (double)n / start * 1e6, times[n / 2], times[n * 99 / 100], cpu / (double)n);
+	printf("%.0f %.0f %.0f %.2f %.2f\n", (double)n / start * 1e6, times[n / 2], times[n * 99 / 100], cpu / (double)n,
+	       own / (double)n);
 }
 
 int main(int argc, char **argv)
@@ -188,7 +245,7 @@ int main(int argc, char **argv)
 	for (protocol = protocols; argc > 6 && protocol < protocols + known && strcmp(argv[1], protocol->name);)
 		protocol++;
 	if (argc < 7 || protocol == protocols + known) {
-		fprintf(stderr, "usage: load http|memcached|echo|irc PORT PID CONNECTIONS REQUESTS ACTIVE...\n");
+		fprintf(stderr, "usage: load http|memcached|redis|echo|irc PORT PID CONNECTIONS REQUESTS ACTIVE[@RATE]...\n");
 		return 2;
 	}
 	getrlimit(RLIMIT_NOFILE, &files);
@@ -203,6 +260,6 @@ int main(int argc, char **argv)
 	open_all(atoi(argv[2]), count);
 	for (int i = 6; i < argc; i++)
 		if (atoi(argv[i]) <= count && atoi(argv[i]) <= n)
-			measure(argv[3], count, atoi(argv[i]), n);
+			measure(argv[3], count, atoi(argv[i]), strchr(argv[i], '@') ? atof(strchr(argv[i], '@') + 1) : 0, n);
 	return 0;
 }
