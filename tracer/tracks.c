@@ -5,7 +5,7 @@
  * their order among the records.  */
 #include "tracks.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -580,21 +580,45 @@ static void see_keep(struct walk *w, struct image *image, const struct trace_rec
 	tell_instant(w, image, place, &s);
 }
 
-/* Waited for a lock, or away from its polls.  */
-static void see_stall(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
+/* A wait for a lock, or a stretch away from the polls; one without a duration was not over.  */
+static void begin_stall(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place,
+			struct track_slice *s)
 {
-	struct thread *t = find_thread(w, image->process, place->tid);
 	uint64_t end_ns = reader_ns(w->trace, r->t + r->duration);
-	struct track_slice s = {
-		.category = "stall", .name = r->kind == TRACE_LOCK ? "lock" : "away", .start_ns = w->now,
-		.told_ns = !r->duration ? TRACKS_OPEN : end_ns > w->now ? end_ns : w->now,
-	};
 
-	if (r->kind == TRACE_AWAY)
-		add_number(&s, "cpu_ns", r->number);
-	else if (r->fd >= 0)
-		add_number(&s, "held_by_tid", r->fd);
-	begin(w, t, &s, &(struct open){.what = r->duration ? CALL : LAST_CALL, .call = CALL_none});
+	s->category = "stall";
+	s->start_ns = w->now;
+	s->told_ns = !r->duration ? TRACKS_OPEN : end_ns > w->now ? end_ns : w->now + 1;
+	begin(w, find_thread(w, image->process, place->tid), s, &(struct open){.what = r->duration ? CALL : LAST_CALL});
+}
+
+static void see_lock(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
+{
+	struct track_slice s = {.name = stalls_lock_name(r->way)};
+	char address[20];
+
+	snprintf(address, sizeof address, "0x%" PRIx64, (uint64_t)r->number);
+	add_text(&s, "addr", address);
+	if (r->fd >= 0)
+		add_number(&s, "held_by", r->fd);
+	begin_stall(w, image, r, place, &s);
+}
+
+static void see_away(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
+{
+	struct track_slice s = {.name = "away"};
+	struct trace_away used = {0};
+
+	if (place->rest && r[1].kind == TRACE_TEXT)
+		memcpy(&used, (const char *)&r[1] + 1, sizeof used);
+	add_text(&s, "loop", stalls_loop_name(r->way));
+	add_number(&s, "cpu_ns", r->number);
+	add_number(&s, "system_ns", (int64_t)used.system_ns);
+	add_number(&s, "involuntary", used.involuntary);
+	add_number(&s, "voluntary", used.voluntary);
+	add_number(&s, "minor", used.minor);
+	add_number(&s, "major", used.major);
+	begin_stall(w, image, r, place, &s);
 }
 
 static void see_polled(struct walk *w, struct image *image, const struct trace_record *r)
@@ -672,7 +696,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		break;
 	case TRACE_FORK: case TRACE_EXEC: see_process(w, image, r, place); break;
 	case TRACE_KEEP: see_keep(w, image, r, place); break;
-	case TRACE_LOCK: case TRACE_AWAY: see_stall(w, image, r, place); break;
+	case TRACE_LOCK: see_lock(w, image, r, place); break;
+	case TRACE_AWAY: see_away(w, image, r, place); break;
 	case TRACE_EDGE: see_edge(w, r); break;
 	case TRACE_WATCH: see_watch(image, r); break;
 	default: break;
