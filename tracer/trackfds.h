@@ -71,6 +71,7 @@ struct walk {
 	const struct tracks_sink *sink;
 	void *arg;
 	uint64_t now;                   /* ns */
+	bool has_gaps;                  /* calls are missing, where others on the same fd are not */
 	struct timers timers;
 	struct wires wires;
 	struct image *images;           /* one for each file */
