@@ -174,6 +174,18 @@ sys.exit(not any(n.endswith("/" + name) for n in names) and ascii(name))' "$name
 	"$EAGAIN" report | grep -q 'oldest overwritten'
 	same_tracks
 	[ "$(told 'd["slices"] > 1000 and d["flows"]')" = 0 ]
+	# What it was told to leave out, in the middle or of each kind.
+	"$EAGAIN" record perl -e 'pipe R, W; syswrite W, "abc"; system "$ENV{EAGAIN} switch off"; sysread R, $b, 3;
+		system "$ENV{EAGAIN} switch on"; syswrite W, "abc"; sysread R, $b, 3'
+	same_tracks
+	[ "$(told 'd["names"]["write"] >= 2 and d["flows"]')" = 0 ]
+	"$EAGAIN" record perl -e 'pipe R, W; syswrite W, "abc"; sysread R, $b, 3'
+	for filter in --path='pipe*' --call=read,write; do
+		"$EAGAIN" export chrome "$filter" >chrome.json
+		/usr/bin/python3 "$CHECKS/chrome.py" chrome.json >tracks
+		told 'd["flows"]'
+	done >flows
+	[ "$(paste -sd' ' flows)" = '1 0' ]
 }
 
 @test "from readiness to its service" {
