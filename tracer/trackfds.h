@@ -57,6 +57,7 @@ struct fd {
 	struct lane *lanes;
 	struct ready ready[2];          /* [1]: to write */
 	uint32_t watched_as;            /* registration; 0: it is not watched */
+	uint64_t served_ns[2];          /* when a call last took what there was */
 };
 
 /* One process file.  */

@@ -5,6 +5,7 @@
  * their order among the records.  */
 #include "tracks.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -372,6 +373,15 @@ static size_t take_ready(struct walk *w, struct fd *f, enum direction d, struct 
 	return f && (d == DIRECTION_READ || d == DIRECTION_WRITE) ? fd_take_ready(w, f, d == DIRECTION_WRITE, flow) : 0;
 }
 
+/* It took what there was, until then.  */
+static void note_served(struct fd *f, unsigned call, int64_t result, uint64_t ns)
+{
+	enum direction d = model_call_direction(call);
+
+	if (f && result != -EAGAIN && (d == DIRECTION_READ || d == DIRECTION_WRITE))
+		f->served_ns[d == DIRECTION_WRITE] = ns;
+}
+
 /* The name of what an opening call is about to open.  */
 static const char *name_opened(const struct trace_record *r, const struct reader_place *place, char *text, size_t size)
 {
@@ -432,6 +442,7 @@ static void see_call(struct walk *w, struct image *image, const struct trace_rec
 	s.flows = &flow;
 	s.flow_count = take_ready(w, f, model_call_direction(r->call), &flow);
 	s.id = o.id = begin_write(w, t, r->call, f, (int64_t)o.bytes);
+	note_served(f, r->call, r->result, s.told_ns);
 	if (!begin(w, t, &s, &o) && o.id)
 		wire_written(f->out, o.id, -1, w->now);
 	if (f)
@@ -488,6 +499,7 @@ static void end_operation(struct walk *w, struct thread *t, const struct trace_r
 	struct track_slice s = {0};
 
 	count += take_ready(w, o->fd, model_call_direction(r->call), &flows[count]);
+	note_served(o->fd, r->call, r->result, w->now);
 	tell_served(w, t, flows, count);
 	if (o->fd)
 		fd_end_ready(w, o->fd);
@@ -645,12 +657,14 @@ static void see_edge(struct walk *w, const struct trace_record *r)
 	struct process *p = walk_process(w, (uint32_t)r->number);
 	struct fd *f = p && p->image ? image_fd(p->image, r->fd) : NULL;
 
-	/* The number may be another fd's by now. */
+	uint64_t since = reader_ns(w->trace, r->t - r->lead);
+
+	/* The number may be another fd's by now; and what was served within that time may be what had become ready. */
 	if (!f || f->watched_as != r->op)
 		return;
-	if (r->way & ~2u)
+	if ((r->way & ~2u) && f->served_ns[0] < since)
 		fd_ready(w, f, false);
-	if (r->way & 2)
+	if ((r->way & 2) && f->served_ns[1] < since)
 		fd_ready(w, f, true);
 }
 
