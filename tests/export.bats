@@ -70,7 +70,7 @@ told() {
 	done
 	/usr/bin/python3 "$CHECKS/lines.py" log csv json >names
 	grep -q '"pipe:' names
-	"$EAGAIN" export csv | head -n 1 | grep -q $'^t,pid,tid,op,ev,call,fd,name,ret,errno,dur,way,.*\r$'
+	"$EAGAIN" export csv | head -n 1 | grep -q $'^t,pid,tid,op,ev,call,fd,name,ret,errno,dur,.*,way,.*\r$'
 }
 
 # Names that a shell, a terminal, a page or a table would take for something else.
@@ -174,6 +174,18 @@ sys.exit(not any(n.endswith("/" + name) for n in names) and ascii(name))' "$name
 	"$EAGAIN" report | grep -q 'oldest overwritten'
 	same_tracks
 	[ "$(told 'd["slices"] > 1000 and d["flows"]')" = 0 ]
+	# What it was told to leave out, in the middle or of each kind.
+	"$EAGAIN" record perl -e 'pipe R, W; syswrite W, "abc"; system "$ENV{EAGAIN} switch off"; sysread R, $b, 3;
+		system "$ENV{EAGAIN} switch on"; syswrite W, "abc"; sysread R, $b, 3'
+	same_tracks
+	[ "$(told 'd["names"]["write"] >= 2 and d["flows"]')" = 0 ]
+	"$EAGAIN" record perl -e 'pipe R, W; syswrite W, "abc"; sysread R, $b, 3'
+	for filter in --path='pipe*' --call=read,write; do
+		"$EAGAIN" export chrome "$filter" >chrome.json
+		/usr/bin/python3 "$CHECKS/chrome.py" chrome.json >tracks
+		told 'd["flows"]'
+	done >flows
+	[ "$(paste -sd' ' flows)" = '1 0' ]
 }
 
 @test "from readiness to its service" {
@@ -209,6 +221,17 @@ sys.exit(not any(n.endswith("/" + name) for n in names) and ascii(name))' "$name
 	[ "$(told 'd["unfinished"]')" = 4 ]
 	"$EAGAIN" export json | /usr/bin/python3 -c 'import json, sys; print([e["ev"] for e in map(json.loads, sys.stdin) if e["op"]])' >out
 	[ "$(cat out)" = "['enter', 'EWOULDBLOCK', 'park']" ]
+}
+
+@test "stalls and locks: within them what was called meanwhile" {
+	need_python
+	need_protobuf
+	"$EAGAIN" record "$PROGRAMS/stalls" poll mutex >said || [ $? != 77 ] || skip "the machine does not allow it"
+	same_tracks
+	[ "$(told 'd["names"]["away"] >= 1 and d["names"]["pthread_mutex_lock"] >= 1')" = True ]
+	holder=$(sed -n 's/^holder //p' said)
+	grep -q '"name":"pthread_mutex_lock","args":{"addr":"0x[0-9a-f]*","held_by":'"$holder"'}' chrome.json
+	"$EAGAIN" export folded | grep -q '^stalls .*;lock [1-9]'
 }
 
 @test "an operation that siglongjmp has left is over" {

@@ -13,6 +13,7 @@
 #include "shim/text.h"
 
 #define SEVERAL (MODEL_NO_FD - 1)       /* fds, at once */
+#define LOCK 256u                       /* in place of a call, whatever function waited for it */
 
 /* What one thread waited for in one kind of call on one fd.  */
 struct wait {
@@ -96,7 +97,8 @@ static void see(const struct model_wait *wait, void *arg)
 	struct poll *p;
 
 	if (wait->direction != DIRECTION_POLL || wait->left) {
-		add(f, wait->process, wait->tid, wait->call, wait->fd, wait->end_ns - wait->start_ns);
+		add(f, wait->process, wait->tid, wait->direction == DIRECTION_LOCK ? LOCK : wait->call, wait->fd,
+		    wait->end_ns - wait->start_ns);
 		return;
 	}
 	p = find_poll(f, wait->process, wait->tid);
@@ -166,7 +168,7 @@ static char *text_of(const struct wait *w)
 
 	frame(&t, model_short_command(w->process), ';');
 	frame(&t, thread_name(w->process, w->tid), ';');
-	frame(&t, model_call_name(w->call), ' ');
+	frame(&t, w->call == LOCK ? "lock" : model_call_name(w->call), ' ');
 	fd_frame(&t, w);
 	*t.at = 0;
 	return must_have(strdup(text));

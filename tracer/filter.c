@@ -396,3 +396,21 @@ bool filter_lacks_processes(const struct trace *t)
 	return (t->filter && (t->filter->pids.count || t->filter->wants.program[0])) ||
 	       (recorded && strstr(recorded, options_name(SETTING_program)));
 }
+
+static bool has_option(const char *text, enum setting_id setting)
+{
+	char option[32];
+
+	snprintf(option, sizeof option, "%s=", options_name(setting));
+	return text && strstr(text, option);
+}
+
+bool filter_lacks_calls(const struct trace *t)
+{
+	static const enum setting_id settings[] = {SETTING_call, SETTING_exclude, SETTING_longer_than, SETTING_fd};
+
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (has_option(filter_text(t), settings[i]) || has_option(filter_recorded_text(t), settings[i]))
+			return true;
+	return false;
+}

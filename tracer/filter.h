@@ -25,4 +25,7 @@ const char *filter_recorded_text(const struct trace *t);
 /* Whether processes may be missing since they were not asked for, now or when it was recorded.  */
 bool filter_lacks_processes(const struct trace *t);
 
+/* Whether calls may be missing on what other calls are shown of, for the same reasons.  */
+bool filter_lacks_calls(const struct trace *t);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter.h"
 #include "model.h"
 #include "say.h"
 #include "screen.h"
@@ -90,12 +91,23 @@ static void make_processes(struct walk *w)
 	free(order);
 }
 
+static bool began_off(const struct trace *t)
+{
+	return t->control.switches && !t->control.switched[0].off;
+}
+
+/* Whether calls are missing in the middle.  */
+static bool has_gaps(const struct trace *t)
+{
+	return filter_lacks_calls(t) || t->control.switches > (began_off(t) ? 2u : 1u);
+}
+
 static bool is_complete(const struct trace *t)
 {
 	for (size_t i = 0; i < t->file_count; i++)
 		if (t->files[i].header->lost_events || t->files[i].header->dropped_events)
 			return false;
-	return !t->control.lost_events && !t->unread_count;
+	return !t->control.lost_events && !t->unread_count && !began_off(t);
 }
 
 static void forget_wire(struct wire *wire, void *arg)
@@ -115,6 +127,7 @@ void walk_begin(struct walk *w)
 
 	w->images = must_have(calloc(count + 1, sizeof *w->images));
 	w->processes = must_have(calloc(count + 1, sizeof *w->processes));
+	w->has_gaps = has_gaps(w->trace);
 	w->wires.is_complete = is_complete(w->trace);
 	w->wires.forget = forget_wire;
 	w->wires.arg = w;
@@ -255,6 +268,8 @@ static struct wire *wire_of(struct walk *w, const struct fd *f, bool writes)
 	struct wire *wire = NULL;
 	char key[64];
 
+	if (w->has_gaps)
+		return NULL;
 	if (fd_is_pipe(f) && f->inode) {
 		snprintf(key, sizeof key, "%s %llu", model_kind_name(f->kind), (unsigned long long)f->inode);
 		wire = wires_get(&w->wires, key);
@@ -393,7 +408,8 @@ void fd_ready(struct walk *w, struct fd *f, bool writes)
 		.told_ns = TRACKS_OPEN,
 	};
 
-	if (ready->lane)
+	/* Else it would seem to be ready until a call that is not missing. */
+	if (ready->lane || w->has_gaps)
 		return;
 	s.id = walk_flow_id(w);
 	ready->lane = lane_begin(w, f, &s);

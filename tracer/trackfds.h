@@ -57,6 +57,7 @@ struct fd {
 	struct lane *lanes;
 	struct ready ready[2];          /* [1]: to write */
 	uint32_t watched_as;            /* registration; 0: it is not watched */
+	uint64_t served_ns[2];          /* when a call last took what there was */
 };
 
 /* One process file.  */
@@ -71,6 +72,7 @@ struct walk {
 	const struct tracks_sink *sink;
 	void *arg;
 	uint64_t now;                   /* ns */
+	bool has_gaps;                  /* calls are missing, where others on the same fd are not */
 	struct timers timers;
 	struct wires wires;
 	struct image *images;           /* one for each file */

@@ -6,6 +6,7 @@
 #include "tracks.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,6 +373,15 @@ static size_t take_ready(struct walk *w, struct fd *f, enum direction d, struct 
 	return f && (d == DIRECTION_READ || d == DIRECTION_WRITE) ? fd_take_ready(w, f, d == DIRECTION_WRITE, flow) : 0;
 }
 
+/* It took what there was, until then.  */
+static void note_served(struct fd *f, unsigned call, int64_t result, uint64_t ns)
+{
+	enum direction d = model_call_direction(call);
+
+	if (f && result != -EAGAIN && (d == DIRECTION_READ || d == DIRECTION_WRITE))
+		f->served_ns[d == DIRECTION_WRITE] = ns;
+}
+
 /* The name of what an opening call is about to open.  */
 static const char *name_opened(const struct trace_record *r, const struct reader_place *place, char *text, size_t size)
 {
@@ -432,6 +442,7 @@ static void see_call(struct walk *w, struct image *image, const struct trace_rec
 	s.flows = &flow;
 	s.flow_count = take_ready(w, f, model_call_direction(r->call), &flow);
 	s.id = o.id = begin_write(w, t, r->call, f, (int64_t)o.bytes);
+	note_served(f, r->call, r->result, s.told_ns);
 	if (!begin(w, t, &s, &o) && o.id)
 		wire_written(f->out, o.id, -1, w->now);
 	if (f)
@@ -488,6 +499,7 @@ static void end_operation(struct walk *w, struct thread *t, const struct trace_r
 	struct track_slice s = {0};
 
 	count += take_ready(w, o->fd, model_call_direction(r->call), &flows[count]);
+	note_served(o->fd, r->call, r->result, w->now);
 	tell_served(w, t, flows, count);
 	if (o->fd)
 		fd_end_ready(w, o->fd);
@@ -580,21 +592,45 @@ static void see_keep(struct walk *w, struct image *image, const struct trace_rec
 	tell_instant(w, image, place, &s);
 }
 
-/* Waited for a lock, or away from its polls.  */
-static void see_stall(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
+/* A wait for a lock, or a stretch away from the polls; one without a duration was not over.  */
+static void begin_stall(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place,
+			struct track_slice *s)
 {
-	struct thread *t = find_thread(w, image->process, place->tid);
 	uint64_t end_ns = reader_ns(w->trace, r->t + r->duration);
-	struct track_slice s = {
-		.category = "stall", .name = r->kind == TRACE_LOCK ? "lock" : "away", .start_ns = w->now,
-		.told_ns = !r->duration ? TRACKS_OPEN : end_ns > w->now ? end_ns : w->now,
-	};
 
-	if (r->kind == TRACE_AWAY)
-		add_number(&s, "cpu_ns", r->number);
-	else if (r->fd >= 0)
-		add_number(&s, "held_by_tid", r->fd);
-	begin(w, t, &s, &(struct open){.what = r->duration ? CALL : LAST_CALL, .call = CALL_none});
+	s->category = "stall";
+	s->start_ns = w->now;
+	s->told_ns = !r->duration ? TRACKS_OPEN : end_ns > w->now ? end_ns : w->now + 1;
+	begin(w, find_thread(w, image->process, place->tid), s, &(struct open){.what = r->duration ? CALL : LAST_CALL});
+}
+
+static void see_lock(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
+{
+	struct track_slice s = {.name = stalls_lock_name(r->way)};
+	char address[20];
+
+	snprintf(address, sizeof address, "0x%" PRIx64, (uint64_t)r->number);
+	add_text(&s, "addr", address);
+	if (r->fd >= 0)
+		add_number(&s, "held_by", r->fd);
+	begin_stall(w, image, r, place, &s);
+}
+
+static void see_away(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
+{
+	struct track_slice s = {.name = "away"};
+	struct trace_away used = {0};
+
+	if (place->rest && r[1].kind == TRACE_TEXT)
+		memcpy(&used, (const char *)&r[1] + 1, sizeof used);
+	add_text(&s, "loop", stalls_loop_name(r->way));
+	add_number(&s, "cpu_ns", r->number);
+	add_number(&s, "system_ns", (int64_t)used.system_ns);
+	add_number(&s, "involuntary", used.involuntary);
+	add_number(&s, "voluntary", used.voluntary);
+	add_number(&s, "minor", used.minor);
+	add_number(&s, "major", used.major);
+	begin_stall(w, image, r, place, &s);
 }
 
 static void see_polled(struct walk *w, struct image *image, const struct trace_record *r)
@@ -621,12 +657,14 @@ static void see_edge(struct walk *w, const struct trace_record *r)
 	struct process *p = walk_process(w, (uint32_t)r->number);
 	struct fd *f = p && p->image ? image_fd(p->image, r->fd) : NULL;
 
-	/* The number may be another fd's by now. */
+	uint64_t since = reader_ns(w->trace, r->t - r->lead);
+
+	/* The number may be another fd's by now; and what was served within that time may be what had become ready. */
 	if (!f || f->watched_as != r->op)
 		return;
-	if (r->way & ~2u)
+	if ((r->way & ~2u) && f->served_ns[0] < since)
 		fd_ready(w, f, false);
-	if (r->way & 2)
+	if ((r->way & 2) && f->served_ns[1] < since)
 		fd_ready(w, f, true);
 }
 
@@ -672,7 +710,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		break;
 	case TRACE_FORK: case TRACE_EXEC: see_process(w, image, r, place); break;
 	case TRACE_KEEP: see_keep(w, image, r, place); break;
-	case TRACE_LOCK: case TRACE_AWAY: see_stall(w, image, r, place); break;
+	case TRACE_LOCK: see_lock(w, image, r, place); break;
+	case TRACE_AWAY: see_away(w, image, r, place); break;
 	case TRACE_EDGE: see_edge(w, r); break;
 	case TRACE_WATCH: see_watch(image, r); break;
 	default: break;
