@@ -862,7 +862,7 @@ static void inside_children(char **argv)
 	(void)argv;
 	need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
 	keep_array();
-	pid = (pid_t)syscall(SYS_fork);
+	pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0) {
 		tell_rest("a raw fork");
 		_exit(0);
