@@ -106,12 +106,6 @@ static bool wants_returned(struct op *op, uint64_t duration)
 }
 
 /* Stores one event: the kind last, so that a reader sees it whole or not at all.  */
-static inline void fill(struct trace_record *r, const struct trace_record *event)
-{
-	memcpy((char *)r + 1, (const char *)event + 1, sizeof *r - 1);
-	__atomic_store_n(&r->kind, event->kind, __ATOMIC_RELEASE);
-}
-
 static inline void put(const struct trace_record *event)
 {
 	if (likely(to_trace))
