@@ -44,14 +44,14 @@ kill_parked() {
 }
 
 @test "a slow producer, middle or consumer, by computing or by sleeping" {
-	for how in compute:computed sleep:slept; do
-		did=${how#*:} how=${how%:*}
-		judge bash -c "stage source $how 3000 60 | stage filter compute 50 | stage sink compute 50"
-		holds_up "stage source $how 3000 60" "$did"
-		judge bash -c "stage source compute 50 60 | stage filter $how 3000 | stage sink compute 50"
-		holds_up "stage filter $how 3000" "$did"
-		judge bash -c "stage source compute 50 60 | stage filter compute 50 | stage sink $how 3000"
-		holds_up "stage sink $how 3000" "$did"
+	for how in compute:computed:3000:60 sleep:slept:20000:12; do
+		IFS=: read -r how did us blocks <<<"$how"
+		judge bash -c "stage source $how $us $blocks | stage filter compute 50 | stage sink compute 50"
+		holds_up "stage source $how $us $blocks" "$did"
+		judge bash -c "stage source compute 50 $blocks | stage filter $how $us | stage sink compute 50"
+		holds_up "stage filter $how $us" "$did"
+		judge bash -c "stage source compute 50 $blocks | stage filter compute 50 | stage sink $how $us"
+		holds_up "stage sink $how $us" "$did"
 	done
 }
 
@@ -76,14 +76,14 @@ kill_parked() {
 @test "a slow server behind a fast proxy, and their slow client" {
 	chain() {
 		judge bash -c "exec 3< <(exec stage $1); read -r server <&3; exec 4< <(exec stage proxy \$server); read -r proxy <&4
-			stage client $2 60 \$proxy; true"
+			stage client $2 16 \$proxy; true"
 	}
-	chain 'server sleep 4000' 'compute 50'
-	holds_up 'stage server sleep 4000' slept
-	chain 'threaded sleep 4000' 'compute 50'
-	holds_up 'stage threaded sleep 4000' slept
-	chain 'server compute 50' 'sleep 4000'
-	holds_up 'stage client sleep 4000 60.*' slept
+	chain 'server sleep 20000' 'compute 50'
+	holds_up 'stage server sleep 20000' slept
+	chain 'threaded sleep 20000' 'compute 50'
+	holds_up 'stage threaded sleep 20000' slept
+	chain 'server compute 50' 'sleep 20000'
+	holds_up 'stage client sleep 20000 16.*' slept
 }
 
 @test "a shell is held to account for its children" {
@@ -114,6 +114,15 @@ together() {
 	holds_up 'stage source sleep 25000 16' slept
 	judge bash -c '(/bin/echo one; exec sleep 0.3) | cat'
 	holds_up 'sleep 0.3' slept
+}
+
+@test "a lock between two threads: who held it, and that another waited" {
+	judge stage lock compute 3000 60
+	says '^Where the time went: of [0-9.]+ [mu]?s, stage lock compute 3000 60 \(pid [0-9]+\) (.*, )?computed ' \
+		'^  meanwhile one of its threads waited for a lock that another held, for [0-9]+ % of the time\.$'
+	judge bash -c 'stage lock sleep 3000 60 | cat'
+	holds_up 'stage lock sleep 3000 60' slept
+	says '^  meanwhile one of its threads waited for a lock '
 }
 
 @test "a program alone: it computes, sleeps, or waits for somebody whom the trace does not show" {

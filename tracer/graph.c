@@ -226,7 +226,7 @@ static void find_waiters(struct graph *g, struct graph_image *image)
 		for (size_t k = 0; k < t->cell_count; k++) {
 			const struct waits_cell *c = &t->cells[k];
 
-			if (c->fd >= fds)
+			if (c->fd >= fds || c->direction == DIRECTION_LOCK || c->direction == WAITS_SIGN)
 				continue;
 			sum[c->fd] += c->ns * (c->to - c->from + 1U);
 			if (sum[c->fd] > most[c->fd]) {
@@ -246,9 +246,10 @@ static void add_thread(struct graph *g, size_t image, uint32_t tid, const struct
 
 	if (t)
 		new.sign_ns = t->end_ns;
+	/* One that ended by itself has told its CPU time. */
 	if (t && tid != i->process->pid) {
 		new.start_ns = t->start_ns;
-		new.end_ns = t->waiting ? i->end_ns : t->end_ns;
+		new.end_ns = t->cpu_ns == MODEL_UNKNOWN ? i->end_ns : t->end_ns;
 	}
 	g->threads[g->thread_count++] = new;
 }
@@ -259,8 +260,10 @@ static void add_line(struct graph_thread *t, const struct waits_line *l, bool wa
 	t->cell_count = l->count;
 	if (l->end_ns > t->sign_ns)
 		t->sign_ns = l->end_ns;
-	if (waiting)
+	if (waiting) {
 		t->left = &l->left;
+		t->left_ns = l->left_ns;
+	}
 }
 
 /* The lines are in the same order, of processes and of tids.  */
@@ -483,6 +486,22 @@ static struct polls sum_polls(const struct waits_cell *first, const struct waits
 	return p;
 }
 
+/* Of the image, by its tid; GRAPH_NONE if there is none.  */
+static size_t find_thread(const struct graph *g, size_t image, uint32_t tid)
+{
+	size_t low = g->images[image].first_thread, end = low + g->images[image].thread_count, high = end;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (g->threads[middle].tid < tid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < end && g->threads[low].tid == tid ? low : GRAPH_NONE;
+}
+
 static void add_cell(const struct graph *g, const struct graph_thread *t, const struct waits_cell *c, const struct polls *polls,
 		     uint64_t from, uint64_t to, struct graph_moment *m)
 {
@@ -500,7 +519,10 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 		add_own(m, ACTIVITY_RUN, NULL, ns * (1 - t->disk));
 		return;
 	case DIRECTION_SLEEP: add_own(m, ACTIVITY_SLEEP, NULL, ns); return;
-	case DIRECTION_LOCK: add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns, ns}); return;
+	case DIRECTION_LOCK:
+		add_option(m, (struct graph_option){TARGET_HOLDER, find_thread(g, t->image, c->fd), NULL, ended, ns, ns});
+		return;
+	case WAITS_SIGN: add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns, ns}); return;
 	case DIRECTION_CHILD: add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns, ns}); return;
 	case DIRECTION_POLL:
 		if (!c->polled)

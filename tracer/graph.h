@@ -5,13 +5,15 @@
 #include "waits.h"
 
 /* X(ID, "JSON key", "before", "after", "alone"): what a thread does itself, or waits for where nobody in the trace is to be
- * waited for; and how to say so, with how long, or without.  */
+ * waited for; and how to say so, with how long, or without.  WAKE: what it waited for must have happened, for nobody else did
+ * anything; MUTUAL: it waited for good for others that waited for it.  */
 #define ACTIVITIES(X)                                                                                                           \
 	X(RUN, "compute_ns", "computed ", "", "computed")                                                                       \
 	X(OFF, "off_cpu_ns", "spent ", " off the CPU", "was off the CPU")                                                    \
 	X(UNKNOWN, "run_ns", "computed, or waited unseen, for ", "", "computed, or waited unseen")                              \
 	X(DISK, "disk_ns", "waited ", " for the disk", "waited for the disk")                                                   \
 	X(SLEEP, "sleep_ns", "slept ", "", "slept")                                                                             \
+	X(WAKE, "wake_ns", "waited ", " to be woken", "waited to be woken")                                                     \
 	X(LOCK, "lock_ns", "waited ", " for a lock", "waited for a lock")                                                       \
 	X(CHILD, "child_ns", "waited ", " for a child unseen", "waited for a child unseen")                                     \
 	X(CLIENT, "client_ns", "waited ", " for clients", "waited for clients")                                                 \
@@ -30,13 +32,14 @@ enum activity {
 enum graph_target {
 	TARGET_IMAGE,                   /* who has the other end */
 	TARGET_THREADS,                 /* other threads of the process */
+	TARGET_HOLDER,                  /* that which held a lock, or, if it is not known, one of them */
 	TARGET_CHILDREN,
 	TARGET_CLIENTS,                 /* who waits for the process */
 };
 
 struct graph_option {
 	enum graph_target target;
-	size_t image;                   /* TARGET_IMAGE */
+	size_t image;                   /* TARGET_IMAGE; TARGET_HOLDER: thread, or GRAPH_NONE */
 	const struct model_fd *end;     /* and its fd; else what was waited for, or NULL */
 	double ended, ns;               /* how many such waits ended in the bucket, and how long they were in it */
 	double shared_ns;               /* and with those that may as well have been for others who have that end */
@@ -59,6 +62,7 @@ struct graph_thread {
 	uint64_t start_ns, end_ns;
 	uint64_t sign_ns;               /* its last sign */
 	const struct waits_cell *left;  /* what it waited for then, without an end in the trace; or NULL */
+	uint64_t left_ns;               /* since when */
 	const struct waits_cell *cells;
 	size_t cell_count;
 	bool has_cpu;                   /* its CPU time is known, if only as a part of its process's */

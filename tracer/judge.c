@@ -105,6 +105,7 @@ struct bucket {
 	double at_fd;                   /* another waited for a member, at an fd: who did longest */
 	double at_all;                  /* waited for others in the trace, or for a client */
 	double other_busy;              /* another was busy: who was longest */
+	double locked;                  /* a thread of a member waited for a lock that another held: who did longest */
 };
 
 struct look {
@@ -117,21 +118,24 @@ struct look {
 static void see_waits(struct look *l, size_t unit, const struct graph_moment *m, struct bucket *b)
 {
 	struct part *parts = l->v->parts;
-	double at_fd = 0, at_all = m->own[ACTIVITY_CLIENT];
+	double at_fd = 0, at_all = m->own[ACTIVITY_CLIENT], locked = 0;
 
 	for (size_t i = 0; i < m->count; i++) {
 		const struct graph_option *o = &m->options[i];
 		size_t peer = o->target == TARGET_IMAGE ? l->v->graph.images[o->image].unit : GRAPH_NONE;
 
-		at_all += o->target == TARGET_THREADS ? 0 : o->ns;
+		locked += o->target == TARGET_HOLDER ? o->ns : 0;
+		at_all += o->target == TARGET_THREADS || o->target == TARGET_HOLDER ? 0 : o->ns;
 		if (peer == GRAPH_NONE)
 			continue;
 		parts[unit].connected = parts[peer].connected = true;
 		at_fd += parts[peer].member ? o->shared_ns : 0;
 		l->v->linked |= parts[unit].member && parts[peer].member && parts[unit].member != parts[peer].member;
 	}
-	if (parts[unit].member)
+	if (parts[unit].member) {
+		b->locked = most(locked, b->locked);
 		return;
+	}
 	b->at_fd = most(at_fd, b->at_fd);
 	b->at_all = most(at_all, b->at_all);
 	parts[unit].waited_ns += at_all;
@@ -179,6 +183,7 @@ static void hold(struct verdict *v, const struct bucket *b)
 	double room = (double)v->graph.bucket_ns, did = judge_sum(b->own) + judge_sum(b->below);
 	double alone = least(room - b->other_busy, b->at_all), held = least(least(did, room), most(most(b->at_fd, alone), 0));
 
+	v->locked_ns += b->locked;
 	if (did <= 0)
 		return;
 	v->held_ns += held;
@@ -205,7 +210,7 @@ static void find_waiter(struct verdict *v)
 
 static void forget(struct verdict *v)
 {
-	v->held_ns = v->held_at_fd_ns = 0;
+	v->held_ns = v->held_at_fd_ns = v->locked_ns = 0;
 	v->linked = false;
 	memset(v->did, 0, sizeof v->did);
 	memset(v->did_below, 0, sizeof v->did_below);

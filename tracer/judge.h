@@ -43,6 +43,7 @@ struct verdict {
 	double held_at_fd_ns;           /* at its end of an fd */
 	double did[ACTIVITY_COUNT];     /* what the members did in that time */
 	double did_below[ACTIVITY_COUNT];       /* and what their descendants did that are counted with them */
+	double locked_ns;               /* while one thread of a member did something, another waited for its lock */
 	bool linked;                    /* members waited for each other */
 	size_t waiter;                  /* the unit that waited, if it was but one; else GRAPH_NONE */
 };

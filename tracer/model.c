@@ -936,8 +936,9 @@ static void date_children(struct model *m, struct build *b)
 
 		if (c && !p->previous && c->pid == p->pid && !c->ended && p->forked != c->image)
 			p->start_ns = reader_ns(b->trace, c->t);
-		if (over < b->child_count && b->children[over].pid == p->pid && b->children[over].ended)
-			p->told_ns = reader_ns(b->trace, b->children[over].t);
+		c = over < b->child_count ? &b->children[over] : NULL;
+		if (c && c->pid == p->pid && c->ended)
+			p->told_ns = reader_ns(b->trace, c->t);
 	}
 }
 

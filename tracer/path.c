@@ -199,6 +199,8 @@ static size_t follow(struct walk *w, const struct graph_option *o)
 	case TARGET_IMAGE:
 		w->came_from[g->images[o->image].unit] = w->thread + 1;
 		return server(w, o->image, o->end);
+	case TARGET_HOLDER:
+		return o->image != GRAPH_NONE && o->image != w->thread ? o->image : busiest(w, image, w->thread);
 	case TARGET_THREADS:
 		return busiest(w, image, w->thread);
 	case TARGET_CHILDREN:
@@ -231,7 +233,8 @@ static const struct graph_option *choose(struct visit *v)
 static void wait_alone(struct walk *w, const struct graph_option *o, uint64_t floor)
 {
 	static const enum activity activities[] = {
-		[TARGET_IMAGE] = ACTIVITY_OUTSIDE, [TARGET_THREADS] = ACTIVITY_LOCK, [TARGET_CHILDREN] = ACTIVITY_CHILD,
+		[TARGET_IMAGE] = ACTIVITY_OUTSIDE, [TARGET_THREADS] = ACTIVITY_LOCK, [TARGET_HOLDER] = ACTIVITY_LOCK,
+		[TARGET_CHILDREN] = ACTIVITY_CHILD,
 		[TARGET_CLIENTS] = ACTIVITY_CLIENT,
 	};
 	enum activity a = o->end && o->target == TARGET_THREADS ? ACTIVITY_OUTSIDE : activities[o->target];
@@ -246,8 +249,20 @@ static void wait_alone(struct walk *w, const struct graph_option *o, uint64_t fl
 	w->jumps++;
 }
 
+/* Whether one of those that were seen last is in a wait that has no end in the trace.  */
+static bool is_for_good(const struct walk *w)
+{
+	for (size_t i = 0; i < STUCK; i++) {
+		const struct graph_thread *t = &w->g->threads[w->recent[i]];
+
+		if (t->left && w->t > t->left_ns)
+			return true;
+	}
+	return false;
+}
+
 /* Nobody does anything but wait for another: then it was whoever of them had something to do in this bucket, or a thread at its
- * side; or they wait for each other.  */
+ * side; or what they wait for is under way; or they wait for each other.  */
 static void settle(struct walk *w, uint64_t floor)
 {
 	double most = 0;
@@ -273,7 +288,7 @@ static void settle(struct walk *w, uint64_t floor)
 		stay(w, best, &m, w->t - floor);
 		return;
 	}
-	charge(w, w->g->threads[w->thread].image, ACTIVITY_MUTUAL, NULL, w->t - floor);
+	charge(w, w->g->threads[w->thread].image, is_for_good(w) ? ACTIVITY_MUTUAL : ACTIVITY_WAKE, NULL, w->t - floor);
 	w->t = floor;
 	w->stuck = 0;
 }

@@ -21,6 +21,8 @@ enum {
 	PROCESSES_SHOWN = 20,
 };
 
+#define LOCKED 0.2              /* of the run: enough to be told of waits for locks */
+
 static const struct {
 	const char *key, *before, *after, *alone;
 } activities[] = {
@@ -311,6 +313,16 @@ static void print_held(const struct verdict *v, FILE *to)
 	free(groups);
 }
 
+/* Where the threads of one that it is about get into each other's way.  */
+static void print_locked(const struct verdict *v, FILE *to)
+{
+	if (judge_share(v->locked_ns, v->total_ns) < LOCKED)
+		return;
+	fputs(";\n  meanwhile one of its threads waited for a lock that another held, for ", to);
+	print_share(v->locked_ns, v->total_ns, to);
+	fputs(" of the time", to);
+}
+
 static void print_bottleneck(const struct verdict *v, FILE *to)
 {
 	print_heading("Bottleneck", to);
@@ -325,6 +337,8 @@ static void print_bottleneck(const struct verdict *v, FILE *to)
 	fputc(' ', to);
 	print_total(v, to);
 	print_held(v, to);
+	if (v->member_count == 1)
+		print_locked(v, to);
 }
 
 /* Whether somebody else could do something about it.  */
@@ -350,6 +364,7 @@ static void print_alone(const struct verdict *v, FILE *to)
 	print_name(v, v->top, to);
 	fputc(' ', to);
 	print_doings(v, v->top, did, to);
+	print_locked(v, to);
 }
 
 /* How busy the least busy member was.  */
@@ -582,7 +597,8 @@ void verdict_json(const struct verdict *v, FILE *to)
 		json_unit(v, v->members[i], to);
 		fputc('}', to);
 	}
-	fprintf(to, "],\"total_ns\":%" PRIu64 ",\"waited_for_ns\":%.0f,", v->total_ns, about ? v->held_ns : 0);
+	fprintf(to, "],\"total_ns\":%" PRIu64 ",\"waited_for_ns\":%.0f,\"lock_wait_ns\":%.0f,", v->total_ns,
+		about ? v->held_ns : 0, about ? v->locked_ns : 0);
 	json_did("did", v->did, to);
 	fputc(',', to);
 	json_did("children_did", v->did_below, to);

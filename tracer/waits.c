@@ -208,8 +208,10 @@ static void see(struct waits *w, const struct model_process *p, uint32_t tid, st
 		return;
 	reach(w, end_ns);
 	l = find_line(w, p, tid);
-	if (left)
+	if (left) {
 		l->left = c;
+		l->left_ns = start_ns;
+	}
 	if (end_ns > l->end_ns)
 		l->end_ns = end_ns;
 	if (end_ns > start_ns)
@@ -222,9 +224,19 @@ static void see_wait(const struct model_wait *wait, void *waits)
 {
 	struct waits_cell c = {.direction = (uint8_t)wait->direction, .polled = wait->polled, .fd = WAITS_NO_FD};
 
+	/* Of locks the record says more. */
+	if (wait->direction == DIRECTION_LOCK && !wait->left)
+		return;
+	if (wait->direction == DIRECTION_LOCK)
+		c = find_line(waits, wait->process, wait->tid)->lock;
 	if (wait->fd < WAITS_NO_FD)
 		c.fd = (uint32_t)wait->fd;
 	see(waits, wait->process, wait->tid, c, wait->start_ns, wait->end_ns, wait->left);
+}
+
+static bool is_held(unsigned lock)
+{
+	return lock <= TRACE_LOCK_WRITE_CLOCK;
 }
 
 /* Files come and go: which of them it was is not kept.  */
@@ -233,13 +245,18 @@ static void see_record(const struct trace_record *r, const struct reader_place *
 {
 	struct waits *w = waits;
 	unsigned kind = fd < p->fd_count ? p->fds[fd].kind : KIND_unknown;
-	uint64_t start_ns;
+	struct waits_cell c = {.direction = WAITS_FILE, .fd = WAITS_NO_FD};
+	uint64_t start_ns = reader_ns(w->trace, r->t);
 
-	if (r->kind != TRACE_CALL || (kind != KIND_file && kind != KIND_block))
+	if (r->kind == TRACE_LOCK) {
+		c.direction = is_held(r->way) ? DIRECTION_LOCK : WAITS_SIGN;
+		c.fd = r->fd > 0 ? (uint32_t)r->fd : WAITS_NO_FD;
+		if (!r->duration)
+			find_line(w, p, place->tid)->lock = c;
+	} else if (r->kind != TRACE_CALL || (kind != KIND_file && kind != KIND_block)) {
 		return;
-	start_ns = reader_ns(w->trace, r->t);
-	see(w, p, place->tid, (struct waits_cell){.direction = WAITS_FILE, .fd = WAITS_NO_FD}, start_ns,
-	    start_ns + reader_duration(w->trace, r->duration), false);
+	}
+	see(w, p, place->tid, c, start_ns, start_ns + reader_duration(w->trace, r->duration), false);
 }
 
 struct model *waits_collect(struct waits *w, const struct trace *t)

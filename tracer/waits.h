@@ -7,7 +7,8 @@
 
 enum {
 	WAITS_BUCKETS = 4096,           /* at most, over the whole run */
-	WAITS_FILE = DIRECTION_COUNT,   /* a direction: in a call on a file or block device */
+	WAITS_FILE = DIRECTION_COUNT,   /* more directions: in a call on a file or block device */
+	WAITS_SIGN,                     /* for another thread's sign: a condition, a semaphore, its end; no lock that it holds */
 };
 
 #define WAITS_NO_FD UINT32_MAX
@@ -15,9 +16,9 @@ enum {
 /* What a thread waited for in one bucket; or, for all of it, in several.  */
 struct waits_cell {
 	uint16_t from, to;              /* buckets */
-	uint8_t direction;              /* enum direction, or WAITS_FILE */
+	uint8_t direction;              /* enum direction, or one of the above */
 	bool polled;                    /* as model_wait's */
-	uint32_t fd;                    /* index into the process's fds, or WAITS_NO_FD */
+	uint32_t fd;                    /* index into the process's fds, or WAITS_NO_FD; of a lock, the tid that held it */
 	uint32_t ended;                 /* how many of these waits ended here */
 	uint64_t ns;                    /* in each of the buckets */
 };
@@ -29,6 +30,8 @@ struct waits_line {
 	size_t count, room;
 	uint64_t end_ns;                /* of its latest wait */
 	struct waits_cell left;         /* the latest that nothing ended, of no length */
+	uint64_t left_ns;               /* since when */
+	struct waits_cell lock;         /* the latest for a lock that was not over when it was recorded, likewise */
 };
 
 struct waits {
