@@ -200,6 +200,11 @@ sys.exit(not any(n.endswith("/" + name) for n in names) and ascii(name))' "$name
 	same_tracks
 	[ "$(told '[a[3] for a in d["arrows"] if a[0] == "ready to read"]')" = "['read']" ]
 	[[ "$(told '[a[1] for a in d["arrows"] if a[0] == "ready to read"]')" == "['fd "*' pipe:['*"]']" ]]
+	# And what the kernel knew while nobody asked.
+	"$EAGAIN" record --readiness perl -e 'pipe R, W; if (!fork) { syswrite W, "x"; exit } wait; select undef, undef, undef, 0.1; sysread R, $b, 10'
+	"$EAGAIN" log | grep -q 'ev=edge' || skip "nothing was observed here"
+	same_tracks
+	[ "$(told '[a[3] for a in d["arrows"] if a[0] == "ready to read"]')" = "['read']" ]
 }
 
 @test "a killed program: what had not returned is open" {
