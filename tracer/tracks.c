@@ -651,20 +651,17 @@ static void see_watch(struct image *image, const struct trace_record *r)
 		f->watched_as = r->op;
 }
 
-/* In the observer's file: of a process and fd elsewhere.  */
-static void see_edge(struct walk *w, const struct trace_record *r)
+static void see_edge(struct walk *w, struct image *image, const struct trace_record *r)
 {
-	struct process *p = walk_process(w, (uint32_t)r->number);
-	struct fd *f = p && p->image ? image_fd(p->image, r->fd) : NULL;
-
-	uint64_t since = reader_ns(w->trace, r->t - r->lead);
+	struct fd *f = image_fd(image, r->fd);
+	uint64_t since = reader_ns(w->trace, r->t - (r->lead ? r->lead : (uint64_t)r->look << TRACE_LOOK_SHIFT));
 
 	/* The number may be another fd's by now; and what was served within that time may be what had become ready. */
 	if (!f || f->watched_as != r->op)
 		return;
-	if ((r->way & ~2u) && f->served_ns[0] < since)
+	if ((r->way & (TRACE_EDGE_READ | TRACE_EDGE_HANGUP)) && f->served_ns[0] < since)
 		fd_ready(w, f, false);
-	if ((r->way & 2) && f->served_ns[1] < since)
+	if ((r->way & TRACE_EDGE_WRITE) && f->served_ns[1] < since)
 		fd_ready(w, f, true);
 }
 
@@ -712,7 +709,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_KEEP: see_keep(w, image, r, place); break;
 	case TRACE_LOCK: see_lock(w, image, r, place); break;
 	case TRACE_AWAY: see_away(w, image, r, place); break;
-	case TRACE_EDGE: see_edge(w, r); break;
+	case TRACE_EDGE: see_edge(w, image, r); break;
 	case TRACE_WATCH: see_watch(image, r); break;
 	default: break;
 	}
