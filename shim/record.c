@@ -153,7 +153,7 @@ void record_enter(const struct op *op)
 {
 	struct trace_record *r = to_trace ? tracefile_now() : NULL;
 
-	if (!r || (chooses && !wants_fd(op->fd, op->hint)))
+	if (!r || (unlikely(chooses) && !wants_fd(op->fd, op->hint)))
 		return;
 	__atomic_store_n(&r->kind, TRACE_NONE, __ATOMIC_RELAXED);
 	r->call = op->call;

@@ -30,7 +30,7 @@ static inline uint64_t record_begin(const struct op *op)
 /* Whether it is recorded.  */
 static inline bool record_follows(const struct op *op)
 {
-	return record_on && op->enter;
+	return op->enter;
 }
 
 /* The operation was done at its first attempt, or was a plain call.  Reads the clock.  */
