@@ -42,6 +42,12 @@ int hidden_ceiling = INT_MAX;
 static volatile uint32_t *alive;
 static long own_pid;
 static bool is_over;            /* see hidden_end() */
+static bool is_child;           /* of a process with threads: it has started none, whatever libc's flag says */
+
+static bool is_lone(void)
+{
+	return is_child || libc_single_threaded();
+}
 
 bool hidden_start(void)
 {
@@ -287,7 +293,7 @@ struct hidden *hidden_take(int top, bool stays)
 		if (!try_taking(h))
 			continue;
 		h->stays = stays;
-		if (numbers_of(h) != GONE || (libc_single_threaded() && make(h, top)))
+		if (numbers_of(h) != GONE || (is_lone() && make(h, top)))
 			return h;
 		untake(h);
 	}
@@ -296,19 +302,19 @@ struct hidden *hidden_take(int top, bool stays)
 
 void hidden_put(struct hidden *h, bool empty)
 {
-	if (libc_single_threaded() || !empty)
+	if (is_lone() || !empty)
 		drop(h);
 	untake(h);
 }
 
-void hidden_stock(void)
+static void stock(void)
 {
 	bool any = false;
 
 	if (!config.keep || shim_sandboxed || is_over)
 		return;
 	for (struct hidden *h = pool; alive && h < pool + INSTANCES; h++)
-		any |= numbers_of(h) != GONE;
+		any |= numbers_of(h) != GONE && !h->stays;
 	if ((!any && soft_limit() <= LIMIT) || !hidden_start() || !hidden_is_own())
 		return;
 	for (struct hidden *h = pool, *end = pool + STOCK; h < end && end <= pool + INSTANCES; h++) {
@@ -320,6 +326,13 @@ void hidden_stock(void)
 			make(h, 0);
 		untake(h);
 	}
+}
+
+void hidden_stock(void)
+{
+	if (is_lone())
+		stock();
+	is_child = false;
 }
 
 bool hidden_has(int fd)
@@ -393,7 +406,7 @@ void hidden_make_way(int fd)
 		return;
 	limit = soft_limit();
 	for (struct hidden *h = pool; h < pool + INSTANCES; h++) {
-		if (fd >= limit - RESERVE || (libc_single_threaded() && !h->stays))
+		if (fd >= limit - RESERVE || (is_lone() && !h->stays))
 			drop(h);
 		else if (numbers_of(h) != GONE)
 			move(h, end_beyond(fd, limit));
@@ -403,6 +416,7 @@ void hidden_make_way(int fd)
 
 void hidden_forked(void)
 {
+	is_child = !libc_single_threaded();
 	if (!alive || shim_sandboxed)
 		return;
 	*alive = 1;

@@ -58,7 +58,7 @@ static inline void hidden_notice(long fd)
 		hidden_make_way((int)fd);
 }
 
-/* Its first thread is about to be started.  */
+/* A thread is about to be started, perhaps its first.  */
 void hidden_stock(void);
 
 /* The process enters a sandbox: nothing is left of us.  */

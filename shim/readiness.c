@@ -202,7 +202,7 @@ fd_hint readiness_watch(int fd, enum fd_kind kind, bool write_only)
 {
 	if (kind == KIND_socket)
 		kind = fds_socket_kind(fd);
-	if (!readiness_may_watch(kind) || kind == KIND_socket || !(write_only ? is_own() : has_instance(fd)) ||
+	if (!readiness_may_watch(kind) || kind == KIND_socket || !wants_number(&config.wants.fds, (unsigned)fd) || !(write_only ? is_own() : has_instance(fd)) ||
 	    (fds_mark(fd, HINT_WATCHED, 0) & HINT_WATCHED))
 		return 0;
 	if (write_only || enlist(fd, EPOLLIN | EPOLLRDHUP))

@@ -152,7 +152,7 @@ static void record(const struct watched *w, const struct epoll_event *e, uint64_
 	};
 
 	/* Somebody else had the processor meanwhile: nobody knows what it was that was seen. */
-	if (look <= UINT16_MAX && e->data.u64 != HIDDEN_WAKE)
+	if (look <= UINT16_MAX && e->data.u64 != HIDDEN_WAKE && !tracefile_is_off())
 		tracefile_put(&r);
 }
 

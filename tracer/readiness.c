@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "color.h"
+#include "filter.h"
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
@@ -63,9 +64,26 @@ struct pass {
 	struct readiness *result;
 	size_t room;
 	uint64_t *ends;                 /* ticks, of each process file */
+	uint64_t switched[TRACE_SWITCHES];      /* ticks: the recording was switched off, or on; */
+	size_t switch_count, switches;          /* so often in all, so often by now */
 	struct number *numbers[SLOTS];
 	struct object *objects[SLOTS];
 };
+
+static void find_switches(struct pass *p)
+{
+	const struct trace_control *c = &p->trace->control;
+	uint32_t first = c->switches > TRACE_SWITCHES ? c->switches - TRACE_SWITCHES : 0;
+
+	for (uint32_t i = first; i < c->switches; i++)
+		p->switched[p->switch_count++] = reader_ticks(p->trace, c->switched[i % TRACE_SWITCHES].ns);
+}
+
+/* Whether nothing has been left out since then.  */
+static bool is_recorded_since(struct pass *p, uint64_t t)
+{
+	return !p->switches || t > p->switched[p->switches - 1];
+}
 
 static size_t slot_of(uint64_t key)
 {
@@ -362,7 +380,7 @@ static void see_service(struct pass *p, struct number *n, enum readiness_directi
 		return;
 	row = row_of(p, n);
 	p->result->fds[row].times[d].services++;
-	if (s->ready && s->ready <= from)
+	if (s->ready && s->ready <= from && is_recorded_since(p, s->ready))
 		add_distance(p, row, d, s->ready, from, s->late, tid);
 	s->ready = 0;
 	s->taken = to;
@@ -464,6 +482,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 
 	if (place->enter)
 		return;
+	while (p->switches < p->switch_count && p->switched[p->switches] <= r->t)
+		p->switches++;
 	if (r->kind != TRACE_EDGE && end > p->ends[process])
 		p->ends[process] = end;
 	if (r->kind == TRACE_DUP)
@@ -515,12 +535,13 @@ struct readiness *readiness_read(const struct trace *t)
 	struct pass *p;
 	struct readiness *r;
 
-	if (!t->observed_count)
+	if (!t->observed_count || !filter_passes_services(t))
 		return NULL;
 	p = must_have(calloc(1, sizeof *p));
 	r = p->result = must_have(calloc(1, sizeof *r));
 	p->trace = t;
 	p->ends = must_have(calloc(t->file_count + 1, sizeof *p->ends));
+	find_switches(p);
 	reader_each(t, NULL, see, p);
 	end_pass(p);
 	free(p);

@@ -50,7 +50,7 @@ struct readiness {
 	uint64_t lost;                  /* edges for which there was no room in the trace */
 };
 
-/* NULL where nothing was observed.  Takes memory for fds, not for events.  */
+/* NULL where nothing was observed, or not all services are in the trace or pass its filter.  Takes memory for fds, not for events.  */
 struct readiness *readiness_read(const struct trace *t);
 void readiness_free(struct readiness *r);
 

@@ -498,9 +498,9 @@ EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *rest
 			  void *restrict arg)
 {
 	shim_need_libc();
-	if (shim_on && libc_single_threaded()) {
-		hidden_stock();
+	if (shim_on) {
 		readiness_provide();
+		hidden_stock();
 	}
 	return libc.pthread_create(thread, attributes, begin, arg);
 }

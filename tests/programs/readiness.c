@@ -2,7 +2,7 @@
  *
  *     readiness late|prompt|write|eof PIPE      PIPE: pipe, unix or tcp
  *     readiness cause compute|sleep|blocked
- *     readiness accept|fork|stdin|reuse|unseen|close-all|numbers|limit|files|exec|shared
+ *     readiness accept|fork|stdin|reuse|unseen|close-all|numbers|limit|files|exec|shared|threads
  *
  * What is served late has been ready for LATE_MS at least: the program has seen by FIONREAD that it is there, which is no read.  */
 #include <arpa/inet.h>
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -442,6 +443,38 @@ static void shared(void)
 	take(fds[READ]);
 }
 
+static void *late_in_child(void *unused)
+{
+	int fds[2], status;
+
+	if (fork() == 0) {
+		make("unix", fds);
+		put(fds[WRITE]);
+		compute(LATE_MS);
+		take(fds[READ]);
+		_exit(0);
+	}
+	wait(&status);
+	return unused;
+}
+
+/* A thread reads late, and another makes a child that does.  */
+static void *late_thread(void *unused)
+{
+	late("unix", spend_computing);
+	return unused;
+}
+
+static void threads(void)
+{
+	pthread_t thread[2];
+
+	pthread_create(&thread[0], NULL, late_thread, NULL);
+	pthread_create(&thread[1], NULL, late_in_child, NULL);
+	pthread_join(thread[0], NULL);
+	pthread_join(thread[1], NULL);
+}
+
 static int run(const char *what, const char *how, char *self)
 {
 	if (!strcmp(what, "late"))
@@ -470,6 +503,8 @@ static int run(const char *what, const char *how, char *self)
 		files();
 	else if (!strcmp(what, "exec"))
 		into_exec(self);
+	else if (!strcmp(what, "threads"))
+		threads();
 	else if (!strcmp(what, "shared"))
 		shared();
 	else
