@@ -246,6 +246,15 @@ bool wants_more_than_calls(const struct wants *w)
 	return !w->calls_only && !w->longer_ns;
 }
 
+bool wants_services(const struct wants *w)
+{
+	uint64_t excluded = 0;
+
+	for (unsigned i = 0; i < sizeof w->excluded / sizeof *w->excluded; i++)
+		excluded |= w->excluded[i];
+	return wants_more_than_calls(w) && !excluded;
+}
+
 bool wants_program(const struct wants *w, const char *name, size_t size)
 {
 	size_t start = size;

@@ -58,6 +58,9 @@ bool wants_nameless(const struct wants *w);
 /* Whether events that are no calls are wanted, of a wanted fd: that it was named, duplicated, closed.  */
 bool wants_more_than_calls(const struct wants *w);
 
+/* Whether all calls are wanted, of a wanted fd: only then is it known when what was ready was served.  */
+bool wants_services(const struct wants *w);
+
 /* Whether a process is wanted that was called by this name, which may be a path.  */
 bool wants_program(const struct wants *w, const char *name, size_t size);
 

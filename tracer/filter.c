@@ -375,6 +375,11 @@ void filter_free(struct filter *f)
 	free(f);
 }
 
+bool filter_passes_services(const struct trace *t)
+{
+	return !t->filter || wants_services(&t->filter->wants);
+}
+
 const char *filter_text(const struct trace *t)
 {
 	return t->filter ? t->filter->text : NULL;

@@ -17,6 +17,9 @@ void filter_free(struct filter *f);
 /* reader_each() of a trace with a filter.  */
 void filter_each(const struct trace *t, const struct trace_file *file, record_visitor *visit, void *arg);
 
+/* Whether all services of what passes pass (readiness.h).  */
+bool filter_passes_services(const struct trace *t);
+
 /* The options, as they were given, and those that it was recorded with: as one text with spaces between them, which is valid and
  * harmless, or NULL.  */
 const char *filter_text(const struct trace *t);
