@@ -113,7 +113,7 @@ late() {
 		sandboxes shared-by-fork asynchronous passed-on closed-while-waiting storm many-acceptors; do
 		MODES=$both same timeout 120 "$PROGRAMS/traps" $trap
 	done
-	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.readiness.auto" | grep -q ' ev=edge '
+	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.readiness.auto" | grep -q ' ev=watch '
 }
 
 @test "cells of the matrix do what they do natively" {
@@ -121,7 +121,7 @@ late() {
 		MODES=readiness.auto same "$PROGRAMS/matrix" run $cells
 		[ -s "$BATS_TEST_TMPDIR/native/stdout" ]
 	done
-	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.readiness.auto" | grep -q ' ev=edge '
+	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.readiness.auto" | grep -q ' ev=watch '
 }
 
 @test "the log: what is watched, and when it was ready, in order" {
