@@ -132,7 +132,7 @@ installed() {
 	trap_same cleared-environment
 	"$EAGAIN" record "$PROGRAMS/traps" cleared-environment >/dev/null
 	[ "$("$EAGAIN" log | grep -c 'call=read .*name=pipe:.* ret=[1-9]')" -ge 5 ]
-	[ "$("$EAGAIN" report --json | grep -o '"command":"[^"]*cat"' | wc -l)" = 3 ]
+	[ "$("$EAGAIN" report --json | grep -o '"ppid":[0-9]*,"command":"[^"]*cat"' | wc -l)" = 3 ]
 	for theirs in "" "LD_PRELOAD=$PROGRAMS/early.so" "LD_PRELOAD=$PROGRAMS/early.so:$LIBRARY" "LD_PRELOAD=$LIBRARY $PROGRAMS/second.so" "LD_PRELOAD=libnone.so:"; do
 		rm -rf eagain.trace
 		# shellcheck disable=SC2086 # none, or one
