@@ -856,6 +856,8 @@ static void inside_children(char **argv)
 {
 	struct rlimit limit = {600, 600};
 	pid_t pid;
+	int over[2];            /* the daemon is nobody's child: its end closes the pipe */
+	char c;
 
 	(void)argv;
 	need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
@@ -866,6 +868,7 @@ static void inside_children(char **argv)
 		_exit(0);
 	}
 	need(waitpid(pid, NULL, 0) == pid, "waitpid");
+	need(pipe(over) == 0, "pipe");
 	pid = fork();
 	if (pid == 0) {
 		poll_often();
@@ -873,7 +876,9 @@ static void inside_children(char **argv)
 		tell_rest("a daemon");
 		_exit(0);
 	}
+	close(over[1]);
 	need(waitpid(pid, NULL, 0) == pid, "waitpid");
+	need(read(over[0], &c, 1) == 0, "the daemon's end");
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	poll_often();
