@@ -4,16 +4,13 @@
  * way through the trace.  Keys that came meanwhile are all obeyed before the next one.  */
 #include "browse.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "color.h"
 #include "drawing.h"
-#include "line.h"
-#include "browse_rows.h"
+#include "listing.h"
 #include "pager.h"
 #include "say.h"
 #include "screen.h"
@@ -37,8 +34,7 @@ static const char help[] =
 	"  p  in poll                +  the same, and a wait ended here\n"
 	"  s  sleeps                 >  exec: another program\n"
 	"  c  waits for a child      ?  not known: was waiting when last seen\n"
-	"  l  waits for a lock\n"
-	"  a capital: such a wait ended here\n"
+	"  l  waits for a lock       a capital: such a wait ended here\n"
 	"\n"
 	"  left right, h l    the cursor, and at its edge the window\n"
 	"  < >, shift-arrows  the window, by half of it\n"
@@ -63,7 +59,6 @@ struct side {
 struct browser {
 	struct trace *trace;
 	struct model *model;
-	const struct view *view;
 	struct side sides[2];           /* by thread, by fd */
 	struct side *side;
 	struct stretch window;
@@ -75,14 +70,6 @@ struct browser {
 	bool slow, gone;
 	char pattern[64], message[128];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* The window: so that its columns are whole nanoseconds, and it lies within the trace as long as it is not larger.  */
 static void look_at(struct browser *b, uint64_t from_ns, uint64_t column_ns)
@@ -139,11 +126,6 @@ static void step(struct browser *b, int by)
 	}
 	if (b->cursor + by >= 0 && b->cursor + by < b->window.columns)
 		b->cursor += by;
-}
-
-static const struct lane *lane_at_cursor(const struct browser *b)
-{
-	return b->side->lanes.count ? &b->side->lanes.lanes[b->side->selected] : NULL;
 }
 
 /* Where the lane's next wait ends, or the one before.  */
@@ -265,9 +247,9 @@ static void fill(struct browser *b, size_t from, size_t count)
 	from = from > all - most ? all - most : from;
 	free(b->cells);
 	b->cells = must_have(malloc(most * (size_t)b->window.columns * sizeof *b->cells));
-	start = now_ns();
+	start = reader_now();
 	lanes_fill(&b->side->lanes, &b->window, from, most, b->cells);
-	b->slow = now_ns() - start > SLOW_NS;
+	b->slow = reader_now() - start > SLOW_NS;
 	b->filled = b->side;
 	b->filled_window = b->window;
 	b->filled_from = from;
@@ -413,126 +395,60 @@ static void draw(struct browser *b)
 	free(frame);
 }
 
-/* Lists.  */
+/* What is under the cursor.  */
 
-static void draw_operation(struct browser *b, uint32_t op)
+static bool draw_operation(uint32_t op, void *arg)
 {
+	const struct browser *b = arg;
 	int rows, columns;
 	char *text;
 	size_t size;
 	FILE *f = must_have(open_memstream(&text, &size));
+	bool there;
 
 	terminal_size(&rows, &columns);
 	drawing_print(b->trace, op, columns < 60 ? 60 : columns, f);
 	fclose(f);
-	b->gone = !pager_show(text, size);
+	there = pager_show(text, size);
 	free(text);
+	return there;
 }
 
-static void print_row(const struct browse_row *r, int width, FILE *to)
-{
-	const char *error = r->returned && r->result < 0 ? line_errno_name(-(uint64_t)r->result) : NULL;
-	char op[16] = "-", fd[16] = "-", took[16] = "", result[32] = "not yet";
-	int name = width > 64 ? width - 64 : 0;
-
-	if (r->op)
-		snprintf(op, sizeof op, "%" PRIu32, r->op);
-	if (r->fd >= 0)
-		snprintf(fd, sizeof fd, "%d", r->fd);
-	if (r->end_ns != UINT64_MAX)
-		duration(r->end_ns - r->start_ns, took);
-	if (r->polled)
-		snprintf(result, sizeof result, "ready");
-	else if (error)
-		snprintf(result, sizeof result, "%s", error);
-	else if (r->returned)
-		snprintf(result, sizeof result, "%" PRId64, r->result);
-	fprintf(to, "%8s %-12.12s %5s %-*.*s %14.9f %9s %10.10s", op, model_call_name(r->call), fd, name, name, r->name,
-		(double)r->start_ns / 1e9, took, result);
-}
-
-static void draw_list(const struct browse_rows *o, const char *title, size_t top, size_t selected)
-{
-	int rows, columns, name;
-	char *frame;
-	size_t size, page;
-	FILE *f = must_have(open_memstream(&frame, &size));
-
-	terminal_size(&rows, &columns);
-	page = rows > 4 ? (size_t)rows - 3 : 1;
-	name = columns > 64 ? columns - 64 : 0;
-	fprintf(f, "%s%s%s\n", color(COLOR_HEADING), title, color(COLOR_END));
-	fprintf(f, "%8s %-12s %5s %-*.*s %14s %9s %10s\n", "op", "call", "fd", name, name, "name", "began at, s", "took", "result");
-	for (size_t i = top; i < top + page; i++) {
-		if (i < o->count) {
-			fputs(i == selected ? SCREEN_REVERSE : "", f);
-			print_row(&o->rows[i], columns, f);
-			fputs(SCREEN_PLAIN, f);
-		}
-		fputc('\n', f);
-	}
-	fputs(SCREEN_REVERSE " up down   o draw the operation   q back " SCREEN_PLAIN, f);
-	fclose(f);
-	terminal_show(frame, size);
-	free(frame);
-}
-
-static void show_list(struct browser *b, const struct browse_rows *o, const char *title)
-{
-	size_t top = 0, selected = 0, page;
-	int rows, columns, key;
-
-	do {
-		terminal_size(&rows, &columns);
-		page = rows > 4 ? (size_t)rows - 3 : 1;
-		top = top > selected ? selected : selected >= top + page ? selected - page + 1 : top;
-		draw_list(o, title, top, selected);
-		key = terminal_key(-1);
-		b->gone |= key == KEY_GONE;
-		if (!pager_move(key, &selected, o->count, page) && (key == 'o' || key == '\n') && o->rows[selected].op)
-			draw_operation(b, o->rows[selected].op);
-	} while (!b->gone && key != 'q' && key != KEY_ESCAPE && key != KEY_LEFT);
-}
-
-/* What went on under the cursor.  */
-static void find_operations(struct browser *b, struct browse_rows *o)
+static void find_calls(const struct browser *b, struct listing *l)
 {
 	if (b->slow)
 		terminal_note("reading the trace ...");
-	browse_rows_find(o, &b->side->lanes, lane_at_cursor(b), cursor_ns(b), cursor_ns(b) + b->window.column_ns - 1);
+	listing_find(l, &b->side->lanes, &b->side->lanes.lanes[b->side->selected], cursor_ns(b),
+		     cursor_ns(b) + b->window.column_ns - 1);
 }
 
-static void list_operations(struct browser *b)
+static void list_calls(struct browser *b)
 {
-	char from[32], name[NAME_SIZE], title[NAME_SIZE + 128], took[16];
-	struct browse_rows o;
+	char at[32], name[NAME_SIZE], title[NAME_SIZE + 128], within[16];
+	struct listing l = {0};
 
-	find_operations(b, &o);
+	find_calls(b, &l);
 	lane_name(b, b->side->selected, name);
-	snprintf(title, sizeof title, "%zu%s call%s at %s, within %s: %s", o.count, o.more ? " and more" : "", o.count == 1 ? "" : "s",
-		 moment(b, cursor_ns(b), from), duration(b->window.column_ns, took), name);
-	if (o.count)
-		show_list(b, &o, title);
+	snprintf(title, sizeof title, "%zu%s call%s at %s, within %s: %s", l.count, l.more ? " and more" : "", l.count == 1 ? "" : "s",
+		 moment(b, cursor_ns(b), at), duration(b->window.column_ns, within), name);
+	if (l.count)
+		b->gone = !listing_show(&l, title, draw_operation, b);
 	else
 		snprintf(b->message, sizeof b->message, "no call was going on there, or none that is recorded");
-	browse_rows_free(&o);
+	listing_free(&l);
 }
 
 /* The one that had to wait; of several, the one that took longest.  */
 static void draw_under_cursor(struct browser *b)
 {
-	const struct browse_row *longest = NULL;
-	struct browse_rows o;
+	struct listing l = {0};
 	uint32_t op;
 
-	find_operations(b, &o);
-	for (size_t i = 0; i < o.count; i++)
-		if (o.rows[i].op && (!longest || o.rows[i].end_ns - o.rows[i].start_ns > longest->end_ns - longest->start_ns))
-			longest = &o.rows[i];
-	op = longest ? longest->op : 0;
-	browse_rows_free(&o);
+	find_calls(b, &l);
+	op = listing_longest(&l);
+	listing_free(&l);
 	if (op)
-		draw_operation(b, op);
+		b->gone = !draw_operation(op, b);
 	else
 		snprintf(b->message, sizeof b->message, "no operation there that would have blocked: enter lists all calls");
 }
@@ -604,7 +520,7 @@ static void use_lane(struct browser *b, int key)
 	switch (key) {
 	case 'w': jump(b, true); break;
 	case 'b': jump(b, false); break;
-	case '\n': case ' ': list_operations(b); break;
+	case '\n': case ' ': list_calls(b); break;
 	case 'o': draw_under_cursor(b); break;
 	case '/': ask_pattern(b); break;
 	case 'n': case 'N': search(b, key == 'n'); break;
@@ -644,7 +560,7 @@ static void run(struct browser *b)
 void browse(struct trace *t, const struct view *v)
 {
 	const char *missing = terminal_missing(true);
-	struct browser b = {.trace = t, .view = v};
+	struct browser b = {.trace = t};
 
 	if (missing)
 		die(STATUS_FAILED, "-i: %s", missing);

@@ -1,7 +1,8 @@
 /* follow.c - reads what is new in a trace.
  *
  * A chunk is read from where the last look ended, up to the first slot behind which nothing is written.  A slot that is still
- * empty before others, because a signal handler records in the midst of it, is looked at again; some stay empty for ever.  */
+ * empty before others, because a signal handler records in the midst of it, is looked at again, as is the LOCK of a wait that goes on;
+ * some stay so for ever.  */
 #include "follow.h"
 
 #include <dirent.h>
@@ -17,10 +18,13 @@
 #include "say.h"
 #include "shim/sys.h"
 
+/* Slots of a chunk: the call that its thread is in now, and what there is to be read once.  */
+enum { SLOT_NOW, SLOT_FIRST };
+
 enum {
 	FIRST_SLOTS = 64,               /* read at once: at first, then */
 	SLOTS = 2048,
-	HOLES = 8,                      /* handlers nest no deeper */
+	AGAIN = 8,                      /* handlers nest no deeper */
 	NAME_SLOTS = 18,                /* that a NAME and its text have, at most, of which anybody wants to know */
 };
 
@@ -28,8 +32,8 @@ struct followed_chunk {
 	uint64_t offset;
 	uint32_t lap, tid;
 	size_t next;                    /* the first slot that was not read */
-	size_t holes[HOLES];            /* slots before it that were empty */
-	size_t hole_count;
+	size_t again[AGAIN];            /* slots before it that were empty, or may change */
+	size_t again_count;
 };
 
 /* What is at hand while one looks.  */
@@ -95,11 +99,8 @@ void follow_forget(struct follow *f, struct followed *e)
 
 void follow_clock(struct follow *f)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (f->trace.control.preamble.clock == TRACE_CLOCK_TSC)
-		reader_pair(&f->trace, arch_ticks(), (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+		reader_pair(&f->trace, arch_ticks(), reader_now());
 }
 
 /* New files.  */
@@ -246,6 +247,12 @@ static size_t slots_of(const struct trace_record *r)
 	return n < NAME_SLOTS ? n : NAME_SLOTS;
 }
 
+/* What the kind alone does not finish.  */
+static bool is_open(const struct trace_record *r)
+{
+	return r->kind == TRACE_NONE || (r->kind == TRACE_LOCK && !r->duration);
+}
+
 static void visit_slot(struct follow *f, struct followed_chunk *c, size_t i, size_t n)
 {
 	const struct follow_scan *s = f->scan;
@@ -257,32 +264,44 @@ static void visit_slot(struct follow *f, struct followed_chunk *c, size_t i, siz
 	if (r->kind == TRACE_THREAD)
 		c->tid = (uint32_t)r->fd;
 	place.tid = c->tid;
-	f->visited += r->kind != TRACE_NAME && r->kind != TRACE_THREAD;
+	f->visited += r->kind != TRACE_NAME && r->kind != TRACE_THREAD && !is_open(r);
 	s->visit(r, &place, s->arg);
 }
 
-static void note_hole(struct followed_chunk *c, size_t slot)
+/* It comes and goes: it is good if it is the same twice.  */
+static void read_now(struct follow *f, const struct followed_chunk *c)
 {
-	if (c->hole_count == HOLES)
-		memmove(c->holes, c->holes + 1, --c->hole_count * sizeof *c->holes);
-	c->holes[c->hole_count++] = slot;
+	struct follow_scan *s = f->scan;
+	struct reader_place place = {.file = s->file};
+
+	if (!read_slots(s, c->offset, SLOT_NOW, 1) || s->slots->kind != TRACE_ENTER || memcmp(s->slots, s->there, sizeof *s->slots) != 0)
+		return;
+	place.tid = (uint32_t)s->slots->number;
+	s->visit(s->slots, &place, s->arg);
 }
 
-/* Those that have been filled meanwhile.  */
-static void read_holes(struct follow *f, struct followed_chunk *c)
+static void note_again(struct followed_chunk *c, size_t slot)
+{
+	if (c->again_count == AGAIN)
+		memmove(c->again, c->again + 1, --c->again_count * sizeof *c->again);
+	c->again[c->again_count++] = slot;
+}
+
+/* Those that have been filled or finished meanwhile.  */
+static void read_again(struct follow *f, struct followed_chunk *c)
 {
 	struct follow_scan *s = f->scan;
 	size_t left = 0;
 
-	for (size_t i = 0; i < c->hole_count; i++) {
-		size_t n = read_slots(s, c->offset, c->holes[i], NAME_SLOTS);
+	for (size_t i = 0; i < c->again_count; i++) {
+		size_t n = read_slots(s, c->offset, c->again[i], NAME_SLOTS);
 
-		if (n && s->there[0].kind != TRACE_NONE)
+		if (n)
 			visit_slot(f, c, 0, n);
-		else
-			c->holes[left++] = c->holes[i];
+		if (!n || s->there->kind == TRACE_NONE || is_open(s->slots))
+			c->again[left++] = c->again[i];
 	}
-	c->hole_count = left;
+	c->again_count = left;
 }
 
 static bool read_header(const struct follow_scan *s, uint64_t offset, struct trace_chunk *c)
@@ -301,7 +320,8 @@ static void see_lap(struct follow *f, struct followed_chunk *c, const struct tra
 	/* The last slots may have been too few for what was to be written. */
 	f->missed |= header->lap != c->lap + 1 || c->next + NAME_SLOTS < slots;
 	c->lap = header->lap;
-	c->next = c->hole_count = 0;
+	c->next = SLOT_FIRST;
+	c->again_count = 0;
 }
 
 /* Some slots more, if the chunk is still what it was when they were read; returns how many, 0 where nothing is written yet.  */
@@ -323,8 +343,8 @@ static size_t read_some(struct follow *f, struct followed_chunk *c, size_t most)
 		/* A name whose text is not all here is read again with what follows. */
 		if (i && i + slots_of(&s->slots[i]) > n && n == most)
 			break;
-		if (s->there[i].kind == TRACE_NONE)
-			note_hole(c, c->next + i);
+		if (s->there[i].kind == TRACE_NONE || is_open(&s->slots[i]))
+			note_again(c, c->next + i);
 		visit_slot(f, c, i, n);
 	}
 	c->next += i;
@@ -336,7 +356,8 @@ static void read_chunk(struct follow *f, struct followed_chunk *c, const struct 
 	size_t slots = (header->size - sizeof *header) / sizeof(struct trace_record), most = FIRST_SLOTS;
 
 	see_lap(f, c, header);
-	read_holes(f, c);
+	read_now(f, c);
+	read_again(f, c);
 	while (c->next < slots && read_some(f, c, slots - c->next < most ? slots - c->next : most))
 		most = SLOTS;
 }
@@ -351,7 +372,7 @@ static struct followed_chunk *chunk_at(struct followed *e, size_t place, uint64_
 		e->chunks = must_have(realloc(e->chunks, e->chunk_room * sizeof *e->chunks));
 	}
 	memmove(&e->chunks[place + 1], &e->chunks[place], (e->chunk_count++ - place) * sizeof *e->chunks);
-	e->chunks[place] = (struct followed_chunk){.offset = offset, .lap = header->lap, .tid = header->tid};
+	e->chunks[place] = (struct followed_chunk){.offset = offset, .lap = header->lap, .tid = header->tid, .next = SLOT_FIRST};
 	return &e->chunks[place];
 }
 

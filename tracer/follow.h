@@ -30,8 +30,9 @@ struct follow {
 struct follow *follow_open(const char *dir, const char **why);
 void follow_close(struct follow *f);
 
-/* Calls visit once for each record that was not there before; place->file is the `file` of a struct followed.  The records of a
- * thread come in their order, but for those of a signal handler; those of different threads in any.  */
+/* Calls visit once for each record that was not there before; for an ENTER at each look while it is there, for a LOCK as long as it is
+ * not over, and when it is; place->file is the `file` of a struct followed.  The records of a thread come in their order, but for those of a signal handler; those of different
+ * threads in any.  */
 void follow_read(struct follow *f, record_visitor *visit, void *arg);
 
 /* The file is not read any more, its process having ended.  Its `user` is the caller's to free.  */

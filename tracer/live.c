@@ -1,9 +1,9 @@
 /* live.c - keeps up with a recording, record by record.  Takes memory for what there is now, not for what has been.  */
 #include "live.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "say.h"
 #include "screen.h"
@@ -12,6 +12,7 @@
 enum {
 	FDS_MAX = 1 << 20,
 	NAME_SIZE = 512,
+	ENDS_MAX = 512,
 	START_SLACK_NS = 20000000,      /* of when a process started, by its ticks */
 };
 
@@ -112,7 +113,7 @@ static struct live_fd *find_fd(struct live_process *p, int64_t fd)
 	if (!p->fds[fd]) {
 		p->fds[fd] = must_have(calloc(1, sizeof *p->fds[fd]));
 		p->fds[fd]->fd.fd = (int)fd;
-		p->fds[fd]->fd.access = 3;
+		p->fds[fd]->fd.access = O_ACCMODE;
 		p->fds[fd]->open = true;
 	}
 	return p->fds[fd];
@@ -121,6 +122,15 @@ static struct live_fd *find_fd(struct live_process *p, int64_t fd)
 const struct live_fd *live_fd(const struct live_process *p, int fd)
 {
 	return fd < 0 || (size_t)fd >= p->fd_room ? NULL : p->fds[fd];
+}
+
+/* It means something else.  */
+static void begin_fd(struct live_fd *f)
+{
+	free(f->fd.name);
+	f->fd = (struct model_fd){.fd = f->fd.fd, .access = O_ACCMODE};
+	f->use = (struct live_use){0};
+	f->open = true;
 }
 
 /* What an fd means from now on; the files of different threads are not read in the order of time.  */
@@ -135,15 +145,9 @@ static void name_fd(struct live_fd *f, const struct trace_record *r, const struc
 	f->open = true;
 	reader_text(r, place, text, sizeof text);
 	screen_clean(text);
-	if (!same && (!f->fd.name || strcmp(f->fd.name, text) != 0)) {
-		int number = f->fd.fd;
-
-		free(f->fd.name);
-		f->fd = (struct model_fd){.fd = number};
-		f->use = (struct live_use){0};
-	} else {
-		free(f->fd.name);
-	}
+	if (f->fd.name && !same && strcmp(f->fd.name, text) != 0)
+		begin_fd(f);
+	free(f->fd.name);
 	f->fd.name = must_have(strdup(text));
 	f->fd.kind = r->fd_kind;
 	f->fd.access = r->access;
@@ -179,6 +183,20 @@ static uint64_t since_before(const struct live *l, uint64_t start, uint64_t end)
 	return end > start ? end - start : 0;
 }
 
+/* A connection is another meaning of its number.  */
+static void see_accepted(struct live_process *p, const struct trace_record *r, uint64_t ns)
+{
+	struct live_fd *listens = find_fd(p, r->fd), *f = find_fd(p, r->result);
+
+	if (!f || ns < f->changed_ns || model_call_class(r->call) != OP_ACCEPT)
+		return;
+	begin_fd(f);
+	f->changed_ns = ns;
+	f->fd.accepted = true;
+	if (listens)
+		listens->fd.listens = true;
+}
+
 static void see_call(struct live *l, struct live_process *p, struct live_thread *t, const struct trace_record *r, uint64_t ns)
 {
 	struct live_fd *f = find_fd(p, r->fd);
@@ -186,6 +204,7 @@ static void see_call(struct live *l, struct live_process *p, struct live_thread 
 	enum direction d = model_call_direction(r->call);
 	struct live_use more = {.calls = 1, .bytes = model_moved(r), .would_block = r->flags & TRACE_ASKED ? 1 : 0};
 
+	see_accepted(p, r, ns);
 	if (f && model_call_class(r->call) < OP_OPEN) {
 		f->fd.calls++;
 		f->fd.bytes[d] += more.bytes;
@@ -210,7 +229,9 @@ static void see_operation(struct live *l, struct live_process *p, struct live_th
 		more.bytes = model_moved(r);
 	}
 	if (t->parked.op == r->op)
-		more.waited_ns = since_before(l, t->parked.since_ns, ns);
+		more.waited_ns = since_before(l, reader_ns(&l->follow->trace, t->parked.since), ns);
+	if (r->kind == TRACE_RETURN)
+		see_accepted(p, r, ns);
 	if (f && r->kind == TRACE_RETURN) {
 		f->fd.calls++;
 		f->fd.bytes[model_call_direction(r->call)] += more.bytes;
@@ -223,7 +244,18 @@ static void see_operation(struct live *l, struct live_process *p, struct live_th
 	t->parked.op = r->op;
 	t->parked.call = r->call;
 	t->parked.fd = r->fd;
-	t->parked.since_ns = ns;
+	t->parked.since = r->t;
+}
+
+static void see_lock(struct live *l, struct live_process *p, struct live_thread *t, const struct trace_record *r, uint64_t ns)
+{
+	uint64_t end = ns + reader_duration(&l->follow->trace, r->duration);
+	struct live_use more = {.waited_ns = since_before(l, ns, end)};
+
+	if (!r->duration)
+		t->lock = (struct live_call){.call = r->way, .fd = r->fd, .since = r->t};
+	else
+		count(l, p, t, NULL, &more);
 }
 
 static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
@@ -233,13 +265,18 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	struct followed *e = (struct followed *)(uintptr_t)place->file;
 	struct live_process *p = e->user ? e->user : new_process(l, e);
 	struct live_thread *t = find_thread(p, place->tid);
-	uint64_t ns = reader_ns(&l->follow->trace, r->t), end = ns;
+	uint64_t ns = reader_ns(&l->follow->trace, r->t), end = r->t;
 	struct live_fd *f;
 
-	if (r->kind == TRACE_CALL)
-		end += reader_duration(&l->follow->trace, r->duration);
-	if (end >= t->seen_ns)
-		t->seen_ns = end;
+	if (r->kind == TRACE_ENTER) {
+		t->plain = (struct live_call){.call = r->call, .fd = r->fd, .since = r->t};
+		return;
+	}
+	if (r->kind == TRACE_CALL || r->kind == TRACE_LOCK)
+		end += r->duration;
+	/* Those two are recorded on the way to another. */
+	if (end >= t->seen && r->kind != TRACE_THREAD && r->kind != TRACE_NAME)
+		t->seen = end;
 	switch (r->kind) {
 	case TRACE_THREAD:
 		return;
@@ -259,6 +296,9 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN:
 		if (r->op)
 			see_operation(l, p, t, r, ns);
+		return;
+	case TRACE_LOCK:
+		see_lock(l, p, t, r, ns);
 		return;
 	case TRACE_EXIT:
 		p->exit_status = (int)r->number;
@@ -312,8 +352,7 @@ static bool look_at_thread(const struct live *l, const struct live_process *p, s
 		return false;
 	memcpy(t->name, now.name, sizeof t->name);
 	screen_clean(t->name);
-	if (!t->seen_ns)
-		t->seen_ns = now.start_ns > l->follow->trace.base_ns ? now.start_ns - l->follow->trace.base_ns : 0;
+	t->start_ns = now.start_ns > l->follow->trace.base_ns ? now.start_ns - l->follow->trace.base_ns : 0;
 	runs = now.state == 'R' || !proc_call(p->pid, t->tid, &in);
 	if (runs)
 		t->otherwise_ns = l->now_ns;
@@ -326,19 +365,34 @@ static bool look_at_thread(const struct live *l, const struct live_process *p, s
 	return true;
 }
 
+/* What a thread is in may be told for too long: it is not where it runs, or has recorded something since.  */
+static bool is_still(const struct live_thread *t, const struct live_call *c)
+{
+	return c->since && c->since >= t->seen && !t->runs;
+}
+
 struct live_wait live_wait(const struct live *l, const struct live_thread *t)
 {
 	struct live_wait w = {.in = &t->in, .fd = -1};
-	uint64_t since = t->seen_ns > t->otherwise_ns ? t->seen_ns : t->otherwise_ns;
+	const struct trace *trace = &l->follow->trace;
+	uint64_t since = t->seen ? reader_ns(trace, t->seen) : t->start_ns;
 
-	if (t->parked.op) {
+	if (t->parked.op || is_still(t, &t->plain)) {
+		const struct live_call *c = t->parked.op ? &t->parked : &t->plain;
+
 		w.waits = w.told = true;
-		w.call = t->parked.call;
-		w.fd = t->parked.fd;
-		since = t->parked.since_ns;
+		w.call = c->call;
+		w.fd = c->fd;
+		since = reader_ns(trace, c->since);
+	} else if (is_still(t, &t->lock)) {
+		w.waits = w.told = w.locked = true;
+		w.lock = t->lock.call;
+		w.holder = t->lock.fd;
+		since = reader_ns(trace, t->lock.since);
 	} else if (!t->runs && (t->in.known || t->in.place[0])) {
 		unsigned class = model_call_class(t->in.call);
 
+		since = since > t->otherwise_ns ? since : t->otherwise_ns;
 		w.waits = true;
 		w.call = t->in.call;
 		if (w.call != CALL_none && (class <= OP_PLAIN || class == OP_EPOLL))
@@ -352,12 +406,9 @@ struct live_wait live_wait(const struct live *l, const struct live_thread *t)
 
 static void begin_look(struct live *l, uint64_t first_ns)
 {
-	struct timespec now;
-	uint64_t ns, base = l->follow->trace.base_ns;
+	uint64_t ns = reader_now(), base = l->follow->trace.base_ns;
 	bool first = !l->now_ns;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	l->before_ns = l->now_ns;
 	l->now_ns = ns > base ? ns - base : 0;
 	if (first)
@@ -369,8 +420,10 @@ static void begin_look(struct live *l, uint64_t first_ns)
 
 		p->leaves = p->file && !look_at_process(l, p);
 		p->use = (struct live_use){0};
-		for (size_t k = 0; k < p->thread_count; k++)
+		for (size_t k = 0; k < p->thread_count; k++) {
 			p->threads[k].use = (struct live_use){0};
+			p->threads[k].plain.since = p->threads[k].lock.since = 0;
+		}
 		for (size_t k = 0; k < p->fd_room; k++)
 			if (p->fds[k])
 				p->fds[k]->use = (struct live_use){0};
@@ -527,7 +580,7 @@ const struct live_process *live_peer(const struct live *l, const struct live_pro
 {
 	const struct live_process *found = NULL;
 	const struct live_fd *found_fd = NULL;
-	size_t low = 0, high = l->end_count;
+	size_t low = 0, high = l->end_count, most;
 	uint64_t key;
 
 	if (!model_has_end(&f->fd, &key))
@@ -540,7 +593,8 @@ const struct live_process *live_peer(const struct live *l, const struct live_pro
 		else
 			high = middle;
 	}
-	for (; low < l->end_count && l->ends[low].key == key; low++) {
+	/* Ends of unix sockets have only the name of who listens. */
+	for (most = low + ENDS_MAX; low < most && low < l->end_count && l->ends[low].key == key; low++) {
 		const struct live_process *q = l->ends[low].process;
 		const struct live_fd *other = l->ends[low].fd;
 

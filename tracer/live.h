@@ -1,8 +1,9 @@
 /* live.h - a recording that is going on: its processes, threads and fds, what each is in at this moment, and what they did since
  * the look before.
  *
- * An operation that was parked and has not returned is told by the trace.  A plain call has no record before it returns: there
- * /proc says in which call a thread is (proc.h), and the moment since when is the last in which it was seen elsewhere.  */
+ * Where a thread waits is told by the trace: an operation that was parked and has not returned, the plain call that it is in, the
+ * lock that it waits for.  Of what eagain does not record, /proc says (proc.h) where it is; since when, is the last moment in which
+ * it was not so.  */
 #ifndef EAGAIN_LIVE_H
 #define EAGAIN_LIVE_H
 
@@ -18,13 +19,14 @@ struct live_use {
 struct live_thread {
 	uint32_t tid;
 	char name[16];
-	uint64_t seen_ns;               /* the end of its latest record, or its beginning; times are from the trace's start */
-	struct {
-		uint32_t op;            /* 0: none */
+	uint64_t seen;                  /* ticks: the end of its latest record; 0: there is none */
+	uint64_t start_ns;              /* times are from the trace's start */
+	struct live_call {
+		uint32_t op;            /* 0: none, or of a plain call, any */
 		unsigned call;
 		int fd;
-		uint64_t since_ns;
-	} parked;
+		uint64_t since;         /* ticks */
+	} parked, plain, lock;          /* plain, lock: since is 0 where it is in none; of a lock, `call` is which, `fd` who has it */
 	bool runs;                      /* in no call; else in this one, of which `otherwise_ns` is the last moment when it was not */
 	struct proc_call in;
 	uint64_t otherwise_ns;
@@ -82,7 +84,10 @@ void live_look(struct live *l, uint64_t first_ns);
 struct live_wait {
 	bool waits;
 	bool told;                      /* by the trace, not by /proc */
-	unsigned call;                  /* enum call_id; CALL_none: another, in->name or in->place */
+	unsigned call;                  /* enum call_id; CALL_none: another, in->name or in->place, or a lock */
+	bool locked;
+	unsigned lock;                  /* enum trace_lock */
+	int holder;                     /* the thread that has it; -1: not known */
 	int fd;                         /* -1: none */
 	uint64_t ns;                    /* for how long */
 	const struct proc_call *in;

@@ -173,6 +173,5 @@ struct model_end {
 
 /* All ends with the key of fd, used or not: the first, and how many.  */
 const struct model_end *model_ends(const struct model *m, const struct model_fd *fd, size_t *count);
-bool model_is_other_end(const struct model_fd *a, const struct model_fd *b);
 
 #endif

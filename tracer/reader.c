@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "filter.h"
@@ -486,6 +487,14 @@ uint64_t reader_duration(const struct trace *t, uint64_t ticks)
 uint64_t reader_ns(const struct trace *t, uint64_t ticks)
 {
 	return ticks > t->base_ticks ? reader_duration(t, ticks - t->base_ticks) : 0;
+}
+
+uint64_t reader_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 uint64_t reader_ticks(const struct trace *t, uint64_t ns)

@@ -79,6 +79,9 @@ size_t reader_next_data(int fd, size_t offset);
 /* Ticks as nanoseconds from the start of the trace; 0 for what lies before it.  */
 uint64_t reader_ns(const struct trace *t, uint64_t ticks);
 
+/* Now, of CLOCK_MONOTONIC.  */
+uint64_t reader_now(void);
+
 /* A moment of CLOCK_MONOTONIC in ticks.  */
 uint64_t reader_ticks(const struct trace *t, uint64_t ns);
 

@@ -8,6 +8,8 @@
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
+#include "shim/sys.h"
+#include "stalls.h"
 
 enum { TEXT_SIZE = 256 };
 
@@ -231,7 +233,26 @@ const char *rows_call(const struct row *row)
 {
 	const struct live_wait *w = &row->wait;
 
-	return !w->waits ? "" : w->call != CALL_none ? model_call_name(w->call) : w->in->name ? w->in->name : w->in->place;
+	if (!w->waits)
+		return "";
+	if (w->locked || w->call != CALL_none)
+		return w->locked ? stalls_lock_name(w->lock) : model_call_name(w->call);
+	return w->in->name ? w->in->name : w->in->place;
+}
+
+static void describe_lock(const struct live_wait *w, char *text, size_t size)
+{
+	static const char *const words[] = {
+#define X(id, name, what) what,
+		TRACE_LOCKS(X)
+#undef X
+	};
+	const char *lock = w->lock < TRACE_LOCK_COUNT ? words[w->lock] : "a lock";
+
+	if (w->holder > 0)
+		snprintf(text, size, "waits for %s: tid %d", lock, w->holder);
+	else
+		snprintf(text, size, "waits for %s", lock);
 }
 
 /* The call, and what it is for.  */
@@ -241,14 +262,21 @@ static void describe_wait(const struct rows *r, const struct row *row, char *tex
 	const char *name = model_call_name(w->call);
 	char what[TEXT_SIZE] = "";
 
+	if (w->locked) {
+		describe_lock(w, text, size);
+		return;
+	}
 	if (w->fd >= 0 && size > strlen(name) + 1)
 		describe_fd(r, row, what, size - strlen(name) - 1);
 	switch (w->call == CALL_none ? OP_COLUMNS : model_call_class(w->call)) {
 	case OP_POLL:
-		snprintf(text, size, "%s of %ld fd%s", name, w->in->arg[1], w->in->arg[1] == 1 ? "" : "s");
+		if (w->in->number == SYS_poll || w->in->number == SYS_ppoll)
+			snprintf(text, size, "%s of %ld fd%s", name, w->in->arg[1], w->in->arg[1] == 1 ? "" : "s");
+		else
+			snprintf(text, size, "%s", name);
 		break;
 	case OP_WAIT:
-		if (w->call == CALL_wait4 && w->in->arg[0] > 0 && w->in->arg[0] <= INT32_MAX)
+		if (w->in->number == SYS_wait4 && w->in->arg[0] > 0 && w->in->arg[0] <= INT32_MAX)
 			snprintf(text, size, "%s for %ld", name, w->in->arg[0]);
 		else
 			snprintf(text, size, "%s for a child", name);

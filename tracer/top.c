@@ -26,9 +26,10 @@ static const char help[] =
 	"look before: calls, bytes read and written, operations that would have blocked.\n"
 	"\n"
 	"  FOR    how long its wait has lasted by now; of several threads, the longest.\n"
-	"         With ~ the wait is not in the trace yet: a plain call is recorded as it\n"
-	"         returns.  /proc tells the call, and the time is at most so long.\n"
-	"  NOW    the call, its fd, and who is at the other end of it\n"
+	"         With ~ the trace does not tell (calls inside libc, raw system calls):\n"
+	"         /proc says where it is, and the time is at most so long.\n"
+	"  NOW    the call, its fd, and who is at the other end of it; or the lock, and\n"
+	"         the thread that has it\n"
 	"  WAIT   how much of the time since the look before it waited (wide terminals)\n"
 	"  CPU    how much of one processor it used\n"
 	"\n"
@@ -252,7 +253,7 @@ static void print_line(const struct top *t, const struct row *r, FILE *to)
 	print_value("call", rows_call(r), to);
 	print_number("fd", f ? f->fd.fd : r->wait.fd, to);
 	print_value("name", f && f->fd.name ? f->fd.name : "", to);
-	print_number("peer", peer ? (int64_t)peer->pid : -1, to);
+	print_number("peer", peer ? (int64_t)peer->pid : r->wait.locked ? r->wait.holder : -1, to);
 	print_wait(r, to);
 	print_use(t, &r->use, to);
 	if (r->cpu < 0)
@@ -278,14 +279,6 @@ static void print_block(struct top *t, FILE *to)
 
 /* Again and again.  */
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* False: that was all.  */
 static bool obey(struct top *t, int key)
 {
@@ -310,10 +303,10 @@ static bool obey(struct top *t, int key)
 static bool attend(struct top *t, uint64_t until)
 {
 	for (;;) {
-		uint64_t now = now_ns();
+		uint64_t now = reader_now();
 		int key = terminal_key(until > now ? (int)((until - now) / 1000000) + 1 : 0);
 
-		if (key == ' ' || (key == KEY_NONE && now_ns() >= until))
+		if (key == ' ' || (key == KEY_NONE && reader_now() >= until))
 			return true;
 		if (key == KEY_NONE)
 			continue;
@@ -330,32 +323,39 @@ static void sleep_until(uint64_t ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
 }
 
-/* Whether the recording has ended: nothing of it runs, and still does not after a moment.  */
-static bool is_over(struct top *t)
+static void show(struct top *t, bool on_terminal)
+{
+	if (on_terminal)
+		draw(t);
+	else
+		print_block(t, stdout);
+}
+
+/* Whether the recording has ended: nothing of it runs, and still does not after a moment, in which the last may be seen.  */
+static bool is_over(struct top *t, bool on_terminal)
 {
 	if (t->live->running || !t->live->follow->seen_count)
 		return false;
-	sleep_until(now_ns() + END_NS);
+	sleep_until(reader_now() + END_NS);
 	live_look(t->live, 0);
+	if (t->live->follow->visited)
+		show(t, on_terminal);
 	return !t->live->running;
 }
 
 /* True: the recording has ended.  */
 static bool run(struct top *t, uint64_t delay_ns, uint32_t count, bool on_terminal)
 {
-	uint64_t next = now_ns();
+	uint64_t next = reader_now();
 
 	for (uint32_t n = 1;; n++) {
 		live_look(t->live, delay_ns);
-		if (on_terminal)
-			draw(t);
-		else
-			print_block(t, stdout);
-		if (is_over(t))
+		show(t, on_terminal);
+		if (is_over(t, on_terminal))
 			return true;
 		if (n == count)
 			return false;
-		next = next + delay_ns > now_ns() ? next + delay_ns : now_ns();
+		next = next + delay_ns > reader_now() ? next + delay_ns : reader_now();
 		if (!on_terminal)
 			sleep_until(next);
 		else if (!attend(t, next))
