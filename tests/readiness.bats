@@ -31,17 +31,28 @@ late() {
 	awk -v pattern="$1" -v count="${2:-1}" '$0 ~ pattern && $6 >= count && $8 >= 30 && $8 < 10000 { found = 1 } END { exit !found }' entries
 }
 
+# watch_late ARGUMENT KIND: `readiness late ARGUMENT`, whose lateness is known.  Where the machine is busy the observer may come too late itself,
+# and then says so: once more.
+watch_late() {
+	for _ in 1 2 3 4 5 6; do
+		rm -rf trace
+		watch late "$1"
+		! late " $2 .* read 4 " 3 >/dev/null || return 0
+	done
+	entries
+	return 1
+}
+
 @test "served late, since it computed: pipe, unix and TCP socket" {
 	for kind in pipe unix tcp; do
-		watch late $kind
-		late ' read 4 ' 2
+		watch_late $kind '.*'
 	done
 }
 
 @test "served late, since it slept, or waited for something else" {
 	for cause in compute sleep blocked; do
 		watch cause $cause
-		late ' pipe .* read 4 ' 2
+		late ' pipe .* read 4 '
 	done
 }
 
@@ -62,7 +73,7 @@ late() {
 
 @test "connections that nobody accepts; a child; stdin; over an exec" {
 	watch accept
-	late ' stream tcp127.0.0.1:[0-9]* read 4 ' 2
+	late ' stream tcp127.0.0.1:[0-9]* read 4 '
 	watch fork
 	late ' pipe .* read 5 '
 	(sleep 0.1; echo hello) | watch stdin
@@ -73,7 +84,7 @@ late() {
 
 @test "threads, and a child that a thread has made" {
 	watch threads
-	late ' stream .* read 4 ' 2
+	late ' stream .* read 4 '
 	late ' stream .* read 1 '
 }
 
@@ -104,7 +115,7 @@ late() {
 		case $what in limit | files) continue ;; esac
 		rm -rf trace
 		cp -r "$BATS_TEST_TMPDIR/trace.readiness.auto" trace
-		late ' pipe .* read 4 ' 2
+		late ' pipe .* read 4 '
 	done
 }
 
@@ -125,7 +136,7 @@ late() {
 }
 
 @test "the log: what is watched, and when it was ready, in order" {
-	watch late pipe
+	watch_late pipe pipe
 	"$EAGAIN" log trace >log
 	run -1 grep -vE '^t=[0-9]+\.[0-9]{9} pid=[0-9]+ tid=[0-9]+ op=([0-9]+|-) ev=[A-Za-z]+ call=[a-z0-9_-]+ fd=([0-9]+|-) name=("[^"]*"|[^ "=]+) ret=(-?[0-9]+|-) errno=([A-Z0-9]+|-)( [a-z]+=[^ ]+)*$' log
 	sort -t= -k2,2 -s -c <(sed 's/^t=\([0-9.]*\) .*/t=\1/' log)
@@ -138,13 +149,13 @@ late() {
 }
 
 @test "the report: a section, by who waited longest; JSON, with what is known" {
-	watch late tcp
+	watch_late tcp stream
 	"$EAGAIN" report trace >report
-	grep -A 3 '^How long what was ready waited to be taken$' report >section
-	sed -n 2p section | grep -Eq '^ +[0-9.]+ m?s  readiness late tcp \(pid [0-9]+\), fd [0-9]+, tcp 127\.0\.0\.1:[0-9]+->127\.0\.0\.1:[0-9]+$'
-	sed -n 3p section | grep -Eq '^ +read 4 times, known of [234]: 50% within [0-9.]+ m?s, 90% [0-9.]+ m?s, 99% [0-9.]+ m?s$'
-	sed -n 4p section | grep -Eq '^ +longest: [0-9.]+ m?s at [0-9.]+ m?s \(thread [0-9]+\), '
+	grep -A 2 -E '^ +[0-9.]+ m?s  readiness late tcp \(pid [0-9]+\), fd [0-9]+, tcp 127\.0\.0\.1:[0-9]+->127\.0\.0\.1:[0-9]+$' report >section
+	sed -n 2p section | grep -Eq '^ +read 4 times, known of [34]: 50% within [0-9.]+ m?s, 90% [0-9.]+ m?s, 99% [0-9.]+ m?s$'
+	sed -n 3p section | grep -Eq '^ +longest: [0-9.]+ m?s at [0-9.]+ m?s \(thread [0-9]+\), '
 	"$EAGAIN" record -o without sh -c 'echo | cat'
+	grep -q '^How long what was ready waited to be taken$' report
 	run -1 grep 'How long what was ready' <("$EAGAIN" report without)
 	run -1 grep ' ev=watch\| ev=edge' <("$EAGAIN" log without)
 	"$EAGAIN" report --json without | grep -q '"readiness":null'
