@@ -42,12 +42,6 @@ int hidden_ceiling = INT_MAX;
 static volatile uint32_t *alive;
 static long own_pid;
 static bool is_over;            /* see hidden_end() */
-static bool is_child;           /* of a process with threads: it has started none, whatever libc's flag says */
-
-static bool is_lone(void)
-{
-	return is_child || libc_single_threaded();
-}
 
 bool hidden_start(void)
 {
@@ -293,7 +287,7 @@ struct hidden *hidden_take(int top, bool stays)
 		if (!try_taking(h))
 			continue;
 		h->stays = stays;
-		if (numbers_of(h) != GONE || (is_lone() && make(h, top)))
+		if (numbers_of(h) != GONE || (libc_is_lone() && make(h, top)))
 			return h;
 		untake(h);
 	}
@@ -302,7 +296,7 @@ struct hidden *hidden_take(int top, bool stays)
 
 void hidden_put(struct hidden *h, bool empty)
 {
-	if (is_lone() || !empty)
+	if (libc_is_lone() || !empty)
 		drop(h);
 	untake(h);
 }
@@ -330,9 +324,8 @@ static void stock(void)
 
 void hidden_stock(void)
 {
-	if (is_lone())
+	if (libc_is_lone())
 		stock();
-	is_child = false;
 }
 
 bool hidden_has(int fd)
@@ -406,7 +399,7 @@ void hidden_make_way(int fd)
 		return;
 	limit = soft_limit();
 	for (struct hidden *h = pool; h < pool + INSTANCES; h++) {
-		if (fd >= limit - RESERVE || (is_lone() && !h->stays))
+		if (fd >= limit - RESERVE || (libc_is_lone() && !h->stays))
 			drop(h);
 		else if (numbers_of(h) != GONE)
 			move(h, end_beyond(fd, limit));
@@ -416,7 +409,6 @@ void hidden_make_way(int fd)
 
 void hidden_forked(void)
 {
-	is_child = !libc_single_threaded();
 	if (!alive || shim_sandboxed)
 		return;
 	*alive = 1;

@@ -15,6 +15,7 @@
 #include "sys.h"
 
 struct libc libc;
+bool libc_is_child;
 stdio_read_fn *libc_file_read;
 stdio_write_fn *libc_file_write;
 stdio_close_fn *libc_file_close;

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/single_threaded.h>
+#include <threads.h>
 
 #include "shim.h"
 
@@ -52,6 +53,7 @@
 	LIBC(sighandler_t, sigset, (int, sighandler_t))                                                                \
 	LIBC(int, siginterrupt, (int, int))                                                                            \
 	LIBC(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))                    \
+	LIBC(int, thrd_create, (thrd_t *, thrd_start_t, void *))                                                       \
 	LIBC(int, system, (const char *))                                                                              \
 	LIBC(void, quick_exit, (int))                                                                                  \
 	LIBC(int, on_exit, (void (*)(int, void *), void *))                                                            \
@@ -96,6 +98,15 @@ void libc_find(void);
 static inline bool libc_single_threaded(void)
 {
 	return __libc_single_threaded;
+}
+
+/* In the child of a fork, until it starts a thread: it has none, whatever libc's flag says.  */
+extern bool libc_is_child;
+
+/* No other thread uses the process's descriptors.  */
+static inline bool libc_is_lone(void)
+{
+	return libc_single_threaded() || libc_is_child;
 }
 
 /* Points the read, write and close slots of all of libc's stdio jump tables at these; false where that was refused.  */

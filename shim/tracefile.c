@@ -30,6 +30,7 @@ enum {
 };
 
 #define STARTING UINT32_MAX             /* in *tracefile_alive: no generation */
+#define CUT 1                           /* as a length: its end is being cut off */
 
 __thread struct tracefile_thread tracefile_thread __attribute__((tls_model("initial-exec")));
 volatile uint32_t *tracefile_alive;
@@ -49,6 +50,8 @@ static struct {
 	bool no_memory;                 /* a chunk could not be mapped */
 	uint64_t mapped;                /* bytes of chunks */
 	uint64_t mount;                 /* of the file, as it was created */
+	uint64_t length;                /* of the file, where it has been made as long as it may become; else 0, or CUT */
+	uint32_t extending;             /* how many threads do */
 	struct trace_process *header;
 	struct trace_control *control;
 	uint64_t page;
@@ -169,21 +172,22 @@ static uint64_t mount_of(int fd)
 	return s.stx_mnt_id;
 }
 
-/* A part of the process's own file.  A mapping keeps its mount in use.  In another mount namespace (unshare(2), setns(2)) that is a
- * copy, which the program may unmount, or leave for good; so the mapping of the header is duplicated there (mremap(2), an old size
- * of 0), which is of the mount that is in use anyway.  */
-static void *map_part(int fd, uint64_t offset, uint64_t size, int flags)
+/* A part of the process's own file, without an fd of it: the mapping of its header is duplicated (mremap(2), an old size of 0).  */
+static void *map_without_fd(uint64_t offset, uint64_t size)
 {
-	uint64_t before = offset & ~(file.page - 1);
-	long p;
+	long p = sys(SYS_mremap, file.header, 0, offset + size, MREMAP_MAYMOVE);
 
-	if (mount_of(fd) == file.mount)
-		return map(fd, offset, size, flags);
-	p = sys(SYS_mremap, file.header, 0, offset + size, MREMAP_MAYMOVE);
 	if (is_error(p))
 		return NULL;
-	sys(SYS_munmap, p, before);
+	sys(SYS_munmap, p, offset & ~(file.page - 1));
 	return (char *)p + offset;
+}
+
+/* A mapping keeps its mount in use.  In another mount namespace (unshare(2), setns(2)) that is a copy, which the program may unmount,
+ * or leave for good; the header's is in use anyway.  */
+static void *map_part(int fd, uint64_t offset, uint64_t size, int flags)
+{
+	return mount_of(fd) == file.mount ? map(fd, offset, size, flags) : map_without_fd(offset, size);
 }
 
 /* Reserves the range on disk; the file grows to it.  An enum trace_stop.  */
@@ -203,6 +207,21 @@ static enum trace_stop reserve(int fd, uint64_t offset, uint64_t size)
 		if (sys(SYS_pwrite64, fd, zeros, sizeof zeros, offset + done) != sizeof zeros)
 			return TRACE_STOP_DISK;
 	return TRACE_STOP_NONE;
+}
+
+/* Makes the file as long as it may become: a hole.  In a process with threads it is not opened any more then, for an fd of ours would
+ * have the lowest free number for a moment, which another thread may count on.  */
+static void lengthen(int fd)
+{
+	uint64_t length = TRACE_HEADER_SIZE + file.control->budget;
+	struct rlimit limit;
+
+	if (sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.rlim_cur < length)
+		length = limit.rlim_cur;
+	/* Since Linux 5.14: room in a hole is to be had, or refused, without a SIGBUS. */
+	if (length > file.header->next && sys(SYS_madvise, file.header, file.page, MADV_POPULATE_WRITE) == 0 &&
+	    sys(SYS_ftruncate, fd, length) == 0)
+		file.length = length;
 }
 
 /* Takes `size` bytes of the whole tree's budget.  */
@@ -377,6 +396,8 @@ static long start_process(void)
 	long dir = shim_sandboxed ? -EPERM : open_directory(), fd = -1;
 
 	file.started = false;
+	file.length = 0;
+	file.extending = 0;
 	next_lap();
 	if (dir >= 0 && !file.control)
 		open_control((int)dir);
@@ -408,6 +429,8 @@ static long start_process(void)
 		file.header = p;
 		file.op = 0;
 		file.started = true;
+		if (!libc_is_lone())
+			lengthen((int)fd);
 	}
 	if (fd >= 0 && !p) {
 		sys(SYS_close, fd);
@@ -490,39 +513,88 @@ static void use_chunk(struct tracefile_thread *t, struct trace_chunk *c)
 	t->end = (uintptr_t)c + c->size;
 }
 
+static uint64_t take_offset(uint64_t size)
+{
+	return __atomic_fetch_add(&file.header->next, size, __ATOMIC_RELAXED);
+}
+
+/* Room in the file, which is opened unless fd is it.  *c, and where that is in the file; or why not.  */
+static enum trace_stop append(struct trace_chunk **c, uint64_t *offset, uint64_t size, long fd, int flags)
+{
+	bool opened = fd < 0;
+	enum trace_stop stop;
+
+	if (opened)
+		fd = reopen();
+	if (fd < 0)
+		return TRACE_STOP_OPEN;
+	*offset = take_offset(size);
+	stop = reserve((int)fd, *offset, size);
+	if (stop == TRACE_STOP_NONE && !(*c = map_part((int)fd, *offset, size, flags)))
+		stop = TRACE_STOP_MEMORY;
+	if (opened)
+		sys(SYS_close, fd);
+	return stop;
+}
+
+/* The same in a file that is long enough already.  */
+static enum trace_stop fill(struct trace_chunk **c, uint64_t *offset, uint64_t size)
+{
+	uint64_t skip;
+	char *p;
+
+	*offset = take_offset(size);
+	p = map_without_fd(*offset, size);
+	if (!p)
+		return TRACE_STOP_MEMORY;
+	skip = (uintptr_t)p & (file.page - 1);
+	if (sys(SYS_madvise, p - skip, size + skip, MADV_POPULATE_WRITE) < 0) {
+		sys(SYS_munmap, p - skip, size + skip);
+		return TRACE_STOP_DISK;
+	}
+	*c = (struct trace_chunk *)p;
+	return TRACE_STOP_NONE;
+}
+
+/* Not while its end is being cut off: that is one system call of a thread which has signals blocked, as we have.  */
+static enum trace_stop extend(struct trace_chunk **c, uint64_t *offset, uint64_t size, long fd, int flags)
+{
+	enum trace_stop stop;
+	uint64_t length;
+
+	while (__atomic_add_fetch(&file.extending, 1, __ATOMIC_SEQ_CST),
+	       (length = __atomic_load_n(&file.length, __ATOMIC_SEQ_CST)) == CUT) {
+		__atomic_sub_fetch(&file.extending, 1, __ATOMIC_SEQ_CST);
+		sys(SYS_sched_yield);
+	}
+	stop = fd < 0 && file.header->next + size <= length ? fill(c, offset, size) : append(c, offset, size, fd, flags);
+	__atomic_sub_fetch(&file.extending, 1, __ATOMIC_SEQ_CST);
+	return stop;
+}
+
 /* A new chunk of the file, of about this size, for this thread.  fd: the file, or -1.  */
 static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size, long fd)
 {
-	uint64_t offset = 0;
+	uint64_t offset;
 	struct trace_chunk *c = NULL;
 	enum trace_stop stop;
-	bool opened = fd < 0;
 
+	if (shim_sandboxed)
+		return TRACE_STOP_SANDBOX;
 	if (!fits_address_space(size))
 		return TRACE_STOP_MEMORY;
 	while (!take_budget(size))
 		if ((size /= 2) < TRACE_CHUNK_UNIT)
 			return TRACE_STOP_BUDGET;
-	if (opened)
-		fd = shim_sandboxed ? -EPERM : reopen();
-	stop = shim_sandboxed ? TRACE_STOP_SANDBOX : TRACE_STOP_OPEN;
-	if (fd >= 0) {
-		offset = __atomic_fetch_add(&file.header->next, size, __ATOMIC_RELAXED);
-		stop = reserve((int)fd, offset, size);
-		if (stop == TRACE_STOP_NONE) {
-			/* Touching the pages all at once is cheaper than one by one; but a short-lived process writes few. */
-			c = map_part((int)fd, offset, size, t->chunk ? MAP_POPULATE : 0);
-			/* The file has grown all the same: that part of the budget is gone. */
-			if (!c)
-				file.no_memory = true;
-		}
-		if (opened)
-			sys(SYS_close, fd);
-	}
-	if (!c && !file.no_memory)
+	/* Touching the pages all at once is cheaper than one by one; but a short-lived process writes few. */
+	stop = extend(&c, &offset, size, fd, t->chunk ? MAP_POPULATE : 0);
+	/* Where it could not be mapped the file has grown all the same: that part of the budget is gone. */
+	if (stop == TRACE_STOP_MEMORY)
+		file.no_memory = true;
+	else if (stop != TRACE_STOP_NONE)
 		give_budget_back(size);
-	if (!c)
-		return file.no_memory ? TRACE_STOP_MEMORY : stop;
+	if (stop != TRACE_STOP_NONE)
+		return stop;
 	__atomic_fetch_add(&file.mapped, size, __ATOMIC_RELAXED);
 	if (t->chunk)
 		next_lap();     /* names are repeated in each chunk, for the first may be overwritten */
@@ -707,37 +779,77 @@ lost:
 	return false;
 }
 
+/* What a lone thread has not used of its chunk at the end of the file; 0 where to cut it off costs more than it is worth.  */
+static uint64_t unused_of(const struct tracefile_thread *t)
+{
+	uint64_t cut = (t->next + file.page - 1) & ~(file.page - 1);
+
+	if (!libc_is_lone() || t->generation != *tracefile_alive || !t->chunk || cut + CHUNK_FIRST >= t->end ||
+	    (t->end & (file.page - 1)) != 0 || t->chunk->offset + t->chunk->size != file.header->next)
+		return 0;
+	return t->end - cut;
+}
+
+static void cut(struct tracefile_thread *t, uint64_t unused)
+{
+	uint64_t end = file.header->next - unused;
+	long fd = reopen();
+
+	if (fd < 0)
+		return;
+	if (sys(SYS_ftruncate, fd, end) == 0 && unused) {
+		file.header->next = end;
+		t->chunk->size -= (uint32_t)unused;
+		t->end -= unused;
+		give_budget_back(unused);
+	}
+	sys(SYS_close, fd);
+}
+
+/* Cuts off what will not be used of the file.  */
 static void trim(void)
 {
 	struct tracefile_thread *t = &tracefile_thread;
-	uint64_t cut, unused, all = ~(uint64_t)0, old, end;
-	long fd;
+	uint64_t unused, length, all = ~(uint64_t)0, old;
 
-	if (!libc_single_threaded() || !tracefile_alive || t->generation != *tracefile_alive || !t->chunk || shim_sandboxed)
-		return;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
-	cut = (t->next + file.page - 1) & ~(file.page - 1);
-	/* To cut costs more than a page or two are worth. */
-	unused = cut + CHUNK_FIRST < t->end ? t->end - cut : 0;
-	end = t->chunk->offset + t->chunk->size;
-	/* Only the end of the file can be cut off. */
-	fd = unused && (t->end & (file.page - 1)) == 0 && end == file.header->next ? reopen() : -1;
-	if (fd >= 0 && sys(SYS_ftruncate, fd, end - unused) == 0) {
-		file.header->next = end - unused;
-		t->chunk->size -= (uint32_t)unused;
-		t->end = cut;
-		give_budget_back(unused);
+	unused = unused_of(t);
+	length = unused || file.length > CUT ? __atomic_exchange_n(&file.length, CUT, __ATOMIC_SEQ_CST) : CUT;
+	if (length != CUT) {
+		bool busy = __atomic_load_n(&file.extending, __ATOMIC_SEQ_CST) != 0;
+
+		if (!busy)
+			cut(t, unused);
+		__atomic_store_n(&file.length, busy ? length : 0, __ATOMIC_SEQ_CST);
 	}
-	if (fd >= 0)
-		sys(SYS_close, fd);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
 
 void tracefile_end(void)
 {
-	if (tracefile_is_own() && !shim_sandboxed)
-		read_command(file.header);
+	if (!tracefile_alive || !tracefile_is_own() || shim_sandboxed)
+		return;
+	read_command(file.header);
 	trim();
+}
+
+void tracefile_lengthen(void)
+{
+	struct tracefile_thread *t = &tracefile_thread;
+	uint64_t all = ~(uint64_t)0, old;
+	long fd;
+
+	if (!tracefile_alive || shim_sandboxed || (*tracefile_alive && file.length) || !libc_is_lone())
+		return;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
+	enter_process(t, &fd);
+	if (file.started && fd < 0)
+		fd = reopen();
+	if (fd >= 0) {
+		lengthen((int)fd);
+		sys(SYS_close, fd);
+	}
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
 
 void tracefile_provide(void)

@@ -116,6 +116,9 @@ void tracefile_pair(void);
 /* The process is about to end: notes what it calls itself by now, and gives the budget back what its only thread has left.  */
 void tracefile_end(void);
 
+/* A thread is about to be started, perhaps the first: from then on the file is not opened any more.  */
+void tracefile_lengthen(void);
+
 /* The process may soon not be able to open the trace any more: takes the largest chunk for the calling thread.  */
 void tracefile_provide(void);
 

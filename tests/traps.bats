@@ -255,6 +255,10 @@ trap_same() {
 	trap_same threads-come-and-go
 }
 
+@test "threads: the lowest free number is the program's, however much is recorded" {
+	trap_same lowest-number
+}
+
 @test "threads: libraries with constructors and destructors that do I/O are loaded and unloaded" {
 	trap_same library-comes-and-goes "$PROGRAMS/early.so"
 }

@@ -2,7 +2,8 @@
  *
  * A trace is a directory.  `control` holds what the whole process tree shares: the clock, the byte budget, and whether calls are
  * recorded just now.  Every process
- * image (a fork, or an exec) has one file PID.N of its own: one header page, then chunks.  A chunk belongs to one thread at
+ * image (a fork, or an exec) has one file PID.N of its own: one header page, then chunks, and a hole where a process with threads has
+ * not come to cut it off.  A chunk belongs to one thread at
  * a time and holds fixed-size records.  All files are mapped shared by their writers, so SIGKILL loses nothing written.
  *
  * Writers reserve a slot, clear its kind, fill it and store the kind last; a reader skips slots of kind 0 (torn, or never

@@ -49,6 +49,7 @@ enum {
 
 /* What the writer of traces goes by; this is no program.  */
 bool shim_sandboxed;
+bool libc_is_child;
 
 /* What the outer instance tells of: `what` in the upper half of its data, an index in the lower.  */
 enum what { LISTENER, PROGRAM, CONNECTION, INSTANCE, PROCESS };

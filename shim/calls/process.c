@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <unistd.h>
 
 #include "calls.h"
@@ -385,6 +386,7 @@ EXPORT pid_t fork(void)
 		record_on = false;
 	}
 	if (pid == 0) {
+		libc_is_child = true;
 		shield_forked();
 		hidden_forked();
 		readiness_forked();
@@ -429,6 +431,7 @@ EXPORT int daemon(int nochdir, int noclose)
 	flag_off_everywhere();
 	result = libc.daemon(nochdir, noclose);
 	if (result == 0) {
+		libc_is_child = true;
 		hidden_forked();
 		readiness_forked();
 	}
@@ -494,15 +497,28 @@ EXPORT int prctl(int option, ...)
 }
 
 /* A process with threads cannot make descriptors of its own any more.  */
-EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*begin)(void *),
-			  void *restrict arg)
+static void prepare_for_threads(void)
 {
 	shim_need_libc();
 	if (shim_on) {
 		readiness_provide();
 		hidden_stock();
+		tracefile_lengthen();
 	}
+	libc_is_child = false;
+}
+
+EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*begin)(void *),
+			  void *restrict arg)
+{
+	prepare_for_threads();
 	return libc.pthread_create(thread, attributes, begin, arg);
+}
+
+EXPORT int thrd_create(thrd_t *thread, thrd_start_t begin, void *arg)
+{
+	prepare_for_threads();
+	return libc.thrd_create(thread, begin, arg);
 }
 
 EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <unistd.h>
 
 #include "traps.h"
@@ -392,7 +394,42 @@ static void both_ways(char **argv)
 	tell("written: %d, came back: %d", written, read_back);
 }
 
+static volatile bool is_over;
+static int null;
+
+static int read_on(void *unused)
+{
+	char byte;
+
+	(void)unused;
+	while (!is_over)
+		read(null, &byte, 1);
+	return 0;
+}
+
+/* While another thread calls much, which is recorded, the lowest free number is what open and dup2 find.  */
+static void lowest_number(char **argv)
+{
+	int number, others = 0;
+	thrd_t thread;
+
+	(void)argv;
+	null = open("/dev/null", O_RDONLY);
+	number = dup(null);
+	need(thrd_create(&thread, read_on, NULL) == thrd_success, "thrd_create");
+	for (int i = 0; i < 100000; i++) {
+		syscall(SYS_close, number);
+		others += (i & 1 ? syscall(SYS_dup3, null, number, 0) : syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY)) != number;
+		others += fcntl(number, F_GETFD) < 0;
+		syscall(SYS_dup3, null, number, 0);
+	}
+	is_over = true;
+	thrd_join(thread, NULL);
+	tell("other numbers: %d", others);
+}
+
 const struct trap thread_traps[] = {
+	{"lowest-number", lowest_number},
 	{"stolen-bytes", stolen_bytes}, {"closed-while-waiting", closed_while_waiting}, {"cancellation", cancellation},
 	{"canceled-with-data", canceled_with_data}, {"main-thread-exits", main_thread_exits}, {"signal-to-one", signal_to_one},
 	{"two-large-writes", two_large_writes}, {"fork-among-threads", fork_among_threads}, {"both-ways", both_ways},
