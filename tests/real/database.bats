@@ -389,7 +389,7 @@ echo 'begin; select n from t where n = 1 for update;' >&3
 until [ -s out ]; do :; done
 sql d -e 'set innodb_lock_wait_timeout = 1; update t set s = "x" where n = 1'
 sql d -e 'update t set s = "waited" where n = 1; select s from t where n = 1' 3>&- >waited &
-until [ "$(sql -e "select count(*) from information_schema.innodb_trx where trx_state = 'LOCK WAIT'")" = 1 ]; do :; done
+until [ "$(sql -e "select count(*) from information_schema.processlist where state = 'Updating'")" = 1 ]; do :; done
 exec 3>&-
 wait $!
 cat waited
