@@ -60,7 +60,7 @@ seq 5 | socat - SYSTEM:'sort -r; echo done >&2',pipes
 socat -u EXEC:'echo through a terminal',pty,raw,echo=0,stderr STDOUT
 seq 100000 | socat -u - "CREATE:$dir/f" && cksum <"$dir/f"
 
-socat "UNIX-LISTEN:$dir/s,fork" PIPE &
+socat -b 4096 "UNIX-LISTEN:$dir/s,fork" PIPE &
 servers+=($!)
 until_done $! socat -u /dev/null "UNIX-CONNECT:$dir/s"
 echo "through a pipe" | socat -t5 - "UNIX-CONNECT:$dir/s"
@@ -154,7 +154,7 @@ cd "$dir"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -keyout key -out cert 2>/dev/null
 cat key cert >both
 until
-	socat "OPENSSL-LISTEN:$(free_port),bind=127.0.0.1,cert=both,verify=0,fork" PIPE 2>/dev/null &
+	socat -b 4096 "OPENSSL-LISTEN:$(free_port),bind=127.0.0.1,cert=both,verify=0,fork" PIPE 2>/dev/null &
 	port=$(port_of $!)
 do :; done
 servers+=($!)
@@ -241,7 +241,7 @@ END
 cmp big got; cmp big made/put
 
 # The server answers for another that is behind it.
-socat UNIX-LISTEN:echo,fork PIPE &
+socat -b 4096 UNIX-LISTEN:echo,fork PIPE &
 servers+=($!)
 until_done $! socat -u /dev/null UNIX-CONNECT:echo
 command ssh -F config -N -L "$dir/forward:$dir/echo" -R "$dir/back:$dir/echo" here &
@@ -419,7 +419,7 @@ SESSION
 . "$SESSION"
 cd "$dir"
 openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -subj /CN=here -days 2 2>/dev/null
-socat TCP-LISTEN:0,bind=127.0.0.1,fork PIPE &
+socat -b 4096 TCP-LISTEN:0,bind=127.0.0.1,fork PIPE &
 servers=($!)
 echo=$(port_of $!)
 # There and back again: plain -> client -> TLS -> server -> plain.

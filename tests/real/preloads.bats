@@ -284,8 +284,8 @@ exec 4<>"$dir/f"
 "$1" <"$dir/f" &
 servers=($!)
 until [ "$(awk '{ print $3 }' "/proc/$!/stat")" = S ]; do :; done
-gdb -batch -nx -p "$!" -ex 'break leave' -ex "shell echo typed >$dir/f" -ex continue -ex 'print status' -ex 'x/s line' -ex detach 2>/dev/null |
-	sed -n '/^Breakpoint 1, leave/p; s/^$1 = /status /p; s/^.*<line>:/line:/p'
+gdb -batch -nx -p "$!" -ex 'break go_home' -ex "shell echo typed >$dir/f" -ex continue -ex 'print status' -ex 'x/s line' -ex detach 2>/dev/null |
+	sed -n '/^Breakpoint 1, go_home/p; s/^$1 = /status /p; s/^.*<line>:/line:/p'
 wait "$!"; echo "program: $?"
 servers=()
 SESSION
@@ -295,7 +295,7 @@ SESSION
 
 static char line[64];
 
-static void leave(int status)
+static void go_home(int status)
 {
 	exit(status);
 }
@@ -304,7 +304,7 @@ int main(void)
 {
 	ssize_t n = read(0, line, sizeof line - 1);
 
-	leave((int)n);
+	go_home((int)n);
 }
 C
 	gcc -g -O0 -o "$BATS_TEST_TMPDIR/waits" "$BATS_TEST_TMPDIR/waits.c"
