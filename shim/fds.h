@@ -62,12 +62,12 @@ static inline bool fds_is_socket(enum fd_kind kind)
 	return KINDS >> kind & 1;
 }
 
-/* Whether fd is, as far as we know, a file, a directory or a device that never makes anybody wait.  */
-static inline bool fds_never_waits(int fd)
+/* Whether that is a file, a directory or a device that never makes anybody wait.  */
+static inline bool fds_never_waits(fd_hint hint)
 {
 	enum { KINDS = 1u << KIND_file | 1u << KIND_directory | 1u << KIND_block | 1u << KIND_device };
 
-	return (unsigned)fd < FDS_LEAF && KINDS >> HINT_KIND(__atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED)) & 1;
+	return KINDS >> HINT_KIND(hint) & 1;
 }
 
 /* The hint for fd; looks at the fd first where there is none.  KIND_unknown for a bad fd.  Signal-safe, no locks.  */

@@ -61,7 +61,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		if (record_on || config.switching == SWITCH_FLAG)
 			libc.on_exit(at_exit, NULL);
 		shim_on = true;
-		shim_passes = !record_on && config.switching == SWITCH_AUTO;
+		shim_passes = config.switching == SWITCH_AUTO;
 	}
 	errno = saved;
 }

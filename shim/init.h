@@ -8,7 +8,7 @@
  * straight to the kernel; also set never where the shim is not to serve this process (EAGAIN_FOLLOW=0).  */
 extern bool shim_on;
 
-/* Whether a call on an fd that never waits may go straight to the kernel: nothing is recorded, no flag is switched.  */
+/* Whether a call that does not wait may go straight to the kernel: no flag is switched.  */
 extern bool shim_passes;
 
 /* The program has entered, or is about to enter, seccomp: from now on only plain calls, and no file is opened.  */

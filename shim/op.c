@@ -15,6 +15,7 @@
 #include "libc.h"
 #include "mux/keep.h"
 #include "mux/mux.h"
+#include "readiness.h"
 #include "record.h"
 #include "shield.h"
 #include "stall.h"
@@ -372,5 +373,32 @@ long op_run(struct op *op)
 			record_call(op, result);
 		}
 	}
+	return result;
+}
+
+long op_serve(enum call_id call, long nr, long a, long b, long c, long d, long e, long f)
+{
+	struct op op = op_of(call, nr, a, b, c, d, e, f);
+
+	return op_run(&op);
+}
+
+long op_pass(enum call_id call, long nr, long fd, long b, long c, long d, long e, long f)
+{
+	fd_hint hint = __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED);
+	uint64_t enter;
+	long result;
+
+	if (!libc_single_threaded())
+		pthread_testcancel();
+	if (!record_on)
+		return sys6(nr, fd, b, c, d, e, f);
+	if (unlikely(!record_passes(hint)))
+		return op_serve(call, nr, fd, b, c, d, e, f);
+	enter = clock_ticks();
+	result = sys6(nr, fd, b, c, d, e, f);
+	record_passed(call, (int)fd, hint, enter, result);
+	if (unlikely(result == -EAGAIN) && readiness_on && op_class_of(call) >= OP_WRITE)
+		readiness_blocked((int)fd, hint);
 	return result;
 }

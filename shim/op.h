@@ -42,6 +42,13 @@ struct op {
  * Signal-safe, thread-safe.  */
 long op_run(struct op *op);
 
+/* Makes a transfer at once, by the plain call, where that does not wait, and writes it down; fd is below FDS_LEAF.  Returns as op_run()
+ * does.  */
+long op_pass(enum call_id call, long nr, long fd, long b, long c, long d, long e, long f);
+
+/* op_of() and op_run().  */
+long op_serve(enum call_id call, long nr, long a, long b, long c, long d, long e, long f);
+
 static inline bool op_writes(const struct op *op)
 {
 	return op->class >= OP_WRITE && op->class < OP_COLUMNS;

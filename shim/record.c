@@ -14,7 +14,7 @@
 #include "stall.h"
 #include "tracefile.h"
 
-HOT_DATA bool record_on;
+HOT_DATA bool record_on, record_simply;
 
 static bool to_trace, to_log;
 static bool chooses;            /* not all is wanted (wants.h) */
@@ -41,6 +41,7 @@ void record_start(const char *program)
 	}
 	to_log = config.log[0] && wanted;
 	record_on = to_trace || to_log;
+	record_simply = to_trace && !to_log;
 	readiness_on = config.readiness && to_trace;
 }
 
@@ -444,10 +445,10 @@ void record_forked(void)
 		tracefile_more(0);
 }
 
-void record_provide(void)
+void record_provide(bool for_sandbox)
 {
 	if (to_trace)
-		tracefile_provide();
+		tracefile_provide(for_sandbox);
 	readiness_provide();
 }
 
@@ -474,6 +475,6 @@ uint32_t record_lap(void)
 	/* A fork's first record is this one: the lap must be that of the new file.  */
 	if (unlikely(*tracefile_alive == 0))
 		tracefile_more(0);
-	return tracefile_lap();
+	return tracefile_lap;
 }
 

@@ -4,7 +4,10 @@
 #ifndef EAGAIN_RECORD_H
 #define EAGAIN_RECORD_H
 
+#include <errno.h>
+
 #include "clock.h"
+#include "init.h"
 #include "op.h"
 #include "shim.h"
 #include "tracefile.h"
@@ -12,6 +15,9 @@
 
 /* This process is recorded.  */
 extern bool record_on;
+
+/* To the trace only.  */
+extern bool record_simply;
 
 /* Decides from the settings whether and where to record; once, at start-up of this program.  */
 void record_start(const char *program);
@@ -35,6 +41,25 @@ static inline bool record_follows(const struct op *op)
 
 /* The operation was done at its first attempt, or was a plain call.  Reads the clock.  */
 void record_call(struct op *op, long result);
+
+/* Whether a transfer on fd, of which that is the hint, can be written down without further ado: its name is in this process's trace,
+ * and nothing is left out.  */
+static inline bool record_passes(fd_hint hint)
+{
+	return record_simply && hint >> HINT_NAMED_SHIFT == tracefile_lap && tracefile_thread.generation == *tracefile_alive &&
+	       !*tracefile_gate && !shim_sandboxed;
+}
+
+/* It has been made, by the plain call, which began at `enter`.  Reads the clock.  */
+static inline void record_passed(enum call_id call, int fd, fd_hint hint, uint64_t enter, long result)
+{
+	struct trace_record e = {.kind = TRACE_CALL, .call = (uint8_t)call, .way = TRACE_WAY_NONE, .fd = fd, .t = enter, .result = result};
+
+	e.duration = clock_ticks() - enter;
+	if (hint & HINT_NONBLOCK)
+		e.flags = result == -EAGAIN ? TRACE_NONBLOCK | TRACE_ASKED : TRACE_NONBLOCK;
+	tracefile_put(&e);
+}
 
 /* The plain call is about to be made, and may take long; it has been made.  */
 void record_enter(const struct op *op);
@@ -90,8 +115,8 @@ void record_stdio(void);
 /* In the child of a fork: begins its file, so that it has one before a vfork child of its own could, or it drops its rights.  */
 void record_forked(void);
 
-/* The program is about to give up its rights, and with them the trace directory, perhaps.  */
-void record_provide(void);
+/* The program is about to give up its rights, and with them the trace directory, perhaps; or to enter a sandbox.  */
+void record_provide(bool for_sandbox);
 
 /* A child has ended, with this wait status, and was waited for.  */
 void record_reap(pid_t pid, int status);
@@ -99,7 +124,7 @@ void record_reap(pid_t pid, int status);
 /* fd is watched for readiness from now on, for these events of epoll's.  */
 void record_watch(int fd, uint32_t registration, uint32_t events);
 
-/* See tracefile_lap().  */
+/* See tracefile_lap.  */
 uint32_t record_lap(void);
 
 #endif

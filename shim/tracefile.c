@@ -33,14 +33,14 @@ enum {
 #define CUT 1                           /* as a length: its end is being cut off */
 
 __thread struct tracefile_thread tracefile_thread __attribute__((tls_model("initial-exec")));
-volatile uint32_t *tracefile_alive;
+HOT_DATA volatile uint32_t *tracefile_alive;
+HOT_DATA uint32_t tracefile_lap;
 static const uint32_t open_gate = 0, shut_gate = 1;
 HOT_DATA const volatile uint32_t *tracefile_gate = &open_gate;
 
 /* What the process knows of its file.  After a fork it still describes the parent's until tracefile_more() starts anew.  */
 static struct {
 	uint32_t generation;
-	uint32_t lap;
 	uint32_t op;
 	bool started;                   /* header is mapped */
 	bool forked;                    /* this image is a fork of one that recorded */
@@ -91,11 +91,6 @@ void tracefile_start(enum trace_origin origin)
 const char *tracefile_name(void)
 {
 	return file.name;
-}
-
-uint32_t tracefile_lap(void)
-{
-	return file.lap;
 }
 
 uint32_t tracefile_next_op(void)
@@ -149,9 +144,9 @@ bool tracefile_is_own(void)
 
 static void next_lap(void)
 {
-	uint32_t lap = file.lap + 1;
+	uint32_t lap = tracefile_lap + 1;
 
-	file.lap = lap > 0xffff ? 1 : lap;
+	tracefile_lap = lap > 0xffff ? 1 : lap;
 }
 
 /* Maps `size` bytes of fd at `offset`, which need not be a multiple of the page size.  NULL on failure.  */
@@ -852,12 +847,15 @@ void tracefile_lengthen(void)
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);
 }
 
-void tracefile_provide(void)
+void tracefile_provide(bool for_sandbox)
 {
 	struct tracefile_thread *t = &tracefile_thread;
 	uint64_t all = ~(uint64_t)0, old;
 	long fd;
 
+	tracefile_lengthen();
+	if (file.length && !for_sandbox)
+		return;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
 	enter_process(t, &fd);
 	if (file.started && (!t->chunk || t->chunk->size < CHUNK_MAX))

@@ -86,10 +86,17 @@ static inline struct trace_record *tracefile_now(void)
 	return likely(t->chunk && t->generation == *tracefile_alive) ? (struct trace_record *)(t->chunk + 1) : NULL;
 }
 
-/* Stores one event: the kind last, so that a reader sees it whole or not at all.  Signal-safe.  */
+/* Stores one event: the kind last, so that a reader sees it whole or not at all.  Field by field, for then the event, where it has just
+ * been made, is in registers: a processor waits where bytes that were stored one by one are loaded together.  Signal-safe.  */
 static inline void tracefile_fill(struct trace_record *r, const struct trace_record *event)
 {
-	memcpy((char *)r + 1, (const char *)event + 1, sizeof *r - 1);
+	r->call = event->call;
+	r->way = event->way;
+	r->flags = event->flags;
+	r->fd = event->fd;
+	r->t = event->t;
+	r->number = event->number;
+	r->duration = event->duration;
 	__atomic_store_n(&r->kind, event->kind, __ATOMIC_RELEASE);
 }
 
@@ -102,7 +109,7 @@ static inline void tracefile_put(const struct trace_record *event)
 }
 
 /* Grows whenever recorded names may have been lost: at a fork, and when the flight recorder comes round.  1 to 65535.  */
-uint32_t tracefile_lap(void);
+extern uint32_t tracefile_lap;
 
 /* Where events are numbered: the next operation's number: in the trace, or, for a live log alone, in this process.  */
 uint32_t tracefile_next_op(void);
@@ -119,8 +126,9 @@ void tracefile_end(void);
 /* A thread is about to be started, perhaps the first: from then on the file is not opened any more.  */
 void tracefile_lengthen(void);
 
-/* The process may soon not be able to open the trace any more: takes the largest chunk for the calling thread.  */
-void tracefile_provide(void);
+/* The process may soon not be able to open the trace any more; nor, in a sandbox, to take more of the file: then the calling thread
+ * takes the largest chunk now.  */
+void tracefile_provide(bool for_sandbox);
 
 /* Whether this is the process whose file is open, and not its vfork child.  */
 bool tracefile_is_own(void);

@@ -207,6 +207,14 @@ killed_in() {
 	grep -q 'because the file size limit was reached' report
 }
 
+@test "a server gives up root: it goes on to be recorded, whole" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	need_program perl
+	"$EAGAIN" record perl -e '$( = $) = "65534 65534"; $< = $> = 65534; open F, "/dev/zero"; sysread F, $x, 1 for 1 .. 200000'
+	[ "$("$EAGAIN" log | grep -c ' call=read .* name=/dev/zero ret=1 ')" = 200000 ]
+	run -1 grep 'Not everything' <("$EAGAIN" report)
+}
+
 @test "limits on the address space: the program keeps it, and the trace its size" {
 	(ulimit -v 100000; "$EAGAIN" record --max-size=4M "$PROGRAMS/load" calls 300000 >out)
 	[ "$(cat out)" = "done" ]

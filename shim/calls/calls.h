@@ -9,6 +9,8 @@
 #include "shim/init.h"
 #include "shim/libc.h"
 #include "shim/op.h"
+#include "shim/record.h"
+#include "shim/shield.h"
 #include "shim/shim.h"
 #include "shim/sys.h"
 
@@ -23,11 +25,16 @@ static inline long as_libc(long result)
 	return result;
 }
 
-/* Whether a transfer on fd has nothing to gain from us: no wait, no recording.  A hint that is wrong costs a wait that is not
- * noticed: the call is the native one.  */
+/* Whether a transfer on fd does not wait, as far as we know: on a file, or since the program has set O_NONBLOCK itself.  A hint that is
+ * wrong costs a wait that is not noticed: the call is the native one.  To cancel a thread may end what is slow on a file.  */
 static inline bool passes(int fd)
 {
-	return likely(shim_passes) && fds_never_waits(fd) && libc_single_threaded();
+	fd_hint hint;
+
+	if (!likely(shim_passes) || (unsigned)fd >= FDS_LEAF)
+		return false;
+	hint = __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED);
+	return fds_never_waits(hint) ? libc_single_threaded() : hint & HINT_NONBLOCK && (unsigned)fd >= shield_end;
 }
 
 /* Performs a call of calls.def, given as the kernel takes it, and returns as libc does.  */
@@ -36,6 +43,14 @@ static inline long serve(enum call_id call, long nr, long a, long b, long c, lon
 	struct op op = op_of(call, nr, a, b, c, d, e, f);
 
 	return as_libc(op_run(&op));
+}
+
+/* The same for a transfer, whose result is the kernel's; inline in each wrapper is only what costs nothing.  */
+static inline long transfer(enum call_id call, long nr, int fd, long b, long c, long d, long e, long f)
+{
+	if (passes(fd))
+		return likely(!record_on && libc_single_threaded()) ? sys6(nr, fd, b, c, d, e, f) : op_pass(call, nr, fd, b, c, d, e, f);
+	return op_serve(call, nr, fd, b, c, d, e, f);
 }
 
 /* Whether there is memory at p that can be read, up to a NUL byte: the kernel tries, and says EFAULT before it looks at the fd

@@ -446,7 +446,7 @@ EXPORT int daemon(int nochdir, int noclose)
 	{                                                                                                             \
 		shim_need_libc();                                                                                     \
 		if (record_on)                                                                                        \
-			record_provide();                                                                             \
+			record_provide(false);                                                                        \
 		return libc.name arguments;                                                                           \
 	}
 
@@ -465,7 +465,7 @@ long enter_sandbox(bool strict, long nr, long a, long b, long c)
 	long result;
 
 	if (record_on && !strict && !shim_sandboxed)
-		record_provide();
+		record_provide(true);
 	flag_end();
 	shim_sandboxed = true;
 	if (!sandboxed)

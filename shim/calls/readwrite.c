@@ -6,40 +6,32 @@
 
 long do_read(int fd, void *buffer, size_t size)
 {
-	struct op op = op_of(CALL_read, SYS_read, fd, (long)buffer, (long)size, 0, 0, 0);
-
-	return op_run(&op);
+	return transfer(CALL_read, SYS_read, fd, (long)buffer, (long)size, 0, 0, 0);
 }
 
 long do_write(int fd, const void *buffer, size_t size)
 {
-	struct op op = op_of(CALL_write, SYS_write, fd, (long)buffer, (long)size, 0, 0, 0);
-
-	return op_run(&op);
+	return transfer(CALL_write, SYS_write, fd, (long)buffer, (long)size, 0, 0, 0);
 }
 
 EXPORT ssize_t read(int fd, void *buffer, size_t size)
 {
-	if (passes(fd))
-		return as_libc(sys(SYS_read, fd, buffer, size));
 	return as_libc(do_read(fd, buffer, size));
 }
 
 EXPORT ssize_t write(int fd, const void *buffer, size_t size)
 {
-	if (passes(fd))
-		return as_libc(sys(SYS_write, fd, buffer, size));
 	return as_libc(do_write(fd, buffer, size));
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *vector, int count)
 {
-	return serve(CALL_readv, SYS_readv, fd, (long)vector, count, 0, 0, 0);
+	return as_libc(transfer(CALL_readv, SYS_readv, fd, (long)vector, count, 0, 0, 0));
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *vector, int count)
 {
-	return serve(CALL_writev, SYS_writev, fd, (long)vector, count, 0, 0, 0);
+	return as_libc(transfer(CALL_writev, SYS_writev, fd, (long)vector, count, 0, 0, 0));
 }
 
 /* glibc's public aliases, and what _FORTIFY_SOURCE makes of read (the check is libc's: __chk_fail does not return).  */

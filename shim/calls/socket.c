@@ -16,32 +16,32 @@
 
 EXPORT ssize_t recv(int fd, void *buffer, size_t size, int flags)
 {
-	return serve(CALL_recv, SYS_recvfrom, fd, (long)buffer, (long)size, flags, 0, 0);
+	return as_libc(transfer(CALL_recv, SYS_recvfrom, fd, (long)buffer, (long)size, flags, 0, 0));
 }
 
 EXPORT ssize_t send(int fd, const void *buffer, size_t size, int flags)
 {
-	return serve(CALL_send, SYS_sendto, fd, (long)buffer, (long)size, flags, 0, 0);
+	return as_libc(transfer(CALL_send, SYS_sendto, fd, (long)buffer, (long)size, flags, 0, 0));
 }
 
 EXPORT ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, __SOCKADDR_ARG address, socklen_t *address_size)
 {
-	return serve(CALL_recvfrom, SYS_recvfrom, fd, (long)buffer, (long)size, flags, (long)address.__sockaddr__, (long)address_size);
+	return as_libc(transfer(CALL_recvfrom, SYS_recvfrom, fd, (long)buffer, (long)size, flags, (long)address.__sockaddr__, (long)address_size));
 }
 
 EXPORT ssize_t sendto(int fd, const void *buffer, size_t size, int flags, __CONST_SOCKADDR_ARG address, socklen_t address_size)
 {
-	return serve(CALL_sendto, SYS_sendto, fd, (long)buffer, (long)size, flags, (long)address.__sockaddr__, address_size);
+	return as_libc(transfer(CALL_sendto, SYS_sendto, fd, (long)buffer, (long)size, flags, (long)address.__sockaddr__, address_size));
 }
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-	return serve(CALL_recvmsg, SYS_recvmsg, fd, (long)message, flags, 0, 0, 0);
+	return as_libc(transfer(CALL_recvmsg, SYS_recvmsg, fd, (long)message, flags, 0, 0, 0));
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	return serve(CALL_sendmsg, SYS_sendmsg, fd, (long)message, flags, 0, 0, 0);
+	return as_libc(transfer(CALL_sendmsg, SYS_sendmsg, fd, (long)message, flags, 0, 0, 0));
 }
 
 EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
