@@ -79,6 +79,8 @@ struct model_process {
 	bool vanished;                  /* its last sign is an exec: into what, the trace does not know */
 	struct model_polls polls;
 	struct stalls stalls;
+	char **objects;                 /* files that frames of its stacks are in: TRACE_OBJECTS of them, each or all may be NULL */
+	unsigned unsampled;             /* errno: why it could not be sampled */
 	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
 	struct model_thread *threads;   /* by tid */
