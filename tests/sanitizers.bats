@@ -37,7 +37,7 @@ setup() {
 
 @test "the command under ASan and UBSan: views of whole traces and of damaged ones" {
 	cd "$BATS_TEST_TMPDIR"
-	"$EAGAIN" record -o good sh -c '(echo one; sleep 0.02; echo two) | cat | head -n 1; "$PROGRAMS/stalls" epoll mutex'
+	"$EAGAIN" record --stacks -o good sh -c '(echo one; sleep 0.02; echo two) | cat | head -n 1; "$PROGRAMS/stalls" epoll mutex'
 	"$EAGAIN" report good
 	"$EAGAIN" report --json good
 	"$EAGAIN" log good

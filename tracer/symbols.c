@@ -129,7 +129,7 @@ static int open_file(const char *path)
 /* Where distributions put them (GDB's manual, "Debugging Information in Separate Files").  */
 static int open_debug_file(const unsigned char id[BUILD_ID])
 {
-	char path[sizeof "/usr/lib/debug/.build-id/xx/.debug" + 2 * BUILD_ID];
+	char path[sizeof "/usr/lib/debug/.build-id/xx/.debug" + 2UL * BUILD_ID];
 	int n = snprintf(path, sizeof path, "/usr/lib/debug/.build-id/%02x/", id[0]);
 
 	for (size_t i = 1; i < BUILD_ID; i++)
