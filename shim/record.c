@@ -17,6 +17,7 @@
 HOT_DATA bool record_on;
 
 static bool to_trace, to_log;
+static bool to_more;            /* to the log, or with stacks */
 static bool chooses;            /* not all is wanted (wants.h) */
 
 /* What becomes of a poll that has no fd of its own that is wanted: it is told if one is that it returned.  */
@@ -42,6 +43,7 @@ void record_start(const char *program)
 	if (to_trace && !chooses)
 		stack_start();
 	to_log = config.log[0] && wanted;
+	to_more = to_log || stack_on;
 	record_on = to_trace || to_log;
 	readiness_on = config.readiness && to_trace;
 }
@@ -107,13 +109,21 @@ static bool wants_returned(struct op *op, uint64_t duration)
 	return false;
 }
 
+static __attribute__((noinline)) void put_more(const struct trace_record *event)
+{
+	if (to_log)
+		livelog_event(event);
+	if (event->kind == TRACE_CALL && stall_is_long(event->duration))
+		stack_record();
+}
+
 /* Stores one event: the kind last, so that a reader sees it whole or not at all.  */
 static inline void put(const struct trace_record *event)
 {
 	if (likely(to_trace))
 		tracefile_put(event);
-	if (unlikely(to_log))
-		livelog_event(event);
+	if (unlikely(to_more))
+		put_more(event);
 }
 
 static uint8_t flags_of(const struct op *op)
@@ -136,8 +146,6 @@ static inline void put_call(const struct op *op, long result, uint64_t duration)
 		e.flags |= stall_loop(op) == TRACE_LOOP_NONE ? TRACE_NO_FDS : 0;
 	e.duration = duration;
 	put(&e);
-	if (unlikely(stall_is_long(e.duration)))
-		stack_record();
 	stall_called(op, op->enter + e.duration);
 	if (unlikely(result == -EAGAIN || result == -EINPROGRESS) && op_writes(op))
 		readiness_blocked(op->fd, op->hint);
@@ -364,11 +372,11 @@ void record_stack(enum trace_stack what, uint64_t t, const uint64_t *frames, uns
 		put_with_text(&e, frames, count * sizeof *frames);
 }
 
-void record_object(unsigned number, const char *path, size_t size)
+void record_object(unsigned number, const char *text, size_t size)
 {
 	struct trace_record e = {.kind = TRACE_OBJECT, .fd = (int)number, .t = clock_ticks()};
 
-	put_with_text(&e, path, size);
+	put_with_text(&e, text, size);
 }
 
 fd_hint record_fd(int fd, enum fd_kind kind, struct fd_facts *facts)
