@@ -2,9 +2,10 @@
  *
  * Samples are the kernel's (perf_event_open(2)): every few milliseconds of the thread's CPU time, a copy of its registers and of
  * the top of its stack goes to a ring that only this process maps.  No signal is involved, and no fd is kept: the mapping holds
- * the event.  */
+ * the event.  The ring is read when the stall is over, and has room for some thirty: they are of its first CPU time.  */
 #include "stack.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -15,13 +16,16 @@
 
 #include "clock.h"
 #include "config.h"
+#include "init.h"
 #include "record.h"
 #include "tracefile.h"
 #include "unwind.h"
 
 enum {
 	FRAMES = 16,                    /* of a stack */
-	OBJECTS = 256,                  /* of a process; those beyond have no name */
+	OBJECTS = TRACE_OBJECTS,        /* of a process; those beyond have no name */
+	PATH = 236,                     /* of an object's file, cut */
+	PARTS = 32,                     /* of an object, and notes of a part, that are looked at */
 	RING_SIZE = 1 << 18,
 	SAMPLED_STACK = 8192,
 	SAMPLES_TOLD = 8,               /* of a stall */
@@ -39,37 +43,127 @@ void stack_start(void)
 static struct {
 	const struct link_map *map;
 	uint64_t base;
+	const void *dynamic;
 	uint32_t lap;
 } objects[OBJECTS];
 
-static void name_object(unsigned number, const struct link_map *map)
+struct build_id {
+	unsigned char bytes[TRACE_BUILD_ID];
+};
+
+/* Of the notes in so many bytes from there (elf(5)).  */
+static bool find_build_id(struct unwind_place *place, uint64_t at, uint64_t size, struct build_id *id)
 {
-	char path[256];
-	const char *name = map->l_name;
+	struct {
+		Elf64_Nhdr header;
+		char name[4];
+		struct build_id id;
+	} note;
+
+	for (unsigned i = 0; i < PARTS && size >= sizeof note && unwind_read(place, at, &note, sizeof note); i++) {
+		uint64_t whole = sizeof note.header + (((uint64_t)note.header.n_namesz + 3) & ~(uint64_t)3) +
+			(((uint64_t)note.header.n_descsz + 3) & ~(uint64_t)3);
+
+		if (note.header.n_type == NT_GNU_BUILD_ID && note.header.n_descsz == sizeof note.id &&
+		    memcmp(note.name, "GNU", sizeof note.name) == 0) {
+			*id = note.id;
+			return true;
+		}
+		if (whole > size)
+			break;
+		at += whole;
+		size -= whole;
+	}
+	return false;
+}
+
+/* By which its file is known again: a note that is mapped with it (ld(1), --build-id).  */
+static void read_build_id(struct unwind_place *place, const struct unwind_frame *f, struct build_id *id)
+{
+	Elf64_Ehdr e;
+	Elf64_Phdr part;
+
+	if (!unwind_read(place, f->start, &e, sizeof e) || memcmp(e.e_ident, ELFMAG, SELFMAG) != 0)
+		return;
+	for (unsigned i = 0; i < e.e_phnum && i < PARTS; i++)
+		if (!unwind_read(place, f->start + e.e_phoff + i * sizeof part, &part, sizeof part) ||
+		    (part.p_type == PT_NOTE && find_build_id(place, f->map.l_addr + part.p_vaddr, part.p_memsz, id)))
+			return;
+}
+
+/* Pieces that are aligned lie in one page.  */
+static size_t read_text(struct unwind_place *place, const char *from, char *text, size_t room)
+{
+	size_t size = 0;
+
+	while (size < room) {
+		size_t n = 16 - ((uintptr_t)from + size) % 16, end = size + (n < room - size ? n : room - size);
+
+		if (!unwind_read(place, (uintptr_t)from + size, text + size, end - size))
+			break;
+		for (; size < end; size++)
+			if (!text[size])
+				return size;
+	}
+	return size;
+}
+
+/* Of a name with a slash in it that is no absolute path: from the working directory, where it was found, most likely.  */
+static bool is_relative(const char *path, size_t size)
+{
+	if (size && *path == '/')
+		return false;
+	for (size_t i = 0; i < size; i++)
+		if (path[i] == '/')
+			return true;
+	return false;
+}
+
+/* Its path as libc has it; the program itself has none there.  */
+static size_t read_path(struct unwind_place *place, const struct unwind_frame *f, char *path)
+{
+	size_t size = read_text(place, f->map.l_name, path, PATH);
 	long n;
 
-	if (!*name) {
-		n = sys(SYS_readlinkat, -1, "/proc/self/exe", path, sizeof path);
-		record_object(number, path, n > 0 ? (size_t)n : 0);
-		return;
+	if (!size) {
+		n = sys(SYS_readlinkat, -1, "/proc/self/exe", path, PATH);
+		return n > 0 ? (size_t)n : 0;
 	}
-	record_object(number, name, strlen(name));
+	n = is_relative(path, size) ? sys(SYS_getcwd, path, PATH) : -1;
+	if (n <= 0)
+		return size;
+	path[n - 1] = '/';
+	return (size_t)n + read_text(place, f->map.l_name, path + n, PATH - (size_t)n);
+}
+
+static __attribute__((noinline)) void name_object(unsigned number, struct unwind_place *place, const struct unwind_frame *f)
+{
+	struct {
+		struct build_id id;
+		char path[PATH];
+	} text = {0};
+	size_t size = read_path(place, f, text.path);
+
+	read_build_id(place, f, &text.id);
+	record_object(number, (const char *)&text, sizeof text.id + size);
 }
 
 /* Its number; OBJECTS where there is none left.  Entries are taken once; dlclose(3) may give an object's place to another.  */
-static unsigned number_of(const struct link_map *map)
+static unsigned number_of(struct unwind_place *place, const struct unwind_frame *f)
 {
 	uint32_t lap = record_lap();
 
-	for (unsigned i = 0; i < OBJECTS; i++) {
+	for (unsigned i = 0; i < OBJECTS && f->object; i++) {
 		const struct link_map *none = NULL;
 
-		if (__atomic_compare_exchange_n(&objects[i].map, &none, map, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			objects[i].base = map->l_addr;
-		else if (none != map || objects[i].base != map->l_addr)
+		if (__atomic_compare_exchange_n(&objects[i].map, &none, f->object, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+			objects[i].base = f->map.l_addr;
+			objects[i].dynamic = f->map.l_ld;
+		} else if (none != f->object || objects[i].base != f->map.l_addr || objects[i].dynamic != f->map.l_ld) {
 			continue;
+		}
 		if (objects[i].lap != lap)
-			name_object(i, map);
+			name_object(i, place, f);
 		objects[i].lap = lap;
 		return i;
 	}
@@ -78,15 +172,13 @@ static unsigned number_of(const struct link_map *map)
 
 static void tell(struct unwind_place *place, enum trace_stack what, uint64_t t)
 {
-	struct unwind_frame frames[FRAMES];
+	struct unwind_frame f;
 	uint64_t told[FRAMES];
-	unsigned count = unwind(place, frames, FRAMES);
+	unsigned count = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t number = frames[i].object ? number_of(frames[i].object) : OBJECTS;
-
-		told[i] = number << TRACE_FRAME_SHIFT | (frames[i].address & (((uint64_t)1 << TRACE_FRAME_SHIFT) - 1));
-	}
+	while (count < FRAMES && unwind(place, &f))
+		told[count++] = (uint64_t)number_of(place, &f) << TRACE_FRAME_SHIFT |
+			(f.address & (((uint64_t)1 << TRACE_FRAME_SHIFT) - 1));
 	if (count)
 		record_stack(what, t, told, count);
 }
@@ -95,6 +187,8 @@ void stack_record(void)
 {
 	struct unwind_place place = {0};
 
+	if (shim_sandboxed)
+		return;
 	place.pc = arch_capture(place.registers);
 	tell(&place, TRACE_STACK_WAIT, clock_ticks());
 }
@@ -175,7 +269,7 @@ static bool has_limit(void)
 
 static void end_samples(void)
 {
-	if (has_samples())
+	if (has_samples() && !shim_sandboxed)
 		sys(SYS_munmap, samples.ring, getpagesize() + RING_SIZE);
 	samples.ring = NULL;
 }
@@ -187,7 +281,7 @@ void stack_sample(void)
 
 	if (has_samples())
 		read_to(samples.ring, head_of(samples.ring));
-	if (has_samples() || refused)
+	if (has_samples() || refused || !tracefile_is_own())
 		return;
 	fd = ring = has_limit() ? -ENOMEM : is_filtered() ? -EPERM : open_event();
 	if (fd >= 0) {
@@ -209,7 +303,7 @@ static uint64_t word_at(const struct perf_event_mmap_page *ring, uint64_t positi
 {
 	uint64_t word;
 
-	memcpy(&word, (const char *)ring + getpagesize() + (position & (RING_SIZE - 1)), sizeof word);
+	memcpy(&word, (const char *)ring + getpagesize() + (position & (RING_SIZE - sizeof word)), sizeof word);
 	return word;
 }
 

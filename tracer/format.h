@@ -184,12 +184,13 @@ struct trace_record {
 				       * unless that is 0: then it woke the observer */                                         \
 	X(LOCK, "lock")               /* waited for the lock at address `number`, from t for `duration` (0: not over yet);      \
 				       * fd = the tid that held it, or -1; way = enum trace_lock */                             \
-	X(OBJECT, "object")           /* frames of object `fd` are in the file that text_size bytes in TEXT slots name */        \
-	X(STACK, "stack")             /* way = enum trace_stack: text_size bytes in TEXT slots are its frames, the innermost    \
-				       * first, 8 bytes each: an address in the object whose number is above it */              \
 	X(AWAY, "away")               /* a thread that polls was away from its polls from t for `duration`; of that `number` ns \
 				       * on a CPU; `call` ended it; way = enum trace_loop; a struct trace_away is the TEXT      \
-				       * that follows */
+				       * that follows */                                                                        \
+	X(OBJECT, "object")           /* frames of object `fd` are in the file that text_size bytes in TEXT slots name: its     \
+				       * build ID of TRACE_BUILD_ID bytes, or zeros where it has none, and its path */          \
+	X(STACK, "stack")             /* way = enum trace_stack: text_size bytes in TEXT slots are its frames, the innermost    \
+				       * first, 8 bytes each: an address in the object whose number is above it */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,
@@ -325,6 +326,7 @@ enum trace_stack {
 
 #define TRACE_FRAME_SHIFT 48            /* bits of a frame that are its address */
 #define TRACE_OBJECTS 256               /* numbers of objects lie below */
+#define TRACE_BUILD_ID 20
 
 /* What the kernel counted while a thread was away (getrusage(2), RUSAGE_THREAD).  The count may have begun up to an eighth of
  * --stall before.  */

@@ -589,14 +589,16 @@ static void end_stall(struct build *b, struct model_thread *t)
 static void see_object(struct model_process *p, const struct trace_record *r, const struct reader_place *place)
 {
 	char text[512];
+	struct symbols_object *o;
 
-	if (r->fd < 0 || r->fd >= TRACE_OBJECTS)
+	if (r->fd < 0 || r->fd >= TRACE_OBJECTS || reader_text(r, place, text, sizeof text) < TRACE_BUILD_ID)
 		return;
 	if (!p->objects)
-		p->objects = must_have(calloc(TRACE_OBJECTS, sizeof(char *)));
-	reader_text(r, place, text, sizeof text);
-	free(p->objects[r->fd]);
-	p->objects[r->fd] = must_have(strdup(text));
+		p->objects = must_have(calloc(TRACE_OBJECTS, sizeof *p->objects));
+	o = &p->objects[r->fd];
+	memcpy(o->id, text, TRACE_BUILD_ID);
+	free(o->path);
+	o->path = must_have(strdup(text + TRACE_BUILD_ID));
 }
 
 static void see_away(struct build *b, const struct trace_record *r, const struct reader_place *place)
@@ -1188,7 +1190,7 @@ static void free_process(struct model_process *p)
 	free(p->threads);
 	stalls_free(&p->stalls);
 	for (size_t i = 0; p->objects && i < TRACE_OBJECTS; i++)
-		free(p->objects[i]);
+		free(p->objects[i].path);
 	free(p->objects);
 	free(p->command);
 }

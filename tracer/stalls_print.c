@@ -69,11 +69,21 @@ static void print_parts(const struct model_process *p, const struct stall *one, 
 	}
 }
 
+static uint64_t address_of(uint64_t frame)
+{
+	return frame & (((uint64_t)1 << TRACE_FRAME_SHIFT) - 1);
+}
+
+static const struct symbols_object *object_of(const struct model_process *p, uint64_t frame)
+{
+	uint64_t number = frame >> TRACE_FRAME_SHIFT;
+
+	return p->objects && number < TRACE_OBJECTS && p->objects[number].path ? &p->objects[number] : NULL;
+}
+
 static void name_frame(const struct model_process *p, uint64_t frame, char *name, size_t size)
 {
-	uint64_t object = frame >> TRACE_FRAME_SHIFT, address = frame & (((uint64_t)1 << TRACE_FRAME_SHIFT) - 1);
-
-	symbols_name(p->objects && object < TRACE_OBJECTS ? p->objects[object] : NULL, address, name, size);
+	symbols_name(object_of(p, frame), address_of(frame), name, size);
 }
 
 /* "inflate < read_block < main": the innermost first; what calls itself is told once.  */
@@ -207,14 +217,14 @@ static void print_stack_json(const struct model_process *p, const struct stall_s
 
 	fputc('[', to);
 	for (size_t i = 0; i < s->count; i++) {
-		uint64_t object = s->frames[i] >> TRACE_FRAME_SHIFT;
+		const struct symbols_object *object = object_of(p, s->frames[i]);
 
 		name_frame(p, s->frames[i], name, sizeof name);
 		fprintf(to, "%s{\"function\":", i ? "," : "");
 		jsontext_print(name, to);
 		fputs(",\"object\":", to);
-		jsontext_print(p->objects && object < TRACE_OBJECTS ? p->objects[object] : NULL, to);
-		fprintf(to, ",\"address\":\"0x%" PRIx64 "\"}", s->frames[i] & (((uint64_t)1 << TRACE_FRAME_SHIFT) - 1));
+		jsontext_print(object ? object->path : NULL, to);
+		fprintf(to, ",\"address\":\"0x%" PRIx64 "\"}", address_of(s->frames[i]));
 	}
 	fputc(']', to);
 }

@@ -14,7 +14,7 @@
 #include "say.h"
 #include "screen.h"
 
-enum { TABLE_MAX = 1 << 28, BUILD_ID = 20 };
+enum { TABLE_MAX = 1 << 28, KEPT_MAX = 1 << 29, BUILD_ID = TRACE_BUILD_ID };
 
 struct function {
 	uint64_t start, size;
@@ -23,9 +23,11 @@ struct function {
 
 struct table {
 	char *path;
+	unsigned char id[BUILD_ID];     /* of the file that it is to be of; zeros: of any */
 	struct function *functions;     /* by start */
 	size_t count;
 	char *names;
+	uint64_t names_size;
 	struct table *next;
 };
 
@@ -81,14 +83,14 @@ static int by_start(const void *a, const void *b)
 	return x->size < y->size ? -1 : x->size > y->size;
 }
 
-static void take_functions(struct table *t, const Elf64_Sym *symbols, size_t count, uint64_t names_size)
+static void take_functions(struct table *t, const Elf64_Sym *symbols, size_t count)
 {
 	t->functions = must_have(calloc(count + 1, sizeof *t->functions));
 	for (size_t i = 0; i < count; i++) {
 		const Elf64_Sym *s = &symbols[i];
 		unsigned type = ELF64_ST_TYPE(s->st_info);
 
-		if ((type == STT_FUNC || type == STT_GNU_IFUNC) && s->st_shndx != SHN_UNDEF && s->st_name < names_size && s->st_value)
+		if ((type == STT_FUNC || type == STT_GNU_IFUNC) && s->st_shndx != SHN_UNDEF && s->st_name < t->names_size && s->st_value)
 			t->functions[t->count++] = (struct function){s->st_value, s->st_size, s->st_name};
 	}
 	qsort(t->functions, t->count, sizeof *t->functions, by_start);
@@ -115,12 +117,19 @@ static bool read_build_id(int fd, const Elf64_Shdr *sections, size_t count, unsi
 	return found;
 }
 
+/* Nor one of proc(5), whose sizes are 0.  */
+static bool is_file(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_size >= (off_t)sizeof(Elf64_Ehdr);
+}
+
+/* Of a device, to open it may already do something.  */
 static int open_file(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
+	int fd = stat(path, &st) == 0 && is_file(&st) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
 
-	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+	if (fd < 0 || (fstat(fd, &st) == 0 && is_file(&st)))
 		return fd;
 	close(fd);
 	return -1;
@@ -138,45 +147,60 @@ static int open_debug_file(const unsigned char id[BUILD_ID])
 	return open_file(path);
 }
 
+/* Whether it is the file that was there as the trace was recorded.  */
+static bool is_it(const struct table *t, bool has_id, const unsigned char id[BUILD_ID])
+{
+	static const unsigned char none[BUILD_ID];
+
+	return !memcmp(t->id, none, BUILD_ID) || (has_id && !memcmp(t->id, id, BUILD_ID));
+}
+
 /* Of a file, or, where it is stripped, of its debugging symbols.  */
 static void read_table(struct table *t, int fd, bool may_be_elsewhere)
 {
 	unsigned char id[BUILD_ID];
 	size_t count = 0;
 	Elf64_Shdr *sections = read_sections(fd, &count);
-	const Elf64_Shdr *s = sections ? choose(sections, count) : NULL;
-	bool stripped = sections && (!s || s->sh_type != SHT_SYMTAB);
-	int debug = may_be_elsewhere && stripped && read_build_id(fd, sections, count, id) ? open_debug_file(id) : -1;
+	bool has_id = sections && read_build_id(fd, sections, count, id);
+	const Elf64_Shdr *s = sections && is_it(t, has_id, id) ? choose(sections, count) : NULL;
+	bool stripped = s && s->sh_type != SHT_SYMTAB;
+	int debug = may_be_elsewhere && stripped && has_id ? open_debug_file(id) : -1;
 	Elf64_Sym *symbols = s && debug < 0 ? read_part(fd, s->sh_offset, s->sh_size) : NULL;
 
 	if (debug >= 0) {
 		read_table(t, debug, false);
 		close(debug);
 	}
-	if (symbols)
-		t->names = read_part(fd, sections[s->sh_link].sh_offset, sections[s->sh_link].sh_size);
+	if (symbols) {
+		t->names_size = sections[s->sh_link].sh_size;
+		t->names = read_part(fd, sections[s->sh_link].sh_offset, t->names_size);
+	}
 	if (symbols && t->names)
-		take_functions(t, symbols, s->sh_size / sizeof *symbols, sections[s->sh_link].sh_size);
+		take_functions(t, symbols, s->sh_size / sizeof *symbols);
 	free(symbols);
 	free(sections);
 }
 
-static const struct table *table_of(const char *path)
+/* A path that is not absolute names no file here.  */
+static const struct table *table_of(const char *path, const unsigned char id[BUILD_ID])
 {
 	static struct table *tables;
+	static uint64_t kept;           /* bytes */
 	struct table *t;
 	int fd;
 
 	for (t = tables; t; t = t->next)
-		if (!strcmp(t->path, path))
+		if (!strcmp(t->path, path) && !memcmp(t->id, id, BUILD_ID))
 			return t;
 	t = must_have(calloc(1, sizeof *t));
 	t->path = must_have(strdup(path));
+	memcpy(t->id, id, BUILD_ID);
 	t->next = tables;
 	tables = t;
-	fd = open_file(path);
+	fd = *path == '/' && kept < KEPT_MAX ? open_file(path) : -1;
 	if (fd >= 0) {
 		read_table(t, fd, true);
+		kept += t->count * sizeof *t->functions + t->names_size;
 		close(fd);
 	}
 	return t;
@@ -200,13 +224,14 @@ static const char *find(const struct table *t, uint64_t address)
 	return t->names + t->functions[low - 1].name;
 }
 
-void symbols_name(const char *path, uint64_t address, char *text, size_t size)
+void symbols_name(const struct symbols_object *object, uint64_t address, char *text, size_t size)
 {
-	const char *name = path ? find(table_of(path), address) : NULL, *slash = path ? strrchr(path, '/') : NULL;
+	const char *path = object ? object->path : "?", *slash = strrchr(path, '/');
+	const char *name = object ? find(table_of(path, object->id), address) : NULL;
 
 	if (name && *name)
 		snprintf(text, size, "%.*s", (int)strcspn(name, "@"), name);
 	else
-		snprintf(text, size, "%.60s+0x%" PRIx64, slash ? slash + 1 : path ? path : "?", address);
+		snprintf(text, size, "%.60s+0x%" PRIx64, slash ? slash + 1 : path, address);
 	screen_clean(text);
 }

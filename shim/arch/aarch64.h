@@ -70,7 +70,7 @@ static inline uint64_t arch_ticks(void)
 }
 
 /* Registers by their numbers in unwinding tables (AADWARF64).  */
-enum { ARCH_REGISTERS = 32, ARCH_STACK_REGISTER = 31, ARCH_RETURN_REGISTER = 30 };
+enum { ARCH_REGISTERS = 32, ARCH_STACK_REGISTER = 31 };
 
 /* Those that calls preserve, and the program counter, here.  */
 static inline __attribute__((always_inline)) uint64_t arch_capture(uint64_t registers[ARCH_REGISTERS])

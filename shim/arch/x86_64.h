@@ -68,7 +68,7 @@ static inline uint64_t arch_ticks(void)
 }
 
 /* Registers by their numbers in unwinding tables (psABI, "DWARF Register Number Mapping").  */
-enum { ARCH_REGISTERS = 17, ARCH_STACK_REGISTER = 7, ARCH_RETURN_REGISTER = 16 };
+enum { ARCH_REGISTERS = 17, ARCH_STACK_REGISTER = 7 };
 
 /* Those that calls preserve, and the program counter, here.  */
 static inline __attribute__((always_inline)) uint64_t arch_capture(uint64_t registers[ARCH_REGISTERS])
