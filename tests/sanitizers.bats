@@ -35,6 +35,12 @@ setup() {
 	same "$PROGRAMS/locks"
 }
 
+@test "the shim under UBSan: stacks" {
+	for how in lie generate handler unload; do
+		EAGAIN_STACKS=1 MODES=record.auto same "$PROGRAMS/stacks" $how
+	done
+}
+
 @test "the command under ASan and UBSan: views of whole traces and of damaged ones" {
 	cd "$BATS_TEST_TMPDIR"
 	"$EAGAIN" record --stacks -o good sh -c '(echo one; sleep 0.02; echo two) | cat | head -n 1; "$PROGRAMS/stalls" epoll mutex'
@@ -60,6 +66,12 @@ setup() {
 			timeout 20 "$EAGAIN" $verb bad >out 2>err || status=$?
 			[ "$status" -le 1 ] && ! grep -q 'Sanitizer\|runtime error' err || { echo "$verb: status $status"; cat err; false; }
 		done
+	done
+}
+
+@test "the shim under UBSan: stacks" {
+	for how in lie generate handler unload; do
+		EAGAIN_STACKS=1 MODES=record.auto same "$PROGRAMS/stacks" $how
 	done
 }
 

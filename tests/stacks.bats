@@ -85,6 +85,17 @@ setup() {
 	done
 }
 
+@test "stacks: another program by the same name, by now, names nothing" {
+	need_program readelf
+	readelf -n "$PROGRAMS/stalls" | grep -q 'Build ID: [0-9a-f]\{40\}$' || skip "the compiler gives programs no build ID"
+	cp "$PROGRAMS/stalls" program
+	"$EAGAIN" record --stacks ./program epoll mutex >said
+	"$EAGAIN" report | grep -q 'wait_for_mutex < '
+	cp "$PROGRAMS/stacks" another
+	mv another program
+	"$EAGAIN" report | grep -Eq '^ +waited in program\+0x[0-9a-f]+ < program\+0x'
+}
+
 @test "stacks: a child of an event loop has samples of its own" {
 	need_program python3
 	"$EAGAIN" record --stacks /usr/bin/python3 -c '
@@ -96,10 +107,10 @@ def loop(seconds):
     for i in range(2):
         poll.poll()
         end = time.thread_time() + seconds
-        while time.thread_time() < end: pass
-loop(0.03)
+        while time.thread_time() < end: sum(range(20000))
+loop(0.06)
 if os.fork() == 0:
-    loop(0.03)
+    loop(0.06)
     os._exit(0)
 os.wait()'
 	"$EAGAIN" report >report
@@ -117,4 +128,16 @@ os.wait()'
 	for how in compute lock read; do
 		same /usr/bin/python3 "$TOP/tests/real/loops/slow.py" asyncio $how
 	done
+}
+
+@test "stacks: that cannot be walked, on little stack, in a handler, in a sandbox" {
+	for how in lie generate small handler sandbox errno; do
+		EAGAIN_STACKS=1 same "$PROGRAMS/stacks" $how
+	done
+	"$EAGAIN" record --stacks "$PROGRAMS/stacks" lie
+	"$EAGAIN" report --json | grep -q '"function":"call_with_table"' || [ "$(uname -m)" != x86_64 ]
+}
+
+@test "stacks: a library computed, and is gone when its samples are looked at" {
+	EAGAIN_STACKS=1 MODES=record.auto same "$PROGRAMS/stacks" unload
 }
