@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "config.h"
 #include "init.h"
+#include "libc.h"
 #include "record.h"
 #include "tracefile.h"
 #include "unwind.h"
@@ -274,20 +275,32 @@ static void end_samples(void)
 	samples.ring = NULL;
 }
 
+/* An fd of ours has the lowest free number for a moment, which another thread may count on.  */
+static long map_ring(void)
+{
+	long fd = has_limit() ? -ENOMEM : is_filtered() ? -EPERM : open_event(), ring = fd;
+
+	if (fd >= 0) {
+		ring = sys(SYS_mmap, NULL, getpagesize() + RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		sys(SYS_close, fd);
+	}
+	return ring;
+}
+
 void stack_sample(void)
 {
 	static bool refused;
-	long fd, ring;
+	long ring;
 
 	if (has_samples())
 		read_to(samples.ring, head_of(samples.ring));
 	if (has_samples() || refused || !tracefile_is_own())
 		return;
-	fd = ring = has_limit() ? -ENOMEM : is_filtered() ? -EPERM : open_event();
-	if (fd >= 0) {
-		ring = sys(SYS_mmap, NULL, getpagesize() + RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		sys(SYS_close, fd);
+	if (!libc_is_lone()) {
+		tracefile_unsampled(TRACE_UNSAMPLED_THREAD);
+		return;
 	}
+	ring = map_ring();
 	refused = ring < 0 && ring > -4096;
 	if (refused) {
 		tracefile_unsampled((int)-ring);
@@ -296,6 +309,12 @@ void stack_sample(void)
 	tracefile_thread_ends = end_samples;
 	samples.ring = (struct perf_event_mmap_page *)ring;
 	samples.generation = *tracefile_alive;
+}
+
+void stack_provide(void)
+{
+	if (stack_on && libc_is_lone() && !shim_sandboxed)
+		stack_sample();
 }
 
 /* Records begin, and are as long, as multiples of 8.  */

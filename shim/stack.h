@@ -15,8 +15,12 @@ void stack_start(void);
 /* The wait that has just ended was here.  */
 void stack_record(void);
 
-/* The calling thread is an event loop: it is sampled from now on while it computes, and what was sampled before is forgotten.  */
+/* The calling thread is an event loop: it is sampled from now on while it computes, if it can be, and what was sampled before is
+ * forgotten.  */
 void stack_sample(void);
+
+/* The calling thread is about to start the process's first other: after that, no thread begins to be sampled.  */
+void stack_provide(void);
 
 /* The samples are of a stall since then.  */
 void stack_tell_samples(uint64_t since);

@@ -97,7 +97,8 @@ struct trace_process {
 	uint64_t start_cpu_ns;          /* CPU time that the process had used when the image began */
 	char command[TRACE_COMMAND_SIZE]; /* /proc/self/cmdline: arguments, each ended by NUL; cut where too long */
 	uint64_t stall_ns;              /* --stall; 0: from before there was one */
-	uint32_t unsampled;             /* with --stacks: the errno by which sampling was refused */
+	uint32_t unsampled;             /* with --stacks: the errno by which sampling was refused, or
+					 * TRACE_UNSAMPLED_THREAD */
 	uint32_t stacks;                /* --stacks: 1 */
 };
 
@@ -327,6 +328,7 @@ enum trace_stack {
 #define TRACE_FRAME_SHIFT 48            /* bits of a frame that are its address */
 #define TRACE_OBJECTS 256               /* numbers of objects lie below */
 #define TRACE_BUILD_ID 20
+#define TRACE_UNSAMPLED_THREAD 4096     /* a thread began to poll when there were others */
 
 /* What the kernel counted while a thread was away (getrusage(2), RUSAGE_THREAD).  The count may have begun up to an eighth of
  * --stall before.  */

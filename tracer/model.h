@@ -81,7 +81,7 @@ struct model_process {
 	struct model_polls polls;
 	struct stalls stalls;
 	struct symbols_object *objects; /* that frames of its stacks are in: TRACE_OBJECTS, without paths where not known; or NULL */
-	unsigned unsampled;             /* errno: why it could not be sampled */
+	unsigned unsampled;             /* as in struct trace_process */
 	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
 	struct model_thread *threads;   /* by tid */

@@ -158,6 +158,15 @@ static void print_stall(const struct model_process *p, const struct stall *s, FI
 		print_stacks(p, s, to);
 }
 
+static void print_unsampled(const struct model_process *p, FILE *to)
+{
+	fputs("             where it computed is not known", to);
+	if (p->unsampled == TRACE_UNSAMPLED_THREAD)
+		fputs(" of threads but the first, which alone can be sampled\n", to);
+	else
+		fprintf(to, ": it could not be sampled: %s\n", strerror((int)p->unsampled));
+}
+
 void stalls_print(const struct model_process *p, FILE *to)
 {
 	const struct stall **order;
@@ -179,8 +188,7 @@ void stalls_print(const struct model_process *p, FILE *to)
 	for (size_t i = 0; i < count && i < SHOWN; i++)
 		print_stall(p, order[i], to);
 	if (p->unsampled && p->stalls.part_ns[STALL_COMPUTING] > p->stalls.ns / 10)
-		fprintf(to, "             where it computed is not known: it could not be sampled: %s\n",
-			strerror((int)p->unsampled));
+		print_unsampled(p, to);
 	free(order);
 }
 

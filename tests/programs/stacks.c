@@ -174,6 +174,39 @@ static void be_small(void)
 	}
 }
 
+static void *count_numbers(void *unused)
+{
+	long first = syscall(SYS_dup, 0), n;
+	int others = 0;
+
+	syscall(SYS_close, first);
+	while (!stopped) {
+		n = syscall(SYS_dup, 0);
+		others += n != first;
+		syscall(SYS_close, n);
+	}
+	printf("%d other numbers\n", others);
+	return unused;
+}
+
+/* Threads that begin to poll, while the only one that makes descriptors gets the same number again and again.  */
+static void begin_threads(void)
+{
+	pthread_t counting, thread;
+
+	poll_once();
+	pthread_create(&counting, NULL, count_numbers, NULL);
+	for (int i = 0; i < 20; i++) {
+		if (pthread_create(&thread, NULL, in_thread, NULL) != 0)
+			fail("pthread_create");
+		pthread_join(thread, NULL);
+	}
+	compute();
+	poll_once();
+	stopped = 1;
+	pthread_join(counting, NULL);
+}
+
 static void handle(int signal)
 {
 	(void)signal;
@@ -224,6 +257,7 @@ static const struct {
 	void (*act)(void);
 } ways[] = {
 	{"lie", lie}, {"generate", generate}, {"unload", unload}, {"small", be_small}, {"handler", be_in_handler},
+	{"threads", begin_threads},
 	{"sandbox", be_sandboxed}, {"errno", keep_errno},
 };
 
