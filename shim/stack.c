@@ -63,7 +63,7 @@ static bool find_build_id(struct unwind_place *place, uint64_t at, uint64_t size
 
 	for (unsigned i = 0; i < PARTS && size >= sizeof note && unwind_read(place, at, &note, sizeof note); i++) {
 		uint64_t whole = sizeof note.header + (((uint64_t)note.header.n_namesz + 3) & ~(uint64_t)3) +
-			(((uint64_t)note.header.n_descsz + 3) & ~(uint64_t)3);
+				 (((uint64_t)note.header.n_descsz + 3) & ~(uint64_t)3);
 
 		if (note.header.n_type == NT_GNU_BUILD_ID && note.header.n_descsz == sizeof note.id &&
 		    memcmp(note.name, "GNU", sizeof note.name) == 0) {
@@ -179,7 +179,7 @@ static void tell(struct unwind_place *place, enum trace_stack what, uint64_t t)
 
 	while (count < FRAMES && unwind(place, &f))
 		told[count++] = (uint64_t)number_of(place, &f) << TRACE_FRAME_SHIFT |
-			(f.address & (((uint64_t)1 << TRACE_FRAME_SHIFT) - 1));
+				(f.address & (((uint64_t)1 << TRACE_FRAME_SHIFT) - 1));
 	if (count)
 		record_stack(what, t, told, count);
 }

@@ -199,7 +199,8 @@ static bool open_entry(struct unwind_place *p, const struct object *o, uint64_t 
 {
 	uint32_t length;
 
-	if (!read_object(p, o, at, &length, sizeof length) || length == 0 || length > (uint64_t)(uintptr_t)o->end - at - sizeof length)
+	if (!read_object(p, o, at, &length, sizeof length) || length == 0 ||
+	    length > (uint64_t)(uintptr_t)o->end - at - sizeof length)
 		return false;
 	c->place = p;
 	c->next = at + sizeof length;

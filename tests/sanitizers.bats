@@ -69,12 +69,6 @@ setup() {
 	done
 }
 
-@test "the shim under UBSan: stacks" {
-	for how in lie generate handler unload; do
-		EAGAIN_STACKS=1 MODES=record.auto same "$PROGRAMS/stacks" $how
-	done
-}
-
 @test "the command under ASan and UBSan: options, check of damaged programs" {
 	cd "$BATS_TEST_TMPDIR"
 	"$EAGAIN" --help

@@ -90,7 +90,8 @@ static void take_functions(struct table *t, const Elf64_Sym *symbols, size_t cou
 		const Elf64_Sym *s = &symbols[i];
 		unsigned type = ELF64_ST_TYPE(s->st_info);
 
-		if ((type == STT_FUNC || type == STT_GNU_IFUNC) && s->st_shndx != SHN_UNDEF && s->st_name < t->names_size && s->st_value)
+		if ((type == STT_FUNC || type == STT_GNU_IFUNC) && s->st_shndx != SHN_UNDEF && s->st_name < t->names_size &&
+		    s->st_value)
 			t->functions[t->count++] = (struct function){s->st_value, s->st_size, s->st_name};
 	}
 	qsort(t->functions, t->count, sizeof *t->functions, by_start);
