@@ -220,6 +220,8 @@ void config_read(char **envp)
 			config.stall_ns = parse_milliseconds(e + STALL, config.stall_ns);
 		else if (!strcmp(e, "EAGAIN_READINESS=1"))
 			config.readiness = true;
+		else if (!strcmp(e, "EAGAIN_STACKS=1"))
+			config.stacks = true;
 		else if (!strncmp(e, "EAGAIN_MAX_SIZE=", MAX_SIZE))
 			config.max_size = parse_size(e + MAX_SIZE, config.max_size);
 		else if (!strncmp(e, "EAGAIN_FOLLOW=", FOLLOW))

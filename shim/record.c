@@ -17,6 +17,7 @@
 HOT_DATA bool record_on, record_simply;
 
 static bool to_trace, to_log;
+static bool to_more;            /* to the log, or with stacks */
 static bool chooses;            /* not all is wanted (wants.h) */
 
 /* What becomes of a poll that has no fd of its own that is wanted: it is told if one is that it returned.  */
@@ -39,7 +40,10 @@ void record_start(const char *program)
 		tracefile_start(TRACE_ORIGIN_EXEC);
 		to_trace = tracefile_alive != NULL;
 	}
+	if (to_trace && !chooses)
+		stack_start();
 	to_log = config.log[0] && wanted;
+	to_more = to_log || stack_on;
 	record_on = to_trace || to_log;
 	record_simply = to_trace && !to_log;
 	readiness_on = config.readiness && to_trace;
@@ -106,13 +110,21 @@ static bool wants_returned(struct op *op, uint64_t duration)
 	return false;
 }
 
+static __attribute__((noinline)) void put_more(const struct trace_record *event)
+{
+	if (to_log)
+		livelog_event(event);
+	if (event->kind == TRACE_CALL && stall_is_long(event->duration))
+		stack_record();
+}
+
 /* Stores one event: the kind last, so that a reader sees it whole or not at all.  */
 static inline void put(const struct trace_record *event)
 {
 	if (likely(to_trace))
 		tracefile_put(event);
-	if (unlikely(to_log))
-		livelog_event(event);
+	if (unlikely(to_more))
+		put_more(event);
 }
 
 static uint8_t flags_of(const struct op *op)
@@ -277,6 +289,8 @@ void record_locked(struct record_lock *wait)
 	wait->event.duration = duration ? duration : 1;
 	if (is_still_its(wait))
 		__atomic_store_n(&wait->slot->duration, wait->event.duration, __ATOMIC_RELAXED);
+	if (unlikely(stall_is_long(wait->event.duration)))
+		stack_record();
 	if (unlikely(to_log && !chooses))
 		livelog_event(&wait->event);
 }
@@ -310,6 +324,8 @@ void record_return(const struct op *op, long result)
 	e.flags = flags_of(op) | (result == -EAGAIN && op->asked ? TRACE_ASKED : 0);
 	e.result = result;
 	put(&e);
+	if (unlikely(stall_is_long(e.t - op->enter)))
+		stack_record();
 	stall_leave(op, e.t);
 	if (to_trace)
 		tracefile_pair();
@@ -321,29 +337,47 @@ static int access_of(int fd, enum fd_kind kind, struct fd_facts *facts)
 	return fds_is_socket(kind) || !fd_flags(fd, facts) ? O_RDWR : (int)(facts->flags & O_ACCMODE);
 }
 
-static void put_name(int fd, enum fd_kind kind, struct fd_facts *facts, const char *text, size_t size)
+/* An event with a text behind it.  */
+static void put_with_text(struct trace_record *event, const void *text, size_t size)
 {
-	struct trace_record *r;
 	size_t slots = (size + TRACE_TEXT_BYTES - 1) / TRACE_TEXT_BYTES;
-	int access = access_of(fd, kind, facts);
+	struct trace_record *r = tracefile_reserve((unsigned)slots + 1);
 
-	r = tracefile_reserve((unsigned)slots + 1);
 	if (!r)
 		return;
 	for (size_t i = 0; i < slots; i++) {
-		size_t n = size - i * TRACE_TEXT_BYTES;
+		size_t at = i * TRACE_TEXT_BYTES, n = size - at;
 
-		memcpy((char *)&r[i + 1] + 1, text + i * TRACE_TEXT_BYTES, n < TRACE_TEXT_BYTES ? n : TRACE_TEXT_BYTES);
+		memcpy((char *)&r[i + 1] + 1, (const char *)text + at, n < TRACE_TEXT_BYTES ? n : TRACE_TEXT_BYTES);
 		__atomic_store_n(&r[i + 1].kind, TRACE_TEXT, __ATOMIC_RELEASE);
 	}
-	r->call = r->way = r->flags = 0;
-	r->fd = fd;
-	r->t = clock_ticks();
-	r->inode = facts->has_stat ? facts->stat.st_ino : 0;
-	r->access = (uint16_t)access;
-	r->fd_kind = (uint16_t)kind;
-	r->text_size = (uint32_t)size;
-	__atomic_store_n(&r->kind, TRACE_NAME, __ATOMIC_RELEASE);
+	event->text_size = (uint32_t)size;
+	tracefile_fill(r, event);
+}
+
+static void put_name(int fd, enum fd_kind kind, struct fd_facts *facts, const char *text, size_t size)
+{
+	struct trace_record e = {.kind = TRACE_NAME, .fd = fd, .fd_kind = (uint16_t)kind};
+
+	e.access = (uint16_t)access_of(fd, kind, facts);
+	e.inode = facts->has_stat ? facts->stat.st_ino : 0;
+	e.t = clock_ticks();
+	put_with_text(&e, text, size);
+}
+
+void record_stack(enum trace_stack what, uint64_t t, const uint64_t *frames, unsigned count)
+{
+	struct trace_record e = {.kind = TRACE_STACK, .way = (uint8_t)what, .fd = -1, .t = t};
+
+	if (!tracefile_is_off())
+		put_with_text(&e, frames, count * sizeof *frames);
+}
+
+void record_object(unsigned number, const char *text, size_t size)
+{
+	struct trace_record e = {.kind = TRACE_OBJECT, .fd = (int)number, .t = clock_ticks()};
+
+	put_with_text(&e, text, size);
 }
 
 fd_hint record_fd(int fd, enum fd_kind kind, struct fd_facts *facts)

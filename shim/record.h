@@ -96,6 +96,10 @@ void record_locked(struct record_lock *wait);
 void record_away(enum call_id call, enum trace_loop loop, uint64_t since, uint64_t now, uint64_t cpu_ns,
 		 const struct trace_away *away);
 
+/* Frames: numbers of objects, and addresses in them; and which file an object is: its build ID, and its path.  */
+void record_stack(enum trace_stack what, uint64_t t, const uint64_t *frames, unsigned count);
+void record_object(unsigned number, const char *text, size_t size);
+
 /* An operation that would have blocked is over.  */
 void record_return(const struct op *op, long result);
 

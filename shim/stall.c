@@ -38,16 +38,23 @@ static void ask(struct counts *c)
 	};
 }
 
+static void count(uint64_t now)
+{
+	__atomic_store_n(&stall_limit, tracefile_ticks(config.stall_ns), __ATOMIC_RELAXED);
+	ask(&counts);
+	stall_thread.counted = now;
+	stall_thread.polls = 0;
+}
+
 void stall_count(uint64_t now)
 {
 	if (shim_sandboxed) {
 		stall_thread.since = 0;
 		return;
 	}
-	__atomic_store_n(&stall_limit, tracefile_ticks(config.stall_ns), __ATOMIC_RELAXED);
-	ask(&counts);
-	stall_thread.counted = now;
-	stall_thread.polls = 0;
+	count(now);
+	if (unlikely(stack_on) && stall_thread.loop > TRACE_LOOP_PARK)
+		stack_sample();
 }
 
 /* A poll may have been a voluntary switch.  */
@@ -69,12 +76,16 @@ void stall_ends(enum call_id call, uint64_t now)
 	uint32_t polls = s->polls;
 	struct trace_away used;
 
-	stall_count(now);
+	if (shim_sandboxed)
+		return;
+	count(now);
 	/* A child of a fork that was not seen begins anew. */
-	if (!s->since || counts.cpu_ns < before.cpu_ns)
+	if (counts.cpu_ns < before.cpu_ns)
 		return;
 	used = difference(&counts.used, &before.used, polls);
 	record_away(call, s->loop, s->since, now, counts.cpu_ns - before.cpu_ns, &used);
+	if (unlikely(stack_on))
+		stack_tell_samples(s->since);
 }
 
 void stall_forked(void)

@@ -9,6 +9,7 @@
 #define EAGAIN_STALL_H
 
 #include "op.h"
+#include "stack.h"
 #include "tracer/format.h"
 
 struct stall_thread {
@@ -39,6 +40,12 @@ static inline enum trace_loop stall_loop(const struct op *op)
 	case OP_EPOLL: return TRACE_LOOP_EPOLL;
 	default: return op->way == TRACE_WAY_NONE ? TRACE_LOOP_NONE : TRACE_LOOP_PARK;
 	}
+}
+
+/* Whether it is to be told where the thread was that waited so long, away from its polls.  */
+static inline bool stall_is_long(uint64_t ticks)
+{
+	return ticks > stall_limit && stack_on && stall_thread.since;
 }
 
 /* `op` is about to ask for what is ready, or to wait, at `now`; and has returned.  */

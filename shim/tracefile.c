@@ -35,6 +35,7 @@ enum {
 __thread struct tracefile_thread tracefile_thread __attribute__((tls_model("initial-exec")));
 HOT_DATA volatile uint32_t *tracefile_alive;
 HOT_DATA uint32_t tracefile_lap;
+void (*tracefile_thread_ends)(void);
 static const uint32_t open_gate = 0, shut_gate = 1;
 HOT_DATA const volatile uint32_t *tracefile_gate = &open_gate;
 
@@ -48,6 +49,7 @@ static struct {
 	uint64_t first_chunk;           /* the size of the next thread's first */
 	char name[32];                  /* "PID.N" */
 	bool no_memory;                 /* a chunk could not be mapped */
+	uint32_t unsampled;             /* as in the header */
 	uint64_t mapped;                /* bytes of chunks */
 	uint64_t mount;                 /* of the file, as it was created */
 	uint64_t length;                /* of the file, where it has been made as long as it may become; else 0, or CUT */
@@ -118,6 +120,13 @@ uint64_t tracefile_ticks(uint64_t ns)
 uint64_t tracefile_start_ns(void)
 {
 	return file.control ? file.control->preamble.start_ns : 0;
+}
+
+void tracefile_unsampled(int error)
+{
+	file.unsampled = (uint32_t)error;
+	if (file.started)
+		file.header->unsampled = file.unsampled;
 }
 
 void tracefile_pair(void)
@@ -417,6 +426,8 @@ static long start_process(void)
 		p->mode = config.switching == SWITCH_FLAG;
 		p->start_cpu_ns = file.forked ? 0 : clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
 		p->stall_ns = config.stall_ns;
+		p->stacks = config.stacks;
+		p->unsampled = file.unsampled;
 		p->next = TRACE_HEADER_SIZE;
 		read_command(p);
 		fill_preamble(&p->preamble, TRACE_PROCESS_MAGIC, clock_source);
@@ -709,6 +720,8 @@ static void thread_end(void *thread)
 	uint64_t all = ~(uint64_t)0, old;
 
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof old);
+	if (tracefile_thread_ends)
+		tracefile_thread_ends();
 	put_end(thread);
 	give_spare(thread);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof old);

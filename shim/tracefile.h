@@ -117,6 +117,12 @@ uint32_t tracefile_next_op(void);
 /* The moment the trace began, in CLOCK_MONOTONIC nanoseconds.  */
 uint64_t tracefile_start_ns(void);
 
+/* Called when a thread ends that has recorded, or NULL.  */
+extern void (*tracefile_thread_ends)(void);
+
+/* Threads cannot be sampled, for this reason.  */
+void tracefile_unsampled(int error);
+
 /* Another (ticks, ns) pair for the chunk in use, of now, so that the reader's fit spans the whole run.  */
 void tracefile_pair(void);
 

@@ -7,7 +7,8 @@ setup_file() {
 	command -v qemu-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null &&
 		[ -e /usr/aarch64-linux-gnu/include/stdio.h ] || return 0
 	export AARCH64=$BATS_FILE_TMPDIR/build
-	make -s -C "$TOP" BUILD="$AARCH64" CC=aarch64-linux-gnu-gcc "$AARCH64/libeagain.so" "$AARCH64/tests/traps" "$AARCH64/tests/matrix"
+	make -s -C "$TOP" BUILD="$AARCH64" CC=aarch64-linux-gnu-gcc "$AARCH64/libeagain.so" "$AARCH64/tests/traps" "$AARCH64/tests/matrix" \
+		"$AARCH64/tests/stalls"
 }
 
 setup() {
@@ -30,6 +31,13 @@ emulated() {
 		diff native record
 	done
 	"$EAGAIN" log trace | grep -q 'ev=EWOULDBLOCK call=read'
+}
+
+@test "aarch64: a stall, and where it was" {
+	emulated -E LD_PRELOAD="$AARCH64/libeagain.so" -E EAGAIN_TRACE="$PWD/trace" -E EAGAIN_STACKS=1 "$AARCH64/tests/stalls" epoll mutex >said
+	"$EAGAIN" report trace >report
+	grep -q "waiting for locks (pthread_mutex_lock 0x[0-9a-f]*, held by tid $(sed -n 's/holder //p' said))" report
+	grep -q '^ *waited in wait_for_mutex < .*main < ' report
 }
 
 @test "aarch64: cells of the matrix, with all signals" {

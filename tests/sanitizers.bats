@@ -35,9 +35,15 @@ setup() {
 	same "$PROGRAMS/locks"
 }
 
+@test "the shim under UBSan: stacks" {
+	for how in lie generate handler unload; do
+		EAGAIN_STACKS=1 MODES=record.auto same "$PROGRAMS/stacks" $how
+	done
+}
+
 @test "the command under ASan and UBSan: views of whole traces and of damaged ones" {
 	cd "$BATS_TEST_TMPDIR"
-	"$EAGAIN" record -o good sh -c '(echo one; sleep 0.02; echo two) | cat | head -n 1; "$PROGRAMS/stalls" epoll mutex'
+	"$EAGAIN" record --stacks -o good sh -c '(echo one; sleep 0.02; echo two) | cat | head -n 1; "$PROGRAMS/stalls" epoll mutex'
 	"$EAGAIN" report good
 	"$EAGAIN" report --json good
 	"$EAGAIN" log good

@@ -245,7 +245,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	char text[TEXT_MAX];
 	struct line l;
 
-	if (r->kind == TRACE_USAGE || r->kind == TRACE_THREAD)
+	if (r->kind == TRACE_USAGE || r->kind == TRACE_THREAD || r->kind == TRACE_OBJECT || r->kind == TRACE_STACK)
 		return;
 	if (s->switch_next < s->switch_count)
 		tell_switches(s, reader_ns(s->trace, place->enter && r->kind != TRACE_CALL ? r->t - r->lead : r->t));

@@ -97,6 +97,9 @@ struct trace_process {
 	uint64_t start_cpu_ns;          /* CPU time that the process had used when the image began */
 	char command[TRACE_COMMAND_SIZE]; /* /proc/self/cmdline: arguments, each ended by NUL; cut where too long */
 	uint64_t stall_ns;              /* --stall; 0: from before there was one */
+	uint32_t unsampled;             /* with --stacks: the errno by which sampling was refused, or
+					 * TRACE_UNSAMPLED_THREAD */
+	uint32_t stacks;                /* --stacks: 1 */
 };
 
 enum trace_origin {
@@ -163,7 +166,7 @@ struct trace_record {
 				       * with op 0: the poll or select before it in this thread returned fd as ready */         \
 	X(RETURN, "return")           /* the operation is over */                                                               \
 	X(NAME, "fd")                 /* this fd, from now on, is this; text_size bytes in TEXT slots follow */                 \
-	X(TEXT, "text")               /* 31 bytes of the text of the NAME before it */                                          \
+	X(TEXT, "text")               /* 31 bytes of the text of the record before them */                                      \
 	X(THREAD, "thread")           /* fd = tid: whose records follow in this chunk; its name is in the last 16 bytes */      \
 	X(CLOSE, "close")             /* the program closed fd */                                                               \
 	X(DUP, "dup")                 /* fd was duplicated to `number` */                                                       \
@@ -184,7 +187,11 @@ struct trace_record {
 				       * fd = the tid that held it, or -1; way = enum trace_lock */                             \
 	X(AWAY, "away")               /* a thread that polls was away from its polls from t for `duration`; of that `number` ns \
 				       * on a CPU; `call` ended it; way = enum trace_loop; a struct trace_away is the TEXT      \
-				       * that follows */
+				       * that follows */                                                                        \
+	X(OBJECT, "object")           /* frames of object `fd` are in the file that text_size bytes in TEXT slots name: its     \
+				       * build ID of TRACE_BUILD_ID bytes, or zeros where it has none, and its path */          \
+	X(STACK, "stack")             /* way = enum trace_stack: text_size bytes in TEXT slots are its frames, the innermost    \
+				       * first, 8 bytes each: an address in the object whose number is above it */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,
@@ -311,6 +318,17 @@ enum trace_loop {
 #undef X
 	TRACE_LOOP_COUNT
 };
+
+/* Of what a STACK is.  */
+enum trace_stack {
+	TRACE_STACK_WAIT,               /* of the wait before it in its thread */
+	TRACE_STACK_SAMPLE,             /* of the thread while it computed, in the AWAY before it */
+};
+
+#define TRACE_FRAME_SHIFT 48            /* bits of a frame that are its address */
+#define TRACE_OBJECTS 256               /* numbers of objects lie below */
+#define TRACE_BUILD_ID 20
+#define TRACE_UNSAMPLED_THREAD 4096     /* a thread began to poll when there were others */
 
 /* What the kernel counted while a thread was away (getrusage(2), RUSAGE_THREAD).  The count may have begun up to an eighth of
  * --stall before.  */

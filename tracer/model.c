@@ -578,11 +578,27 @@ static void see_lock(struct build *b, const struct trace_record *r)
 
 static void end_stall(struct build *b, struct model_thread *t)
 {
-	struct stall stall = stalls_end(&b->process->stalls, t->stall);
+	const struct stall *stall = stalls_end(t->stall);
 
-	t->stall = NULL;
 	if (b->stall)
-		b->stall(&stall, b->process, b->visit_arg);
+		b->stall(stall, b->process, b->visit_arg);
+	stalls_add(&b->process->stalls, t->stall);
+	t->stall = NULL;
+}
+
+static void see_object(struct model_process *p, const struct trace_record *r, const struct reader_place *place)
+{
+	char text[512];
+	struct symbols_object *o;
+
+	if (r->fd < 0 || r->fd >= TRACE_OBJECTS || reader_text(r, place, text, sizeof text) < TRACE_BUILD_ID)
+		return;
+	if (!p->objects)
+		p->objects = must_have(calloc(TRACE_OBJECTS, sizeof *p->objects));
+	o = &p->objects[r->fd];
+	memcpy(o->id, text, TRACE_BUILD_ID);
+	free(o->path);
+	o->path = must_have(strdup(text + TRACE_BUILD_ID));
 }
 
 static void see_away(struct build *b, const struct trace_record *r, const struct reader_place *place)
@@ -805,6 +821,11 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_ENTER: see_enter(b, r); break;
 	case TRACE_LOCK: see_lock(b, r); break;
 	case TRACE_AWAY: see_away(b, r, place); break;
+	case TRACE_OBJECT: see_object(b->process, r, place); break;
+	case TRACE_STACK:
+		if (b->thread->stall)
+			stalls_stack(b->thread->stall, r, place);
+		break;
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}
@@ -884,6 +905,7 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	p->dropped = f->header->dropped_events;
 	p->exit_status = p->signal = -1;
 	p->stalls.limit_ns = f->header->stall_ns;
+	p->unsampled = f->header->unsampled;
 	b->start_cpu_ns = f->header->start_cpu_ns;
 	p->cpu_ns = MODEL_UNKNOWN;
 	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
@@ -1167,6 +1189,9 @@ static void free_process(struct model_process *p)
 	free(p->fds);
 	free(p->threads);
 	stalls_free(&p->stalls);
+	for (size_t i = 0; p->objects && i < TRACE_OBJECTS; i++)
+		free(p->objects[i].path);
+	free(p->objects);
 	free(p->command);
 }
 

@@ -7,6 +7,7 @@
 
 #include "reader.h"
 #include "stalls.h"
+#include "symbols.h"
 
 /* What a call waits for: a column of shim/calls.def; and locks.  */
 enum direction {
@@ -79,6 +80,8 @@ struct model_process {
 	bool vanished;                  /* its last sign is an exec: into what, the trace does not know */
 	struct model_polls polls;
 	struct stalls stalls;
+	struct symbols_object *objects; /* that frames of its stacks are in: TRACE_OBJECTS, without paths where not known; or NULL */
+	unsigned unsampled;             /* as in struct trace_process */
 	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
 	struct model_thread *threads;   /* by tid */

@@ -60,6 +60,7 @@ struct stall_open {
 	uint64_t short_ns;              /* in short calls, on the CPU or not */
 	size_t waits;
 	bool last_is_longest;           /* the latest call is the one that is told */
+	uint64_t latest_ns, stack_ns;   /* how long the latest wait was, and the one whose stack is kept */
 };
 
 static struct stall_open *begin(const struct trace *t, uint32_t tid, unsigned loop, uint64_t start, uint64_t end)
@@ -114,6 +115,7 @@ void stalls_lock(struct stall_open *open, const struct trace_record *lock, uint6
 	uint64_t ns = overlap(open, from, to);
 
 	open->stall.part_ns[STALL_LOCK] += ns;
+	open->latest_ns = ns;
 	open->waits++;
 	if (ns <= open->stall.lock_ns)
 		return;
@@ -133,6 +135,7 @@ void stalls_call(struct stall_open *open, unsigned call, size_t fd, bool waits, 
 		open->stall.part_ns[STALL_CALL] += ns;
 		open->waits++;
 	}
+	open->latest_ns = ns;
 	open->last_is_longest = ns > open->stall.call_ns;
 	if (!open->last_is_longest)
 		return;
@@ -143,7 +146,8 @@ void stalls_call(struct stall_open *open, unsigned call, size_t fd, bool waits, 
 
 void stalls_sleep(struct stall_open *open, uint64_t from, uint64_t to)
 {
-	open->stall.part_ns[STALL_ASLEEP] += overlap(open, from, to);
+	open->latest_ns = overlap(open, from, to);
+	open->stall.part_ns[STALL_ASLEEP] += open->latest_ns;
 	open->waits++;
 }
 
@@ -151,6 +155,30 @@ void stalls_polled(struct stall_open *open, size_t fd)
 {
 	if (open->last_is_longest && open->stall.fd == STALL_NO_FD)
 		open->stall.fd = fd;
+}
+
+static struct stall_stack read_stack(const struct trace_record *r, const struct reader_place *place)
+{
+	char text[sizeof(uint64_t) * STALL_FRAMES + 1];
+	struct stall_stack s = {.count = reader_text(r, place, text, sizeof text) / sizeof(uint64_t)};
+
+	memcpy(s.frames, text, s.count * sizeof *s.frames);
+	return s;
+}
+
+void stalls_stack(struct stall_open *open, const struct trace_record *stack, const struct reader_place *place)
+{
+	struct stall_stacks *s = open->stall.stacks;
+
+	if (!s)
+		s = open->stall.stacks = must_have(calloc(1, sizeof *s));
+	if (stack->way == TRACE_STACK_SAMPLE) {
+		if (s->sample_count < STALL_SAMPLES)
+			s->samples[s->sample_count++] = read_stack(stack, place);
+	} else if (open->latest_ns > open->stack_ns) {
+		open->stack_ns = open->latest_ns;
+		s->wait = read_stack(stack, place);
+	}
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -215,36 +243,43 @@ static void keep(struct stalls *s, const struct stall *stall)
 			s->kept = must_have(realloc(s->kept, 2 * (s->kept_count + 1) * sizeof *s->kept));
 		for (i = s->kept_count++; i && s->kept[(i - 1) / 2].ns > stall->ns; i = (i - 1) / 2)
 			s->kept[i] = s->kept[(i - 1) / 2];
-	} else {
-		if (stall->ns <= s->kept[0].ns)
-			return;
-		for (; (child = 2 * i + 1) < s->kept_count; i = child) {
-			child += child + 1 < s->kept_count && s->kept[child + 1].ns < s->kept[child].ns;
-			if (s->kept[child].ns >= stall->ns)
-				break;
-			s->kept[i] = s->kept[child];
-		}
+		s->kept[i] = *stall;
+		return;
+	}
+	if (stall->ns <= s->kept[0].ns) {
+		free(stall->stacks);
+		return;
+	}
+	free(s->kept[0].stacks);
+	for (; (child = 2 * i + 1) < s->kept_count; i = child) {
+		child += child + 1 < s->kept_count && s->kept[child + 1].ns < s->kept[child].ns;
+		if (s->kept[child].ns >= stall->ns)
+			break;
+		s->kept[i] = s->kept[child];
 	}
 	s->kept[i] = *stall;
 }
 
-struct stall stalls_end(struct stalls *s, struct stall_open *open)
+const struct stall *stalls_end(struct stall_open *open)
 {
-	struct stall stall;
-
 	divide(open);
-	stall = open->stall;
+	return &open->stall;
+}
+
+void stalls_add(struct stalls *s, struct stall_open *open)
+{
+	const struct stall *stall = &open->stall;
+
+	if (stall->loop > TRACE_LOOP_PARK) {
+		s->count++;
+		s->ns += stall->ns;
+		if (stall->ns > s->longest_ns)
+			s->longest_ns = stall->ns;
+		for (size_t c = 0; c < STALL_CLASS_COUNT; c++)
+			s->part_ns[c] += stall->part_ns[c];
+	}
+	keep(s, stall);
 	free(open);
-	keep(s, &stall);
-	if (stall.loop <= TRACE_LOOP_PARK)
-		return stall;
-	s->count++;
-	s->ns += stall.ns;
-	if (stall.ns > s->longest_ns)
-		s->longest_ns = stall.ns;
-	for (size_t c = 0; c < STALL_CLASS_COUNT; c++)
-		s->part_ns[c] += stall.part_ns[c];
-	return stall;
 }
 
 static int by_start(const void *a, const void *b)
@@ -264,5 +299,7 @@ void stalls_close(struct stalls *s)
 
 void stalls_free(struct stalls *s)
 {
+	for (size_t i = 0; i < s->kept_count; i++)
+		free(s->kept[i].stacks);
 	free(s->kept);
 }

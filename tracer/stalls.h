@@ -30,6 +30,21 @@ enum stall_class {
 
 #define STALL_NO_FD SIZE_MAX
 
+/* Frames as in a STACK record, the innermost first.  */
+enum { STALL_FRAMES = 16, STALL_SAMPLES = 8 };
+
+struct stall_stack {
+	size_t count;
+	uint64_t frames[STALL_FRAMES];
+};
+
+/* Where its thread was (--stacks).  */
+struct stall_stacks {
+	struct stall_stack wait;        /* in its longest wait of those that have one */
+	struct stall_stack samples[STALL_SAMPLES];      /* computing */
+	size_t sample_count;
+};
+
 struct stall {
 	uint32_t tid;
 	unsigned loop;                  /* enum trace_loop */
@@ -43,6 +58,7 @@ struct stall {
 	unsigned lock, call;            /* enum trace_lock, enum call_id */
 	int holder;                     /* tid, or -1 */
 	size_t fd;                      /* of the call: index into the process's fds, or STALL_NO_FD */
+	struct stall_stacks *stacks;    /* or NULL */
 };
 
 /* Those of a process.  The numbers are of threads that poll; among the kept are also those that wait in reads and writes.  */
@@ -70,8 +86,12 @@ void stalls_sleep(struct stall_open *open, uint64_t from, uint64_t to);
 /* The latest call, a poll, was for this fd.  */
 void stalls_polled(struct stall_open *open, size_t fd);
 
-/* Adds it, and frees it; returns what it was.  */
-struct stall stalls_end(struct stalls *s, struct stall_open *open);
+/* A STACK record of its thread.  */
+void stalls_stack(struct stall_open *open, const struct trace_record *stack, const struct reader_place *place);
+
+/* It is over: what it was; and it is added to those of its process, and freed.  */
+const struct stall *stalls_end(struct stall_open *open);
+void stalls_add(struct stalls *s, struct stall_open *open);
 
 /* It has been away since then, and never came back.  */
 struct stall_open *stalls_unended(const struct trace *t, uint32_t tid, unsigned loop, uint64_t since, uint64_t until);

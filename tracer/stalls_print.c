@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "color.h"
+#include "jsontext.h"
 #include "say.h"
 #include "screen.h"
+#include "symbols.h"
 
-enum { SHOWN = 5 };
+enum { SHOWN = 5, FRAMES_SHOWN = 6, NAME_SIZE = 120 };
 
 static int by_length(const void *a, const void *b)
 {
@@ -67,6 +69,80 @@ static void print_parts(const struct model_process *p, const struct stall *one, 
 	}
 }
 
+static uint64_t address_of(uint64_t frame)
+{
+	return frame & (((uint64_t)1 << TRACE_FRAME_SHIFT) - 1);
+}
+
+static const struct symbols_object *object_of(const struct model_process *p, uint64_t frame)
+{
+	uint64_t number = frame >> TRACE_FRAME_SHIFT;
+
+	return p->objects && number < TRACE_OBJECTS && p->objects[number].path ? &p->objects[number] : NULL;
+}
+
+static void name_frame(const struct model_process *p, uint64_t frame, char *name, size_t size)
+{
+	symbols_name(object_of(p, frame), address_of(frame), name, size);
+}
+
+/* "inflate < read_block < main": the innermost first; what calls itself is told once.  */
+static void print_frames(const struct model_process *p, const struct stall_stack *s, FILE *to)
+{
+	char name[NAME_SIZE], before[NAME_SIZE] = "";
+	size_t shown = 0, i;
+
+	for (i = 0; i < s->count && shown < FRAMES_SHOWN; i++) {
+		name_frame(p, s->frames[i], name, sizeof name);
+		if (!strcmp(name, before))
+			continue;
+		fprintf(to, "%s%s", shown++ ? " < " : "", name);
+		strcpy(before, name);
+	}
+	fputs(i < s->count ? " < ...\n" : "\n", to);
+}
+
+/* How many of the samples were in the same function as this one.  */
+static size_t count_alike(const struct model_process *p, const struct stall_stacks *s, const struct stall_stack *one)
+{
+	char name[NAME_SIZE], other[NAME_SIZE];
+	size_t n = 0;
+
+	name_frame(p, one->frames[0], name, sizeof name);
+	for (size_t i = 0; i < s->sample_count; i++) {
+		name_frame(p, s->samples[i].frames[0], other, sizeof other);
+		n += !strcmp(name, other);
+	}
+	return n;
+}
+
+static void print_samples(const struct model_process *p, const struct stall_stacks *s, FILE *to)
+{
+	size_t best = 0, most = 0, n;
+
+	for (size_t i = 0; i < s->sample_count; i++) {
+		n = count_alike(p, s, &s->samples[i]);
+		if (n <= most)
+			continue;
+		most = n;
+		best = i;
+	}
+	fprintf(to, "             computed in (%zu of %zu samples) ", most, s->sample_count);
+	print_frames(p, &s->samples[best], to);
+}
+
+static void print_stacks(const struct model_process *p, const struct stall *s, FILE *to)
+{
+	uint64_t waited = s->part_ns[STALL_LOCK] + s->part_ns[STALL_CALL] + s->part_ns[STALL_ASLEEP];
+
+	if (s->stacks->wait.count && waited > s->ns / 10) {
+		fputs("             waited in ", to);
+		print_frames(p, &s->stacks->wait, to);
+	}
+	if (s->stacks->sample_count && s->part_ns[STALL_COMPUTING] > s->ns / 10)
+		print_samples(p, s->stacks, to);
+}
+
 static void print_stall(const struct model_process *p, const struct stall *s, FILE *to)
 {
 	char length[16];
@@ -78,6 +154,17 @@ static void print_stall(const struct model_process *p, const struct stall *s, FI
 	fputs(": ", to);
 	print_parts(p, s, s->part_ns, s->ns, to);
 	fputs(s->unended ? "; still at the end\n" : "\n", to);
+	if (s->stacks)
+		print_stacks(p, s, to);
+}
+
+static void print_unsampled(const struct model_process *p, FILE *to)
+{
+	fputs("             where it computed is not known", to);
+	if (p->unsampled == TRACE_UNSAMPLED_THREAD)
+		fputs(" of threads but the first, which alone can be sampled\n", to);
+	else
+		fprintf(to, ": it could not be sampled: %s\n", strerror((int)p->unsampled));
 }
 
 void stalls_print(const struct model_process *p, FILE *to)
@@ -100,6 +187,8 @@ void stalls_print(const struct model_process *p, FILE *to)
 	qsort(order, count, sizeof *order, by_length);
 	for (size_t i = 0; i < count && i < SHOWN; i++)
 		print_stall(p, order[i], to);
+	if (p->unsampled && p->stalls.part_ns[STALL_COMPUTING] > p->stalls.ns / 10)
+		print_unsampled(p, to);
 	free(order);
 }
 
@@ -130,6 +219,38 @@ static void print_call_json(const struct model_process *p, const struct stall *s
 	fprintf(to, ",\"ns\":%" PRIu64 "}", s->call_ns);
 }
 
+static void print_stack_json(const struct model_process *p, const struct stall_stack *s, FILE *to)
+{
+	char name[NAME_SIZE];
+
+	fputc('[', to);
+	for (size_t i = 0; i < s->count; i++) {
+		const struct symbols_object *object = object_of(p, s->frames[i]);
+
+		name_frame(p, s->frames[i], name, sizeof name);
+		fprintf(to, "%s{\"function\":", i ? "," : "");
+		jsontext_print(name, to);
+		fputs(",\"object\":", to);
+		jsontext_print(object ? object->path : NULL, to);
+		fprintf(to, ",\"address\":\"0x%" PRIx64 "\"}", address_of(s->frames[i]));
+	}
+	fputc(']', to);
+}
+
+static void print_stacks_json(const struct model_process *p, const struct stall_stacks *s, FILE *to)
+{
+	if (s->wait.count) {
+		fputs(",\"stack\":", to);
+		print_stack_json(p, &s->wait, to);
+	}
+	fputs(",\"samples\":[", to);
+	for (size_t i = 0; i < s->sample_count; i++) {
+		fputs(i ? "," : "", to);
+		print_stack_json(p, &s->samples[i], to);
+	}
+	fputc(']', to);
+}
+
 static void print_stall_json(const struct model_process *p, const struct stall *s, FILE *to)
 {
 	fprintf(to, "{\"tid\":%" PRIu32 ",\"loop\":\"%s\",\"start_ns\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"class\":\"%s\",\"ended\":%s",
@@ -141,6 +262,8 @@ static void print_stall_json(const struct model_process *p, const struct stall *
 		print_lock_json(s, to);
 	if (s->call_ns)
 		print_call_json(p, s, to);
+	if (s->stacks)
+		print_stacks_json(p, s->stacks, to);
 	fputc('}', to);
 }
 

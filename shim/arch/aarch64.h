@@ -69,4 +69,31 @@ static inline uint64_t arch_ticks(void)
 	return 0;
 }
 
+/* Registers by their numbers in unwinding tables (AADWARF64).  */
+enum { ARCH_REGISTERS = 32, ARCH_STACK_REGISTER = 31 };
+
+/* Those that calls preserve, and the program counter, here.  */
+static inline __attribute__((always_inline)) uint64_t arch_capture(uint64_t registers[ARCH_REGISTERS])
+{
+	uint64_t pc, sp;
+
+	__asm__ volatile("stp x19, x20, [%2, #152]\n\tstp x21, x22, [%2, #168]\n\tstp x23, x24, [%2, #184]\n\t"
+			 "stp x25, x26, [%2, #200]\n\tstp x27, x28, [%2, #216]\n\tstp x29, x30, [%2, #232]\n\t"
+			 "mov %1, sp\n\tstr %1, [%2, #248]\n\tadr %0, 0f\n0:"
+			 : "=&r"(pc), "=&r"(sp) : "r"(registers) : "memory");
+	return pc;
+}
+
+/* X(number in unwinding tables, in perf_event_open(2)): the same of a sample; and its program counter (<asm/perf_regs.h>), all
+ * in the order of the latter.  */
+#define ARCH_SAMPLED(X)                                                                                               \
+	X(19, 19) X(20, 20) X(21, 21) X(22, 22) X(23, 23) X(24, 24) X(25, 25) X(26, 26) X(27, 27) X(28, 28) X(29, 29) \
+	X(30, 30) X(31, 31) X(ARCH_REGISTERS, 32)
+
+/* Without what signs it (pointer authentication).  */
+static inline uint64_t arch_return_address(uint64_t saved)
+{
+	return saved & 0x0000ffffffffffff;
+}
+
 #endif

@@ -67,4 +67,27 @@ static inline uint64_t arch_ticks(void)
 	return __rdtsc();
 }
 
+/* Registers by their numbers in unwinding tables (psABI, "DWARF Register Number Mapping").  */
+enum { ARCH_REGISTERS = 17, ARCH_STACK_REGISTER = 7 };
+
+/* Those that calls preserve, and the program counter, here.  */
+static inline __attribute__((always_inline)) uint64_t arch_capture(uint64_t registers[ARCH_REGISTERS])
+{
+	uint64_t pc;
+
+	__asm__ volatile("movq %%rbx, 24(%1)\n\tmovq %%rbp, 48(%1)\n\tmovq %%rsp, 56(%1)\n\tmovq %%r12, 96(%1)\n\t"
+			 "movq %%r13, 104(%1)\n\tmovq %%r14, 112(%1)\n\tmovq %%r15, 120(%1)\n\tleaq 0f(%%rip), %0\n0:"
+			 : "=&r"(pc) : "r"(registers) : "memory");
+	return pc;
+}
+
+/* X(number in unwinding tables, in perf_event_open(2)): the same of a sample; and its program counter (<asm/perf_regs.h>), all
+ * in the order of the latter.  */
+#define ARCH_SAMPLED(X) X(3, 1) X(6, 6) X(7, 7) X(ARCH_REGISTERS, 8) X(12, 20) X(13, 21) X(14, 22) X(15, 23)
+
+static inline uint64_t arch_return_address(uint64_t saved)
+{
+	return saved;
+}
+
 #endif

@@ -27,6 +27,7 @@
 #include "shim/readiness.h"
 #include "shim/record.h"
 #include "shim/shield.h"
+#include "shim/stack.h"
 #include "shim/text.h"
 #include "shim/tracefile.h"
 
@@ -504,6 +505,7 @@ static void prepare_for_threads(void)
 		readiness_provide();
 		hidden_stock();
 		tracefile_lengthen();
+		stack_provide();
 	}
 	libc_is_child = false;
 }

@@ -180,7 +180,8 @@ static const struct way {
 /* In the states that any lock has.  `self`: what to do with one that this thread holds already; it would wait for good.  */
 static void take_in_states(const char *kind, const struct way *w, void *lock, int (*take)(void *), int (*give)(void *), bool self)
 {
-	struct timespec past = {.tv_sec = 1}, soon = after(w->clock, SOON_US), late = after(w->clock, 60000000), bad = {.tv_nsec = -1};
+	struct timespec soon = after(w->clock, SOON_US), late = after(w->clock, 60000000), past = {.tv_sec = 1};
+	struct timespec bad = {.tv_nsec = -1};
 	struct held h;
 	char what[80];
 	int result;
@@ -669,7 +670,9 @@ static void say_end(const char *what, pthread_t t)
 
 static void cancellation(void)
 {
-	static const char *const names[] = {"sem_wait", "sem_timedwait", "mutex_lock", "mutex_timedlock", "rdlock", "wrlock", "futex"};
+	static const char *const names[] = {
+		"sem_wait", "sem_timedwait", "mutex_lock", "mutex_timedlock", "rdlock", "wrlock", "futex",
+	};
 	pthread_t t, other;
 
 	sem_init(&empty, 0, 0);

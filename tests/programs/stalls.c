@@ -360,7 +360,8 @@ static const struct {
 	{"rwlock", wait_for_rwlock, NULL}, {"condition", wait_for_condition, NULL}, {"semaphore", wait_for_semaphore, NULL},
 	{"barrier", wait_for_barrier, NULL}, {"join", wait_for_thread, NULL}, {"futex", wait_for_futex, NULL},
 	{"sleep", do_sleep, NULL}, {"select-sleep", sleep_in_select, NULL}, {"read", read_slowly, NULL},
-	{"poll-inside", poll_inside, NULL}, {"child", wait_for_child, NULL}, {"deadlock", deadlock, NULL}, {"fork", fork_child, NULL},
+	{"poll-inside", poll_inside, NULL}, {"child", wait_for_child, NULL}, {"deadlock", deadlock, NULL},
+	{"fork", fork_child, NULL},
 };
 
 static int epoll;
