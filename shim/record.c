@@ -45,7 +45,7 @@ void record_start(const char *program)
 	to_log = config.log[0] && wanted;
 	to_more = to_log || stack_on;
 	record_on = to_trace || to_log;
-	record_simply = to_trace && !to_log;
+	record_simply = to_trace && !to_more;
 	readiness_on = config.readiness && to_trace;
 }
 

@@ -16,7 +16,7 @@
 /* This process is recorded.  */
 extern bool record_on;
 
-/* To the trace only.  */
+/* To the trace only, and without stacks.  */
 extern bool record_simply;
 
 /* Decides from the settings whether and where to record; once, at start-up of this program.  */
