@@ -62,6 +62,29 @@ value() {
 	[ "$(value calls_s <cat.lines | tail -n 1)" = 0.0 ]
 }
 
+@test "lines: an event loop that computes between its polls: stalls, and for how long it is away now" {
+	need_program python3
+	cat >loop <<-'PYTHON'
+		import select, time
+		loop = select.epoll()
+		while True:
+		    loop.poll(0)
+		    end = time.monotonic() + 0.1
+		    while time.monotonic() < end: pass
+	PYTHON
+	"$EAGAIN" record python3 loop &
+	pid=$!
+	until "$EAGAIN" top --count=2 -d 300ms >out 2>/dev/null && tail -n 2 out | grep -q ' away=[0-9]'; do
+		kill -0 $pid
+	done
+	tail -n 3 out | grep ' command="python3 loop" ' >line
+	[ "$(value state <line)" = runs ]
+	value stalls_s <line | awk '$1 <= 0 { exit 1 }'
+	value stalled_s <line | awk '$1 <= 0.5 || $1 > 1.5 { exit 1 }'
+	"$EAGAIN" top --count=1 --by=thread | grep -q ' tid=[1-9].* stalls_s='
+	kill -9 $pid
+}
+
 @test "lines: a plain call in progress, a lock; and what /proc tells" {
 	need_program perl python3
 	mkfifo fifo

@@ -162,6 +162,8 @@ static void add_use(struct live_use *to, const struct live_use *more)
 	to->bytes += more->bytes;
 	to->would_block += more->would_block;
 	to->waited_ns += more->waited_ns;
+	to->stalls += more->stalls;
+	to->stalled_ns += more->stalled_ns;
 }
 
 static void count(struct live *l, struct live_process *p, struct live_thread *t, struct live_fd *f, const struct live_use *more)
@@ -197,6 +199,21 @@ static void see_accepted(struct live_process *p, const struct trace_record *r, u
 		listens->fd.listens = true;
 }
 
+/* A thread that calls epoll_wait has its polls there, and in no poll that it calls besides.  */
+static void see_poll(struct live_thread *t, const struct trace_record *r)
+{
+	unsigned class = model_call_class(r->call), loop = TRACE_LOOP_NONE;
+
+	if (class == OP_EPOLL)
+		loop = TRACE_LOOP_EPOLL;
+	else if ((class == OP_POLL || class == OP_SELECT) && !(r->flags & TRACE_NO_FDS))
+		loop = TRACE_LOOP_POLL;
+	if (!loop || loop < t->loop)
+		return;
+	t->loop = loop;
+	t->left = r->t + r->duration;
+}
+
 static void see_call(struct live *l, struct live_process *p, struct live_thread *t, const struct trace_record *r, uint64_t ns)
 {
 	struct live_fd *f = find_fd(p, r->fd);
@@ -205,6 +222,7 @@ static void see_call(struct live *l, struct live_process *p, struct live_thread 
 	struct live_use more = {.calls = 1, .bytes = model_moved(r), .would_block = r->flags & TRACE_ASKED ? 1 : 0};
 
 	see_accepted(p, r, ns);
+	see_poll(t, r);
 	if (f && model_call_class(r->call) < OP_OPEN) {
 		f->fd.calls++;
 		f->fd.bytes[d] += more.bytes;
@@ -258,6 +276,15 @@ static void see_lock(struct live *l, struct live_process *p, struct live_thread 
 		count(l, p, t, NULL, &more);
 }
 
+static void see_away(struct live *l, struct live_process *p, struct live_thread *t, const struct trace_record *r, uint64_t ns)
+{
+	uint64_t took = reader_duration(&l->follow->trace, r->duration);
+	struct live_use more = {.stalls = 1, .stalled_ns = since_before(l, ns, ns + took)};
+
+	if (r->way >= TRACE_LOOP_POLL && ns + took >= l->count_from_ns)
+		count(l, p, t, NULL, &more);
+}
+
 static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
 {
 	struct live *l = arg;
@@ -300,6 +327,9 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_LOCK:
 		see_lock(l, p, t, r, ns);
 		return;
+	case TRACE_AWAY:
+		see_away(l, p, t, r, ns);
+		break;
 	case TRACE_EXIT:
 		p->exit_status = (int)r->number;
 		break;
@@ -369,6 +399,16 @@ static bool look_at_thread(const struct live *l, const struct live_process *p, s
 static bool is_still(const struct live_thread *t, const struct live_call *c)
 {
 	return c->since && c->since >= t->seen && !t->runs;
+}
+
+uint64_t live_away(const struct live *l, const struct live_process *p, const struct live_thread *t)
+{
+	uint64_t stall_ns = p->file ? p->file->file.header->stall_ns : 0, left;
+
+	if (!t->runs || !t->loop || is_still(t, &t->plain))
+		return 0;
+	left = reader_ns(&l->follow->trace, t->left);
+	return l->now_ns > left + stall_ns && stall_ns ? l->now_ns - left : 0;
 }
 
 struct live_wait live_wait(const struct live *l, const struct live_thread *t)

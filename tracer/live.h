@@ -14,6 +14,7 @@
 /* Since the look before.  */
 struct live_use {
 	uint64_t calls, bytes, would_block, waited_ns;
+	uint64_t stalls, stalled_ns;    /* an event loop was away from its polls for longer than --stall */
 };
 
 struct live_thread {
@@ -27,6 +28,8 @@ struct live_thread {
 		int fd;
 		uint64_t since;         /* ticks */
 	} parked, plain, lock;          /* plain, lock: since is 0 where it is in none; of a lock, `call` is which, `fd` who has it */
+	unsigned loop;                  /* enum trace_loop: POLL or EPOLL if it calls such; */
+	uint64_t left;                  /* ticks: and has returned from there the last time */
 	bool runs;                      /* in no call; else in this one, of which `otherwise_ns` is the last moment when it was not */
 	struct proc_call in;
 	uint64_t otherwise_ns;
@@ -93,6 +96,9 @@ struct live_wait {
 	const struct proc_call *in;
 };
 struct live_wait live_wait(const struct live *l, const struct live_thread *t);
+
+/* For how long a thread that runs has been away from its polls, where that is longer than --stall; else 0.  */
+uint64_t live_away(const struct live *l, const struct live_process *p, const struct live_thread *t);
 
 /* The fd that a process has under this number, or NULL.  */
 const struct live_fd *live_fd(const struct live_process *p, int fd);

@@ -24,7 +24,7 @@ const char *rows_order_name(enum rows_order order)
 {
 	static const char *const names[] = {
 		[ORDER_WAIT] = "wait", [ORDER_CALLS] = "calls", [ORDER_BYTES] = "bytes", [ORDER_WOULD_BLOCK] = "would block",
-		[ORDER_CPU] = "CPU", [ORDER_NUMBER] = "number",
+		[ORDER_STALL] = "stalled", [ORDER_CPU] = "CPU", [ORDER_NUMBER] = "number",
 	};
 
 	return names[order];
@@ -48,8 +48,12 @@ static bool is_rather(const struct live_wait *w, const struct live_wait *than)
 	return w->ns > than->ns;
 }
 
-static void add_thread(struct row *r, const struct live_thread *thread, const struct live_wait *w)
+static void add_thread(const struct rows *t, struct row *r, const struct live_thread *thread, const struct live_wait *w)
 {
+	uint64_t away_ns = live_away(t->live, r->process, thread);
+
+	if (away_ns > r->away_ns)
+		r->away_ns = away_ns;
 	if (w->waits && (!r->wait.waits || is_rather(w, &r->wait)))
 		r->wait = *w;
 	r->waiting += w->waits;
@@ -66,7 +70,7 @@ static void add_process(struct rows *t, const struct live_process *p)
 	for (size_t i = 0; i < p->thread_count; i++) {
 		struct live_wait w = live_wait(t->live, &p->threads[i]);
 
-		add_thread(r, &p->threads[i], &w);
+		add_thread(t, r, &p->threads[i], &w);
 	}
 }
 
@@ -79,7 +83,7 @@ static void add_threads(struct rows *t, const struct live_process *p)
 		r->thread = &p->threads[i];
 		r->use = r->thread->use;
 		r->cpu = r->thread->cpu;
-		add_thread(r, r->thread, &w);
+		add_thread(t, r, r->thread, &w);
 	}
 }
 
@@ -103,7 +107,7 @@ static void add_fds(struct rows *t, const struct live_process *p)
 		struct live_wait w = live_wait(t->live, &p->threads[i]);
 
 		if (w.fd >= 0 && (size_t)w.fd < p->fd_room && rows[w.fd])
-			add_thread(&t->rows[rows[w.fd] - 1], &p->threads[i], &w);
+			add_thread(t, &t->rows[rows[w.fd] - 1], &p->threads[i], &w);
 	}
 	free(rows);
 }
@@ -120,6 +124,7 @@ static uint64_t rank(const struct row *row, enum rows_order order)
 	case ORDER_CALLS: return row->use.calls;
 	case ORDER_BYTES: return row->use.bytes;
 	case ORDER_WOULD_BLOCK: return row->use.would_block;
+	case ORDER_STALL: return row->use.stalled_ns + row->away_ns;
 	case ORDER_CPU: return row->cpu > 0 ? (uint64_t)(row->cpu * 1e6) : 0;
 	default: return 0;
 	}
@@ -319,6 +324,9 @@ void rows_describe(const struct rows *r, const struct row *row, char *text, size
 		describe_fd(r, row, text, size);
 	else if (row->wait.waits)
 		describe_wait(r, row, text, size);
+	else if (row->away_ns)
+		snprintf(text, size, "runs, no poll for %.*f %s", row->away_ns < 1000000000 ? 0 : 1,
+			 (double)row->away_ns / (row->away_ns < 1000000000 ? 1e6 : 1e9), row->away_ns < 1000000000 ? "ms" : "s");
 	else
 		snprintf(text, size, "%s", row->runs ? "runs" : "not known");
 	n = strlen(text);

@@ -5,7 +5,7 @@
 #include "live.h"
 
 enum rows_by { BY_PROCESS, BY_THREAD, BY_FD };
-enum rows_order { ORDER_WAIT, ORDER_CALLS, ORDER_BYTES, ORDER_WOULD_BLOCK, ORDER_CPU, ORDER_NUMBER, ORDERS };
+enum rows_order { ORDER_WAIT, ORDER_CALLS, ORDER_BYTES, ORDER_WOULD_BLOCK, ORDER_STALL, ORDER_CPU, ORDER_NUMBER, ORDERS };
 
 struct row {
 	const struct live_process *process;
@@ -15,6 +15,7 @@ struct row {
 	double cpu;                             /* < 0: not known */
 	struct live_wait wait;                  /* the longest */
 	size_t waiting;                         /* how many threads wait */
+	uint64_t away_ns;                       /* the longest that one is away from its polls now; 0: none is */
 	bool runs, stopped;
 };
 

@@ -30,11 +30,13 @@ static const char help[] =
 	"         /proc says where it is, and the time is at most so long.\n"
 	"  NOW    the call, its fd, and who is at the other end of it; or the lock, and\n"
 	"         the thread that has it\n"
+	"  STALL  how much of it an event loop was away from its polls for longer than\n"
+	"         --stall at a time (wide terminals); \"no poll for\": it is now\n"
 	"  WAIT   how much of the time since the look before it waited (wide terminals)\n"
 	"  CPU    how much of one processor it used\n"
 	"\n"
 	"  p t f      a row for each process, thread, fd\n"
-	"  s          sort by wait, calls, bytes, would block, CPU, number\n"
+	"  s          sort by wait, calls, bytes, would block, stalled, CPU, number\n"
 	"  up down    scroll, as page up and down, g G\n"
 	"  space      look now\n"
 	"  q          quit, or back\n";
@@ -116,17 +118,17 @@ static int print_heading(const struct top *t, int columns, FILE *to)
 
 	n += fprintf(to, "%5s %6s %6s %5s ", by == BY_FD ? "FD" : "CPU", "CALL/S", "BYTE/S", "BLK/S");
 	if (columns >= WIDE)
-		n += fprintf(to, "%4s ", "WAIT");
+		n += fprintf(to, "%4s %5s ", "WAIT", "STALL");
 	n += fprintf(to, "%8s  ", "FOR");
 	fprintf(to, "%-*s", columns > n ? columns - n : 0, by == BY_FD ? "NAME" : "NOW");
 	return n;
 }
 
-/* How much of the time since the look before it waited: the mean of its threads.  */
-static double waited(const struct top *t, const struct row *r)
+/* How much of the time since the look before so long was: the mean of its threads.  */
+static double share_of(const struct top *t, const struct row *r, uint64_t ns)
 {
 	size_t threads = t->rows.by == BY_PROCESS && r->process->thread_count ? r->process->thread_count : 1;
-	double share = t->seconds > 0 ? (double)r->use.waited_ns / 1e9 / t->seconds / (double)threads : 0;
+	double share = t->seconds > 0 ? (double)ns / 1e9 / t->seconds / (double)threads : 0;
 
 	return share < 1 ? share : 1;
 }
@@ -145,7 +147,8 @@ static void print_row(const struct top *t, const struct row *r, int columns, int
 	fprintf(to, "%5s %6s %6s %5s ", r->fd ? first : percent(r->cpu, first), rate(t, r->use.calls, a), rate(t, r->use.bytes, b),
 		rate(t, r->use.would_block, c));
 	if (columns >= WIDE)
-		fprintf(to, "%4s ", percent(waited(t, r), a));
+		fprintf(to, "%4s %5s ", percent(share_of(t, r, r->use.waited_ns), a),
+			r->use.stalls ? percent(share_of(t, r, r->use.stalled_ns), b) : "-");
 	snprintf(lasted, sizeof lasted, "%s%s", r->wait.told ? "" : "~", lasting(r->wait.ns, a));
 	fprintf(to, "%s%8s%s  %s%s\n", waits ? color(COLOR_WAIT) : "", waits ? lasted : "", waits ? color(COLOR_END) : "", text,
 		color(COLOR_END));
@@ -159,8 +162,8 @@ static void print_title(const struct top *t, FILE *to)
 	screen_text(name, sizeof name, t->dir);
 	fprintf(to, "%seagain top%s  %s: %zu of %zu process images; by %s, sorted by %s\n", color(COLOR_HEADING), color(COLOR_END),
 		lasting(l->now_ns, a), l->running, l->follow->seen_count, rows_by_name(t->rows.by), rows_order_name(t->rows.order));
-	fprintf(to, "%s calls/s, %s bytes/s, %s would block/s", rate(t, l->use.calls, a), rate(t, l->use.bytes, b),
-		rate(t, l->use.would_block, c));
+	fprintf(to, "%s calls/s, %s bytes/s, %s would block/s, %s stalls/s", rate(t, l->use.calls, a), rate(t, l->use.bytes, b),
+		rate(t, l->use.would_block, c), rate(t, l->use.stalls, d));
 	if (l->unseen)
 		fprintf(to, ", %s/s overwritten unseen", rate(t, l->unseen, d));
 	fprintf(to, "; %s\n", name);
@@ -227,8 +230,9 @@ static void print_use(const struct top *t, const struct live_use *u, FILE *to)
 {
 	double s = t->seconds > 0 ? t->seconds : 1;
 
-	fprintf(to, " calls_s=%.1f bytes_s=%.0f block_s=%.1f wait_s=%.3f", (double)u->calls / s, (double)u->bytes / s,
-		(double)u->would_block / s, (double)u->waited_ns / 1e9 / s);
+	fprintf(to, " calls_s=%.1f bytes_s=%.0f block_s=%.1f wait_s=%.3f stalls_s=%.1f stalled_s=%.3f", (double)u->calls / s,
+		(double)u->bytes / s, (double)u->would_block / s, (double)u->waited_ns / 1e9 / s, (double)u->stalls / s,
+		(double)u->stalled_ns / 1e9 / s);
 }
 
 static void print_wait(const struct row *r, FILE *to)
@@ -239,6 +243,10 @@ static void print_wait(const struct row *r, FILE *to)
 		fprintf(to, " for=%.3f told=%s", (double)w->ns / 1e9, w->told ? "trace" : "proc");
 	else
 		fputs(" for=- told=-", to);
+	if (r->away_ns)
+		fprintf(to, " away=%.3f", (double)r->away_ns / 1e9);
+	else
+		fputs(" away=-", to);
 }
 
 static void print_line(const struct top *t, const struct row *r, FILE *to)
