@@ -193,8 +193,10 @@ static bool is_plain(const char *path)
 	if (*path == '/')
 		path++;
 	for (;;) {
-		size_t n = strcspn(path, "/");
+		size_t n = 0;
 
+		while (path[n] && path[n] != '/')
+			n++;
 		if (n == 0 || (path[0] == '.' && (n == 1 || (n == 2 && path[1] == '.'))))
 			return false;
 		if (!path[n])

@@ -37,8 +37,7 @@ static inline void text_bytes(struct text *t, const char *s, size_t n)
 
 static inline void text_string(struct text *t, const char *s)
 {
-	while (*s)
-		text_char(t, *s++);
+	text_bytes(t, s, strlen(s));
 }
 
 static inline void text_number(struct text *t, uint64_t n, unsigned base)
