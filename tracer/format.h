@@ -221,7 +221,7 @@ enum trace_flag {
 	TRACE_WAIT_DIRECT = 2,          /* PARK: waits in ppoll; without this bit: in the plain call */
 	TRACE_NO_FDS = 2,               /* CALL of a poll or select: of no fds: it sleeps */
 	TRACE_PARTIAL = 4,              /* PARK, RETURN: some bytes had been moved before */
-	TRACE_NONBLOCK = 8,             /* CALL: could not wait: O_NONBLOCK by the program, or MSG_DONTWAIT */
+	TRACE_NONBLOCK = 8,             /* CALL: could not wait: O_NONBLOCK by the program, MSG_DONTWAIT, a poll with a timeout of 0 */
 	TRACE_SHIELD = 16,              /* CALL, WOULD_BLOCK, PARK, READY, RETURN: it waits, in spite of O_NONBLOCK (--shield) */
 };
 

@@ -92,27 +92,32 @@ void epoll_note(struct op *op, long result)
 	}
 }
 
-static int run(struct op op)
+/* at_once: it does not wait.  */
+static int run(struct op op, bool at_once)
 {
-	long result = op_run(&op);
+	long result;
 
+	op.asked = at_once;
+	result = op_run(&op);
 	epoll_note(&op, result);
 	return (int)as_libc(result);
 }
 
 EXPORT int epoll_pwait(int fd, struct epoll_event *events, int count, int timeout, const sigset_t *mask)
 {
-	return run(op_of(CALL_epoll_pwait, SYS_epoll_pwait, fd, (long)events, count, timeout, (long)mask, SIGNAL_SET_SIZE));
+	return run(op_of(CALL_epoll_pwait, SYS_epoll_pwait, fd, (long)events, count, timeout, (long)mask, SIGNAL_SET_SIZE),
+		   timeout == 0);
 }
 
 EXPORT int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 {
 	if (SYS_epoll_wait != -1)
-		return run(op_of(CALL_epoll_wait, SYS_epoll_wait, fd, (long)events, count, timeout, 0, 0));
-	return run(op_of(CALL_epoll_wait, SYS_epoll_pwait, fd, (long)events, count, timeout, 0, SIGNAL_SET_SIZE));
+		return run(op_of(CALL_epoll_wait, SYS_epoll_wait, fd, (long)events, count, timeout, 0, 0), timeout == 0);
+	return run(op_of(CALL_epoll_wait, SYS_epoll_pwait, fd, (long)events, count, timeout, 0, SIGNAL_SET_SIZE), timeout == 0);
 }
 
 EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int count, const struct timespec *timeout, const sigset_t *mask)
 {
-	return run(op_of(CALL_epoll_pwait2, SYS_epoll_pwait2, fd, (long)events, count, (long)timeout, (long)mask, SIGNAL_SET_SIZE));
+	return run(op_of(CALL_epoll_pwait2, SYS_epoll_pwait2, fd, (long)events, count, (long)timeout, (long)mask, SIGNAL_SET_SIZE),
+		   false);
 }

@@ -123,10 +123,18 @@ static int passed_array(long result, const struct pollfd *fds, unsigned count)
 	return (int)as_libc(result);
 }
 
-static int run(struct op op)
+static bool is_zero(const struct timespec *t)
 {
-	long result = op_run(&op);
+	return t && t->tv_sec == 0 && t->tv_nsec == 0;
+}
 
+/* at_once: it does not wait.  */
+static int run(struct op op, bool at_once)
+{
+	long result;
+
+	op.asked = at_once;
+	result = op_run(&op);
 	poll_note(&op, result);
 	return (int)as_libc(result);
 }
@@ -139,7 +147,8 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 		copy = *timeout;
 	if (passes_by((uintptr_t)fds, (unsigned)count))
 		return passed_array(sys(SYS_ppoll, fds, count, timeout ? &copy : NULL, mask, SIGNAL_SET_SIZE), fds, (unsigned)count);
-	return run(op_of(CALL_ppoll, SYS_ppoll, (long)fds, (long)count, (long)(timeout ? &copy : NULL), (long)mask, SIGNAL_SET_SIZE, 0));
+	return run(op_of(CALL_ppoll, SYS_ppoll, (long)fds, (long)count, (long)(timeout ? &copy : NULL), (long)mask, SIGNAL_SET_SIZE, 0),
+		   timeout && is_zero(&copy));
 }
 
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
@@ -150,10 +159,11 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout)
 	if (SYS_poll != -1 && passes_on)
 		return passed_array(sys(SYS_poll, fds, count, timeout), fds, (unsigned)count);
 	if (SYS_poll != -1)
-		return run(op_of(CALL_poll, SYS_poll, (long)fds, (long)count, timeout, 0, 0, 0));
+		return run(op_of(CALL_poll, SYS_poll, (long)fds, (long)count, timeout, 0, 0, 0), timeout == 0);
 	if (passes_on)
 		return passed_array(sys(SYS_ppoll, fds, count, timeout < 0 ? NULL : &t, NULL, SIGNAL_SET_SIZE), fds, (unsigned)count);
-	return run(op_of(CALL_poll, SYS_ppoll, (long)fds, (long)count, (long)(timeout < 0 ? NULL : &t), 0, SIGNAL_SET_SIZE, 0));
+	return run(op_of(CALL_poll, SYS_ppoll, (long)fds, (long)count, (long)(timeout < 0 ? NULL : &t), 0, SIGNAL_SET_SIZE, 0),
+		   timeout == 0);
 }
 
 static unsigned long first_word(const fd_set *set)
@@ -171,7 +181,8 @@ static int do_select(enum call_id call, int count, fd_set *in, fd_set *out, fd_s
 	long result;
 
 	if (shield_end > STDIO_END || !passes_by((uintptr_t)(in ? in : out ? out : urgent), (unsigned)count))
-		return run(op_of(call, SYS_pselect6, count, (long)in, (long)out, (long)urgent, (long)timeout, (long)(mask ? &masked : NULL)));
+		return run(op_of(call, SYS_pselect6, count, (long)in, (long)out, (long)urgent, (long)timeout, (long)(mask ? &masked : NULL)),
+			   is_zero(timeout));
 	result = sys(SYS_pselect6, count, in, out, urgent, timeout, mask ? &masked : NULL);
 	if (result >= 0)
 		note_stdio(result ? first_word(in) | first_word(out) | first_word(urgent) : ~0ul, count);
