@@ -74,10 +74,10 @@ value() {
 	PYTHON
 	"$EAGAIN" record python3 loop &
 	pid=$!
-	until "$EAGAIN" top --count=2 -d 300ms >out 2>/dev/null && tail -n 2 out | grep -q ' away=[0-9]'; do
+	until "$EAGAIN" top --count=2 -d 300ms >out 2>/dev/null && grep ' command="[^ ]*python3 loop" ' out | tail -n 1 >line &&
+		grep -q ' away=[0-9]' line; do
 		kill -0 $pid
 	done
-	tail -n 3 out | grep ' command="python3 loop" ' >line
 	[ "$(value state <line)" = runs ]
 	value stalls_s <line | awk '$1 <= 0 { exit 1 }'
 	value stalled_s <line | awk '$1 <= 0.5 || $1 > 1.5 { exit 1 }'
