@@ -75,12 +75,11 @@ value() {
 	"$EAGAIN" record python3 loop &
 	pid=$!
 	until "$EAGAIN" top --count=2 -d 300ms >out 2>/dev/null && grep ' command="[^ ]*python3 loop" ' out | tail -n 1 >line &&
-		grep -q ' away=[0-9]' line; do
+		grep -q ' away=[0-9].* stalls_s=[0-9]*[1-9]' line; do
 		kill -0 $pid
 	done
 	[ "$(value state <line)" = runs ]
-	value stalls_s <line | awk '$1 <= 0 { exit 1 }'
-	value stalled_s <line | awk '$1 <= 0.5 || $1 > 1.5 { exit 1 }'
+	value stalled_s <line | awk '$1 <= 0.1 || $1 > 1.5 { exit 1 }'
 	"$EAGAIN" top --count=1 --by=thread | grep -q ' tid=[1-9].* stalls_s='
 	kill -9 $pid
 }
