@@ -113,7 +113,7 @@ void poll_note(struct op *op, long result)
 /* Whether there is nothing to do but to note whether stdio was polled.  */
 static inline bool passes_by(uintptr_t address, unsigned count)
 {
-	return likely(shim_passes && !record_on) && (count < KEEP_MIN || keep_skip(address)) && libc_single_threaded();
+	return likely(shim_passes && !record_on) && (count < KEEP_MIN || keep_skip(address, count)) && libc_single_threaded();
 }
 
 static int passed_array(long result, const struct pollfd *fds, unsigned count)
