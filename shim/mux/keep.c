@@ -22,7 +22,7 @@ enum {
 	PATIENCE = 8,           /* plain calls on an array, with little ready, before it is kept */
 	DOUBT_MIN = 4,          /* a loss must be so small a part of what the kernel does next, before another is risked; */
 	DOUBT_MAX = 32,         /* twice as small each time */
-	SKIPS = 2048,           /* entries, after a call that has taught nothing new */
+	SKIPS = 2048,           /* entries are not looked at, after a call that has taught nothing new */
 	LIES = 4,               /* how often in one call something may be reported that poll does not see, before it is the kernel's */
 	LOOK_NS = 100000000,    /* when all have been verified: other threads, or processes with the same fds, change them all the same */
 	LEAVE_MS = 100,
@@ -60,7 +60,7 @@ static struct keep {
 
 /* Of the array, or of the first set; and of those that are kept.  */
 static uintptr_t addresses[KEEPS], kept[KEEPS];
-HOT_DATA int64_t keep_skips;
+HOT_DATA uint32_t keep_skips;
 
 static uint64_t calls;
 static bool in_vain;                    /* no place is left but those of others that have not come often, either */
@@ -747,7 +747,7 @@ void keep_learn(const struct op *op, long result)
 	if (!pays || in_vain || debt > 0)
 		keep_skips = SKIPS;
 	if (debt > 0)
-		debt -= (int64_t)asked_by(op) + SKIPS;
+		debt -= asked_by(op) > SKIPS ? asked_by(op) : SKIPS;
 	if (!k)
 		return;
 	k->last = calls;

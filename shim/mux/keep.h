@@ -26,14 +26,14 @@ static inline bool keep_may_serve(const struct op *op)
 	return (op->class == OP_POLL && (unsigned)op->arg[1] >= KEEP_MIN) || (op->class == OP_SELECT && op->arg[0] >= KEEP_MIN);
 }
 
-/* Of the calls on arrays that are not kept, those with so many entries more need not be looked at: others have shown how little
+/* Of the calls on arrays that are not kept, those with so many entries, together, need not be looked at: others have shown how little
  * there is to learn.  */
-extern int64_t keep_skips;
+extern uint32_t keep_skips;
 bool keep_has(uintptr_t address);
 
 static inline bool keep_skip(uintptr_t address, unsigned count)
 {
-	if (keep_skips <= 0 || keep_has(address))
+	if (keep_skips < count || keep_has(address))
 		return false;
 	keep_skips -= count;
 	return true;
