@@ -25,6 +25,7 @@ static bool is_any_below(const struct pollfd *fds, unsigned end)
 {
 	two_entries all = {0}, two;
 
+#pragma GCC unroll 8
 	for (unsigned i = 0; i < BLOCK; i += 2) {
 		memcpy(&two, &fds[i], sizeof two);
 		all |= (two & UINT32_MAX) - end;

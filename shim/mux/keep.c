@@ -304,7 +304,11 @@ static int64_t cost_of(const struct interest *in, const struct change *changes, 
 
 	*live = in->live;
 	for (unsigned i = 0; i < n; i++) {
-		*live += (changes[i].value.fd >= 0) - (changes[i].at < in->count && in->entries[changes[i].at].fd >= 0);
+		bool asked = changes[i].at < in->count && in->entries[changes[i].at].fd >= 0, asks = changes[i].value.fd >= 0;
+
+		*live += asks - asked;
+		if (!asks && !asked)
+			continue;
 		if (interest_has(in, &changes[i].value))
 			cost += COST_MOVED;
 		else
