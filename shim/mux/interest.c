@@ -341,7 +341,7 @@ enum interest_found interest_collect(struct interest *in, unsigned max)
 static int verify(struct interest *in, uint32_t at)
 {
 	int fd = in->entries[at].fd;
-	struct watched *w = watch_of(in, fd);
+	struct watched *w = &in->watches[fd];
 
 	if (w->registered && control(in, EPOLL_CTL_MOD, fd, w->events, data_of(fd, w->generation)) == 0)
 		return 0;
