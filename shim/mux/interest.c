@@ -375,6 +375,7 @@ int interest_verify_slice(struct interest *in, unsigned n, bool only_ready)
 	struct timespec at_once = {0};
 	unsigned size = 0;
 	int corrected = 0, one;
+	long result;
 
 	in->found = 0;
 	for (unsigned i = 0; i < in->count && size < n; i++) {
@@ -384,9 +385,13 @@ int interest_verify_slice(struct interest *in, unsigned n, bool only_ready)
 		if (is_watched(in, at))
 			slice[size++] = in->entries[at];
 	}
-	if (only_ready && sys(SYS_ppoll, slice, size, &at_once, NULL, 8) < 0)
+	/* A signal that comes meanwhile is the wait's concern. */
+	do
+		result = only_ready ? sys(SYS_ppoll, slice, size, &at_once, NULL, 8) : (long)size;
+	while (result == -EINTR);
+	if (result < 0)
 		return -1;
-	for (unsigned i = 0; i < size; i++) {
+	for (unsigned i = 0; i < size && result > 0; i++) {
 		if (only_ready && !slice[i].revents)
 			continue;
 		one = verify(in, in->watches[slice[i].fd].place - 1);
