@@ -253,8 +253,8 @@ enum trace_why {
 	TRACE_WHY_COUNT
 };
 
-/* Of a kept set, so many fds are verified at once, and all within so many nanoseconds of polling: as few times as can be, for to wake
- * up costs more than to verify.  */
+/* Of a kept set, so many fds are verified at once, and all within so many nanoseconds of polling: as few times as can be, for to
+ * wake up costs more than to verify.  */
 enum { KEEP_SLICE = 256, KEEP_SLICE_NS = 20000000 };
 
 static inline unsigned keep_slices(unsigned fds)

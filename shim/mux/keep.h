@@ -26,8 +26,8 @@ static inline bool keep_may_serve(const struct op *op)
 	return (op->class == OP_POLL && (unsigned)op->arg[1] >= KEEP_MIN) || (op->class == OP_SELECT && op->arg[0] >= KEEP_MIN);
 }
 
-/* Of the calls on arrays that are not kept, those with so many entries, together, need not be looked at: others have shown how little
- * there is to learn.  */
+/* Of the calls on arrays that are not kept, those with so many entries, together, need not be looked at: others have shown how
+ * little there is to learn.  */
 extern uint32_t keep_skips;
 bool keep_has(uintptr_t address);
 
