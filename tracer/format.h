@@ -253,13 +253,18 @@ enum trace_why {
 	TRACE_WHY_COUNT
 };
 
-/* Of a kept set of so many fds, how many are verified in so many nanoseconds of polling.  */
-#define KEEP_SLICE_NS 10000000u
-static inline unsigned keep_slice(unsigned fds)
-{
-	unsigned quarter = (fds + 3) / 4;
+/* Of a kept set, so many fds are verified at once, and all within so many nanoseconds of polling: as few times as can be, for to
+ * wake up costs more than to verify.  */
+enum { KEEP_SLICE = 256, KEEP_SLICE_NS = 20000000 };
 
-	return quarter < 16 ? 16 : quarter > 256 ? 256 : quarter;
+static inline unsigned keep_slices(unsigned fds)
+{
+	return fds < KEEP_SLICE ? 1 : (fds + KEEP_SLICE - 1) / KEEP_SLICE;
+}
+
+static inline uint64_t keep_round_ns(unsigned fds)
+{
+	return (uint64_t)KEEP_SLICE_NS * (keep_slices(fds) < 4 ? 4 : keep_slices(fds));
 }
 
 /* X(ID, "log name"): what happened to a kept set.  */

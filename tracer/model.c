@@ -486,13 +486,11 @@ static void count_poll(struct model_polls *polls, const struct trace_record *r)
 
 static void see_keep(struct model_polls *polls, const struct trace_record *r)
 {
-	uint64_t slice = keep_slice(r->lead), bound = (r->lead + slice - 1) / slice * KEEP_SLICE_NS;
-
 	if (r->op != TRACE_KEEP_CORRECTED)
 		return;
 	polls->corrected += (uint64_t)r->number;
-	if (bound > polls->bound_ns)
-		polls->bound_ns = bound;
+	if (keep_round_ns(r->lead) > polls->bound_ns)
+		polls->bound_ns = keep_round_ns(r->lead);
 }
 
 /* What kind of loop makes such a call.  */

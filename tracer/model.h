@@ -43,7 +43,7 @@ struct model_fd {
 struct model_polls {
 	uint64_t kept, left[TRACE_WHY_COUNT];
 	uint64_t corrected;             /* fds of which a kept set had to learn that they were others by now */
-	uint64_t bound_ns;              /* within which that happens: once round the largest set (KEEP_SLICE_NS) */
+	uint64_t bound_ns;              /* within which that happens: once round the largest set (keep_round_ns) */
 };
 
 struct open_op;

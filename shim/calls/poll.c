@@ -25,6 +25,7 @@ static bool is_any_below(const struct pollfd *fds, unsigned end)
 {
 	two_entries all = {0}, two;
 
+#pragma GCC unroll 8
 	for (unsigned i = 0; i < BLOCK; i += 2) {
 		memcpy(&two, &fds[i], sizeof two);
 		all |= (two & UINT32_MAX) - end;
@@ -113,7 +114,7 @@ void poll_note(struct op *op, long result)
 /* Whether there is nothing to do but to note whether stdio was polled.  */
 static inline bool passes_by(uintptr_t address, unsigned count)
 {
-	return likely(shim_passes && !record_on) && (count < KEEP_MIN || keep_skip(address)) && libc_single_threaded();
+	return likely(shim_passes && !record_on) && (count < KEEP_MIN || keep_skip(address, count)) && libc_single_threaded();
 }
 
 static int passed_array(long result, const struct pollfd *fds, unsigned count)

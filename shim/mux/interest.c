@@ -140,6 +140,14 @@ static struct watched *watch_of(const struct interest *in, int fd)
 	return (unsigned)fd < in->room ? &in->watches[fd] : NULL;
 }
 
+/* Whether epoll is to tell of it.  */
+static bool is_watched(const struct interest *in, uint32_t at)
+{
+	const struct watched *w = in->entries[at].fd < 0 ? NULL : watch_of(in, in->entries[at].fd);
+
+	return w && w->place == at + 1 && !is_direct(in, at);
+}
+
 /* The entry's fd is to be watched, for its events.  */
 static bool place(struct interest *in, uint32_t at)
 {
@@ -255,12 +263,9 @@ static bool remember(struct interest *in)
 		else if (in->watches[fd].place && !is_direct(in, in->watches[fd].place - 1) && !place(in, in->watches[fd].place - 1))
 			return false;
 	}
-	for (uint32_t at = 0; all && at < in->count; at++) {
-		const struct watched *w = in->entries[at].fd < 0 ? NULL : watch_of(in, in->entries[at].fd);
-
-		if (w && w->place == at + 1 && !w->registered && !is_direct(in, at) && !place(in, at))
+	for (uint32_t at = 0; all && at < in->count; at++)
+		if (is_watched(in, at) && !in->watches[in->entries[at].fd].registered && !place(in, at))
 			return false;
-	}
 	return true;
 }
 
@@ -336,15 +341,11 @@ enum interest_found interest_collect(struct interest *in, unsigned max)
 static int verify(struct interest *in, uint32_t at)
 {
 	int fd = in->entries[at].fd;
-	struct watched *w = fd < 0 ? NULL : watch_of(in, fd);
-	bool is_placed = w && w->place == at + 1;
+	struct watched *w = &in->watches[fd];
 
-	if (!w || (is_placed && w->registered && control(in, EPOLL_CTL_MOD, fd, w->events, data_of(fd, w->generation)) == 0))
+	if (w->registered && control(in, EPOLL_CTL_MOD, fd, w->events, data_of(fd, w->generation)) == 0)
 		return 0;
-	if (is_direct(in, at))
-		return 0;
-	if (is_placed)
-		w->registered = false;
+	w->registered = false;
 	/* What the number meant may not be what it means. */
 	fds_relook(fd);
 	return place(in, at) ? 1 : -1;
@@ -368,17 +369,32 @@ int interest_verify_found(struct interest *in)
 	return corrected;
 }
 
-int interest_verify_slice(struct interest *in, unsigned n)
+int interest_verify_slice(struct interest *in, unsigned n, bool only_ready)
 {
+	struct pollfd *slice = in->scratch;
+	struct timespec at_once = {0};
+	unsigned size = 0;
 	int corrected = 0, one;
+	long result;
 
 	in->found = 0;
-	for (unsigned i = 0; i < in->count && n > 0; i++) {
-		if (in->verified >= in->count)
-			in->verified = 0;
-		if (in->entries[in->verified].fd >= 0)
-			n--;
-		one = verify(in, in->verified++);
+	for (unsigned i = 0; i < in->count && size < n; i++) {
+		uint32_t at = in->verified < in->count ? in->verified : 0;
+
+		in->verified = at + 1;
+		if (is_watched(in, at))
+			slice[size++] = in->entries[at];
+	}
+	/* A signal that comes meanwhile is the wait's concern. */
+	do
+		result = only_ready ? sys(SYS_ppoll, slice, size, &at_once, NULL, 8) : (long)size;
+	while (result == -EINTR);
+	if (result < 0)
+		return -1;
+	for (unsigned i = 0; i < size && result > 0; i++) {
+		if (only_ready && !slice[i].revents)
+			continue;
+		one = verify(in, in->watches[slice[i].fd].place - 1);
 		if (one < 0)
 			return -1;
 		corrected += one;

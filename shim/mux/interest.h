@@ -70,9 +70,10 @@ enum interest_found { INTEREST_SOME, INTEREST_TOO_MANY, INTEREST_BROKEN };
 enum interest_found interest_collect(struct interest *in, unsigned max);
 
 /* Looks whether the entries found, or `n` others that come next, are still registered for what their numbers mean now, and corrects
- * it: the number of corrections; -1 where the set is of no use any more.  */
+ * it: the number of corrections; -1 where the set is of no use any more.  `only_ready`: of the others, only those that poll(2)
+ * finds ready, for the rest there is nothing to miss: that spares epoll's search for each.  */
 int interest_verify_found(struct interest *in);
-int interest_verify_slice(struct interest *in, unsigned n);
+int interest_verify_slice(struct interest *in, unsigned n, bool only_ready);
 
 /* fd is about to be closed, or has got a new meaning: it must be registered anew.  False where it was not registered.  Signal- and
  * thread-safe.  */

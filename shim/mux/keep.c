@@ -22,7 +22,7 @@ enum {
 	PATIENCE = 8,           /* plain calls on an array, with little ready, before it is kept */
 	DOUBT_MIN = 4,          /* a loss must be so small a part of what the kernel does next, before another is risked; */
 	DOUBT_MAX = 32,         /* twice as small each time */
-	SKIPS = 7,              /* calls, after one that has taught nothing new */
+	SKIPS = 2048,           /* entries are not looked at, after a call that has taught nothing new */
 	LIES = 4,               /* how often in one call something may be reported that poll does not see, before it is the kernel's */
 	LOOK_NS = 100000000,    /* when all have been verified: other threads, or processes with the same fds, change them all the same */
 	LEAVE_MS = 100,
@@ -304,7 +304,11 @@ static int64_t cost_of(const struct interest *in, const struct change *changes, 
 
 	*live = in->live;
 	for (unsigned i = 0; i < n; i++) {
-		*live += (changes[i].value.fd >= 0) - (changes[i].at < in->count && in->entries[changes[i].at].fd >= 0);
+		bool asked = changes[i].at < in->count && in->entries[changes[i].at].fd >= 0, asks = changes[i].value.fd >= 0;
+
+		*live += asks - asked;
+		if (!asks && !asked)
+			continue;
 		if (interest_has(in, &changes[i].value))
 			cost += COST_MOVED;
 		else
@@ -391,10 +395,12 @@ struct wait {
 	const struct request *request;
 	uint32_t ticket;
 	bool has_waited;
+	bool is_idle;           /* the wait has ended for a slice */
 	unsigned asked;         /* direct entries, by the wait: their answer must not be lost, for looking may have changed it */
 	unsigned to_verify;     /* entries, until all have been since the call began */
 	unsigned lies;
 	int64_t cost;
+	uint64_t now_ns;        /* when it was last looked whether a slice is due */
 };
 
 /* PLAIN: the kernel is to be asked for all that is in the set; NATIVE: the program's own call is to be made.  */
@@ -404,6 +410,14 @@ static enum outcome leave(struct wait *w, enum trace_why why)
 {
 	w->op->why = (uint8_t)why;
 	return PLAIN;
+}
+
+/* Whether the array, or the sets, can still be written: while it waits, another thread or a handler may take the memory away.  */
+static bool can_answer(const struct wait *w)
+{
+	bool is_alone = libc_single_threaded() && signal_counts.any == w->op->seen.any;
+
+	return !w->has_waited || is_alone || request_is_writable(w->request);
 }
 
 /* Asks the kernel about those found, and the direct ones where the wait has not done so.  A bit of a set whose fd is not open at the
@@ -423,7 +437,7 @@ static enum outcome ask(struct wait *w, long *result)
 			w->op->why = TRACE_WHY_KINDS;
 			return NATIVE;
 		}
-	if (w->has_waited && !request_is_writable(w->request)) {
+	if (!can_answer(w)) {
 		*result = -EFAULT;
 		return ANSWERED;
 	}
@@ -466,17 +480,18 @@ static enum outcome look(struct wait *w, long *result)
 static bool verify(struct wait *w)
 {
 	struct keep *k = w->keep;
-	unsigned slice = keep_slice(k->interest.live);
-	uint64_t now = clock_ns();
+	unsigned slice = k->interest.live < KEEP_SLICE ? k->interest.live : KEEP_SLICE;
 	int corrected;
 
-	if (now < k->slice_ns)
+	w->now_ns = clock_ns();
+	if (w->now_ns < k->slice_ns)
 		return true;
-	k->slice_ns = now + KEEP_SLICE_NS;
+	k->slice_ns = w->now_ns + keep_round_ns(k->interest.live) / keep_slices(k->interest.live);
 	close_idle(&keeps[calls % KEEPS]);
-	w->to_verify = w->to_verify > slice ? w->to_verify - slice : 0;
-	w->cost += (int64_t)slice * COST_EVENTS;
-	corrected = interest_verify_slice(&k->interest, slice);
+	if (w->is_idle)
+		w->to_verify = w->to_verify > slice ? w->to_verify - slice : 0;
+	w->cost += (int64_t)slice * (w->is_idle ? COST_EVENTS : 1);
+	corrected = interest_verify_slice(&k->interest, slice, !w->is_idle);
 	if (corrected > 0)
 		note(w->op, k, TRACE_KEEP_CORRECTED, corrected);
 	return corrected >= 0;
@@ -492,6 +507,14 @@ static long ppoll_window(const struct op *op, struct pollfd *p, unsigned n, stru
 	return result == WINDOW_NOT_ENTERED ? -EINTR : result;
 }
 
+/* How long to wait for the next slice: that it comes somewhat late is better than to wake up twice.  */
+static long wait_slice(const struct wait *w)
+{
+	uint64_t due = w->keep->slice_ns, soon = w->now_ns + KEEP_SLICE_NS;
+
+	return (long)((due > soon ? due : soon) - w->now_ns);
+}
+
 /* Waits until something may be ready, a slice is due, or time is up.  The wait is the kernel's ppoll, so that signals, stops and
  * masks do to it what they do to the program's own.  */
 static enum outcome wait_for(struct wait *w, long *result)
@@ -499,7 +522,7 @@ static enum outcome wait_for(struct wait *w, long *result)
 	struct interest *in = &w->keep->interest;
 	struct timespec left;
 	bool in_time = w->request->for_ever || request_left(w->request, &left), is_slice = false;
-	long slice = w->to_verify ? KEEP_SLICE_NS : LOOK_NS;
+	long slice = w->to_verify ? wait_slice(w) : LOOK_NS;
 
 	if (in_time && (w->request->for_ever || left.tv_sec > 0 || left.tv_nsec > slice)) {
 		left = (struct timespec){.tv_nsec = slice};
@@ -519,9 +542,10 @@ static enum outcome wait_for(struct wait *w, long *result)
 		w->lies++;
 		w->to_verify = in->live;
 	}
-	if (*result == 0 && is_slice)
+	w->is_idle = *result == 0 && is_slice;
+	if (w->is_idle)
 		w->cost += COST_WAKE;
-	return *result > 0 || (*result == 0 && is_slice) ? GO_ON : ANSWERED;
+	return *result > 0 || w->is_idle ? GO_ON : ANSWERED;
 }
 
 /* What is left of the call, by the kernel, for what the program asked when it made it.  What a wait has said of the direct entries is
@@ -549,7 +573,7 @@ static long finish(struct wait *w)
 		result = ppoll_window(w->op, in->entries, n, r->for_ever ? NULL : &left, r->mask);
 	}
 	if (result >= 0)
-		result = request_is_writable(r) ? request_answer(r, &w->keep->sets, in->entries, NULL, n) : -EFAULT;
+		result = can_answer(w) ? request_answer(r, &w->keep->sets, in->entries, NULL, n) : -EFAULT;
 	for (unsigned i = 0; i < n; i++)
 		in->entries[i].revents = 0;
 	return result;
@@ -598,7 +622,7 @@ static enum outcome serve(struct wait *w, long *result)
 		if (outcome != GO_ON)
 			return outcome;
 	}
-	if (w->has_waited && !request_is_writable(w->request))
+	if (!can_answer(w))
 		*result = -EFAULT;
 	else
 		request_answer(w->request, &w->keep->sets, NULL, NULL, 0);
@@ -727,7 +751,7 @@ void keep_learn(const struct op *op, long result)
 	if (!pays || in_vain || debt > 0)
 		keep_skips = SKIPS;
 	if (debt > 0)
-		debt -= (int64_t)asked_by(op) * (1 + keep_skips);
+		debt -= asked_by(op) > SKIPS ? asked_by(op) : SKIPS;
 	if (!k)
 		return;
 	k->last = calls;

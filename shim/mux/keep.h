@@ -4,8 +4,8 @@
  * interest set (interest.h); a call on it compares the array with what it was, tells the kernel what has changed, asks epoll which
  * fds may be ready, and poll(2) about those: so whatever the program reads is the kernel's own answer.  What could be missed is an fd
  * whose number has got a new meaning without our hearing of it (libc's insides, raw system calls): so a slice of the entries is
- * verified every KEEP_SLICE_NS, while the program polls and while it waits; what was missed is found after as many slices as it takes
- * to go round once.
+ * verified every now and then (KEEP_SLICE), while the program polls and while it waits; what was missed is found after as many
+ * slices as it takes to go round once.
  *
  * Each set has an account of what it saves the kernel and what it costs.  One that does not pay is left, and not begun again soon.
  *
@@ -26,13 +26,17 @@ static inline bool keep_may_serve(const struct op *op)
 	return (op->class == OP_POLL && (unsigned)op->arg[1] >= KEEP_MIN) || (op->class == OP_SELECT && op->arg[0] >= KEEP_MIN);
 }
 
-/* Of the calls on arrays that are not kept, so many more need not be looked at: others have shown how little there is to learn.  */
+/* Of the calls on arrays that are not kept, those with so many entries, together, need not be looked at: others have shown how
+ * little there is to learn.  */
 extern uint32_t keep_skips;
 bool keep_has(uintptr_t address);
 
-static inline bool keep_skip(uintptr_t address)
+static inline bool keep_skip(uintptr_t address, unsigned count)
 {
-	return keep_skips > 0 && !keep_has(address) && keep_skips-- > 0;
+	if (keep_skips < count || keep_has(address))
+		return false;
+	keep_skips -= count;
+	return true;
 }
 
 /* Performs a poll or select on a kept set: true, with the kernel's result.  False: the plain call is to be made; op->why says why.

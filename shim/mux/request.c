@@ -178,7 +178,7 @@ static unsigned array_changes(struct pollfd *array, unsigned count, const struct
 			array[at].revents = now.revents = 0;
 		if (at < in->count)
 			kept = in->entries[at];
-		if (now.fd == kept.fd && (now.events == kept.events || now.fd < 0))
+		if (now.fd == kept.fd && now.events == kept.events)
 			continue;
 		changes[n++] = (struct change){at, now};
 	}
