@@ -1,4 +1,4 @@
-# eagain: make, make check, make bench, make lint, make install [PREFIX=/usr/local] [DESTDIR=], make clean
+# eagain: make, make check, make bench, make fuzz, make lint, make install [PREFIX=/usr/local] [DESTDIR=], make clean
 
 VERSION = 0.1
 PREFIX = /usr/local
@@ -94,6 +94,26 @@ $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $<
 
+# A fuzzer of all that reads a trace (tests/fuzz/): clang's, with its sanitizers.
+FUZZ_CC = clang
+# An array of nothing may be NULL: NULL + 0, which only C++ and C23 allow.
+FUZZ_CFLAGS = -O1 -g -fsanitize=fuzzer,address,undefined,float-cast-overflow -fno-sanitize=pointer-overflow -fno-sanitize-recover=all
+FUZZ_OBJECTS = $(patsubst %,$(BUILD)/fuzz.o/%.o,$(filter-out tracer/main.c,$(TRACER_SOURCES)) tests/fuzz/trace.c)
+
+$(BUILD)/fuzz/trace: $(FUZZ_OBJECTS)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -Wl,--wrap=die,--wrap=say,--wrap=clock_nanosleep -o $@ $^
+
+$(BUILD)/fuzz.o/%.o: %
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_CFLAGS) $(TRACER_CFLAGS) -c -o $@ $<
+
+$(BUILD)/fuzz.o/tracer/page.S.o: $(BUILD)/page.html
+$(BUILD)/fuzz.o/tracer/page.S.o: TRACER_CFLAGS += -Wa,-I$(BUILD)
+
+fuzz: all programs
+	scripts/fuzz
+
 check: all programs
 	scripts/check
 
@@ -116,5 +136,5 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all programs benches check bench lint install uninstall clean
--include $(SHIM_OBJECTS:.o=.d) $(TRACER_OBJECTS:.o=.d)
+.PHONY: all programs benches check bench fuzz lint install uninstall clean
+-include $(SHIM_OBJECTS:.o=.d) $(TRACER_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d)

@@ -100,9 +100,12 @@ static void add_wait(struct operation *o, const struct model_wait *w)
 
 static bool is_waiting_since(const struct operation *o, uint64_t ns)
 {
-	const struct operation_step *last = &o->steps[o->step_count - 1];
+	const struct operation_step *last;
 
-	return o->step_count ? last->kind == TRACE_PARK && last->ns == ns : o->start_ns == ns;
+	if (!o->step_count)
+		return o->start_ns == ns;
+	last = &o->steps[o->step_count - 1];
+	return last->kind == TRACE_PARK && last->ns == ns;
 }
 
 /* An operation that nothing ended waited until its thread did something else, or its process ended.  */

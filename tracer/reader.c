@@ -335,7 +335,8 @@ static void put_in_place(struct trace *t)
 		else
 			t->files[count++] = t->files[i];
 	}
-	memset(t->files + count, 0, (t->file_count - count) * sizeof *t->files);
+	if (count < t->file_count)
+		memset(t->files + count, 0, (t->file_count - count) * sizeof *t->files);
 	t->file_count = count;
 	if (count)
 		qsort(t->files, count, sizeof *t->files, by_start);
@@ -399,7 +400,8 @@ void reader_keep(struct trace *t, bool (*wants)(const struct trace_file *, const
 		t->files[kept] = t->files[i];
 		find_place(&t->files[kept++]);
 	}
-	memset(t->files + kept, 0, (t->file_count - kept) * sizeof *t->files);
+	if (kept < t->file_count)
+		memset(t->files + kept, 0, (t->file_count - kept) * sizeof *t->files);
 	t->file_count = kept;
 	find_keys(t);
 }

@@ -265,8 +265,11 @@ struct model *waits_collect(struct waits *w, const struct trace *t)
 
 	*w = (struct waits){.trace = t, .bucket_ns = FIRST_BUCKET_NS, .cell_limit = CELLS_MAX};
 	m = model_build_seen(t, see_wait, see_record, w);
-	for (size_t i = 0; i < m->process_count; i++)
+	/* In a trace that makes no sense a process may begin after its end. */
+	for (size_t i = 0; i < m->process_count; i++) {
+		reach(w, m->processes[i].start_ns);
 		reach(w, m->processes[i].end_ns);
+	}
 	for (size_t i = 0; i < w->line_count; i++)
 		compact(w, &w->lines[i]);
 	return m;
