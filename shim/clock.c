@@ -126,11 +126,12 @@ void clock_leave_tsc(uint64_t start_ticks, uint64_t start_ns)
 	uint64_t factor;
 
 	kernel_clock = NULL;
-	factor = clock_source == CLOCK_TSC ? tsc_ticks_per_ns(start_ticks, start_ns) : 0;
-	if (!factor)
+	if (clock_source != CLOCK_TSC)
 		return;
+	/* Where there is no telling, the times are wrong; but reading the TSC would kill the program. */
+	factor = tsc_ticks_per_ns(start_ticks, start_ns);
 	base_ticks = start_ticks;
 	base_ns = start_ns;
-	ticks_per_ns = factor;
+	ticks_per_ns = factor ? factor : (uint64_t)1 << 32;
 	clock_source = CLOCK_SCALED;
 }

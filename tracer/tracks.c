@@ -136,7 +136,7 @@ static void add_result(struct track_slice *s, int64_t result)
 	if (name)
 		add_text(s, "errno", name);
 	else if (result < 0)
-		add_number(s, "errno", -result);
+		add_number(s, "errno", result == INT64_MIN ? INT64_MAX : -result);
 }
 
 static void set_timer(struct walk *w, struct thread *t)

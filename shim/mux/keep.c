@@ -567,7 +567,8 @@ static long finish(struct wait *w)
 			in->entries[in->where[i]].revents |= in->asked[1 + i].revents;
 			result = 1;
 		}
-	if (result == 0) {
+	/* A look that failed says nothing: the wait does. */
+	if (result <= 0) {
 		if (!r->for_ever)
 			request_left(r, &left);
 		result = ppoll_window(w->op, in->entries, n, r->for_ever ? NULL : &left, r->mask);

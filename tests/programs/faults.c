@@ -1,5 +1,5 @@
-/* faults.c - faults LIBRARY list CMD...: which system calls LIBRARY makes in CMD and its children, on fd 3, one line each: where in LIBRARY,
- * which call, how often.  faults LIBRARY WHERE N ERRNO CMD...: CMD with the N-th (0: each) of those at WHERE failing so.  Ends as CMD does.
+/* faults.c - faults LIBRARY list FILE CMD...: which system calls LIBRARY makes in CMD and its children, to FILE, one line each: where in
+ * LIBRARY, which call, how often.  faults LIBRARY WHERE N ERRNO CMD...: CMD with the N-th (0: each) of those at WHERE failing so.  Ends as CMD does.
  *
  * A tracer (ptrace(2)) of all system calls: those whose instruction lies in LIBRARY's mapping are its own.  What fails is not made, but
  * close(), which closes even if it fails.  */
@@ -131,6 +131,12 @@ static void set_result(pid_t tid, long result)
 }
 #endif
 
+/* getpid(2), gettid(2): "always successful"; sigprocmask(2): but for arguments that are not valid.  */
+static bool always_succeeds(uint64_t nr)
+{
+	return nr == SYS_getpid || nr == SYS_getppid || nr == SYS_gettid || nr == SYS_rt_sigprocmask;
+}
+
 /* The task enters a system call.  */
 static void enter(struct task *t, uint64_t from, uint64_t nr)
 {
@@ -142,7 +148,7 @@ static void enter(struct task *t, uint64_t from, uint64_t nr)
 		return;
 	s = find_site(from - t->start, nr);
 	s->count++;
-	if (is_list || s->where != where || (nth && s->count != nth))
+	if (is_list || s->where != where || always_succeeds(nr) || (nth && s->count != nth))
 		return;
 	t->fails = -error;
 	if (nr != SYS_close)
@@ -205,8 +211,6 @@ static pid_t start(char **argv)
 	int status;
 
 	if (pid == 0) {
-		if (is_list)
-			close(3);
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 			_exit(NOT_TRACED);
 		raise(SIGSTOP);
@@ -222,23 +226,30 @@ static pid_t start(char **argv)
 int main(int argc, char **argv)
 {
 	char real[PATH_MAX];
+	FILE *list = NULL;
 	int status;
 
-	if (argc < 4 || !realpath(argv[1], real))
+	if (argc < 5 || !realpath(argv[1], real))
 		return 2;
 	library = real;
 	is_list = !strcmp(argv[2], "list");
-	if (!is_list && argc < 6)
+	if (is_list) {
+		list = fopen(argv[3], "we");
+		if (!list)
+			fail(argv[3]);
+	} else if (argc < 6) {
 		return 2;
-	if (!is_list) {
+	} else {
 		where = strtoull(argv[2], NULL, 0);
 		nth = strtoull(argv[3], NULL, 10);
 		error = strtol(argv[4], NULL, 10);
 	}
-	status = trace_all(start(argv + (is_list ? 3 : 5)));
-	for (size_t i = 0; is_list && i < site_count; i++)
-		dprintf(3, "%#llx %llu %llu\n", (unsigned long long)sites[i].where, (unsigned long long)sites[i].nr,
+	status = trace_all(start(argv + (is_list ? 4 : 5)));
+	for (size_t i = 0; list && i < site_count; i++)
+		fprintf(list, "%#llx %llu %llu\n", (unsigned long long)sites[i].where, (unsigned long long)sites[i].nr,
 			(unsigned long long)sites[i].count);
+	if (list)
+		fclose(list);
 	if (WIFSIGNALED(status))
 		raise(WTERMSIG(status));
 	return WEXITSTATUS(status);
