@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "calls/calls.h"
@@ -47,7 +48,11 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 
 	shim_need_libc();
 	clock_start();
-	config_read(envp);
+	/* What a setuid program finds in its environment is its caller's (ld.so(8), secure-execution mode): it is let alone. */
+	if (getauxval(AT_SECURE))
+		config.active = false;
+	else
+		config_read(envp);
 	shim_sandboxed = config.sandboxed;
 	if (shim_sandboxed)
 		config.switching = SWITCH_AUTO;

@@ -52,6 +52,7 @@ static struct {
 	uint32_t unsampled;             /* as in the header */
 	uint64_t mapped;                /* bytes of chunks */
 	uint64_t mount;                 /* of the file, as it was created */
+	struct stat created;            /* and that */
 	uint64_t length;                /* of the file, where it has been made as long as it may become; else 0, or CUT */
 	uint32_t extending;             /* how many threads do */
 	struct trace_process *header;
@@ -259,19 +260,25 @@ static void fill_preamble(struct trace_preamble *p, const char *magic, enum cloc
 	memcpy(p->magic, magic, sizeof p->magic);
 }
 
-/* Makes the control file under another name and links it into place: whoever comes first wins, and nobody sees half a file.  */
-static void create_control(int dir)
+/* A file that is not there under its name for long.  */
+static long create_temporary(int dir, char name[32])
 {
-	char temporary[32];
-	struct text t = {temporary, temporary + sizeof temporary - 1};
-	struct trace_control *c;
-	struct timespec now;
-	long fd;
+	struct text t = {name, name + 31};
 
 	text_string(&t, TRACE_CONTROL_NAME ".");
 	text_number(&t, (uint64_t)sys(SYS_getpid), 10);
 	*t.at = 0;
-	fd = sys(SYS_openat, dir, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return sys(SYS_openat, dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+/* Makes the control file under another name and links it into place: whoever comes first wins, and nobody sees half a file.  */
+static void create_control(int dir)
+{
+	char temporary[32];
+	struct trace_control *c;
+	struct timespec now;
+	long fd = create_temporary(dir, temporary);
+
 	if (fd < 0)
 		return;
 	c = reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE ? map((int)fd, 0, TRACE_HEADER_SIZE, 0) : NULL;
@@ -293,6 +300,38 @@ static void create_control(int dir)
 	sys(SYS_close, fd);
 }
 
+/* Whether a file there belongs to whom our own would belong: on some file systems (NFS, FAT) that is not the process's user.  */
+static bool is_ours(int dir, uid_t owner)
+{
+	char temporary[32];
+	struct stat made = {.st_uid = ~owner};
+	long fd;
+
+	if (owner == (uid_t)sys(SYS_geteuid))
+		return true;
+	fd = create_temporary(dir, temporary);
+	if (fd < 0)
+		return false;
+	sys(SYS_fstat, fd, &made);
+	sys(SYS_unlinkat, dir, temporary, 0);
+	sys(SYS_close, fd);
+	return made.st_uid == owner;
+}
+
+/* Another user could cut a file of his own short while it is mapped, which is a SIGBUS; and one that is too short is one already.  */
+static bool is_control(int dir, int fd)
+{
+	struct stat st;
+
+	return sys(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)TRACE_HEADER_SIZE && is_ours(dir, st.st_uid);
+}
+
+static bool is_known(const struct trace_preamble *p)
+{
+	return !memcmp(p->magic, TRACE_CONTROL_MAGIC, sizeof p->magic) && p->version == TRACE_VERSION &&
+	       p->byte_order == TRACE_BYTE_ORDER && p->record_size == sizeof(struct trace_record) && !p->features;
+}
+
 /* Maps the control file, making it where there is none.  */
 static bool open_control(int dir)
 {
@@ -307,11 +346,11 @@ static bool open_control(int dir)
 	}
 	if (fd < 0)
 		return false;
-	c = map((int)fd, 0, TRACE_HEADER_SIZE, 0);
+	c = is_control(dir, (int)fd) ? map((int)fd, 0, TRACE_HEADER_SIZE, 0) : NULL;
 	sys(SYS_close, fd);
 	if (!c)
 		return false;
-	if (memcmp(c->preamble.magic, TRACE_CONTROL_MAGIC, sizeof c->preamble.magic) != 0 || c->preamble.version != TRACE_VERSION) {
+	if (!is_known(&c->preamble)) {
 		sys(SYS_munmap, c, TRACE_HEADER_SIZE);
 		return false;
 	}
@@ -408,7 +447,8 @@ static long start_process(void)
 	if (file.control) {
 		if (dir >= 0 && take_budget(TRACE_HEADER_SIZE)) {
 			fd = create_file((int)dir);
-			if (fd >= 0 && reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE)
+			if (fd >= 0 && sys(SYS_fstat, fd, &file.created) == 0 &&
+			    reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE)
 				p = map((int)fd, 0, TRACE_HEADER_SIZE, 0);
 			if (!p) {
 				give_budget_back(TRACE_HEADER_SIZE);
@@ -452,16 +492,20 @@ static long start_process(void)
 	return fd;
 }
 
-/* The file again, for one chunk more.  */
+/* The file again, for one chunk more; not another that has its name by now.  */
 static long reopen(void)
 {
 	long dir = sys(SYS_openat, AT_FDCWD, config.trace, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), fd;
+	struct stat st;
 
 	if (dir < 0)
 		return dir;
 	fd = sys(SYS_openat, dir, file.name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	sys(SYS_close, dir);
-	return fd;
+	if (fd < 0 || (sys(SYS_fstat, fd, &st) == 0 && st.st_ino == file.created.st_ino && st.st_dev == file.created.st_dev))
+		return fd;
+	sys(SYS_close, fd);
+	return -ESTALE;
 }
 
 /* A program with a limit on its address space (setrlimit(2), RLIMIT_AS) keeps nearly all of it.  */

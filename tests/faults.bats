@@ -11,7 +11,8 @@ programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send nati
 	do_select setsockopt sigaction sigaltstack syscall write run_off restorer_interrupting restorer_restarting'
 
 # What takes a race, a peer that goes, or a state that the programs below have not, to come to.
-seldom='copy_both extend flag_same_description has_closed is_on_signal_stack is_refused mux_wait open_instance peer_is_gone start_once'
+seldom='copy_both extend flag_same_description has_closed is_left is_on_signal_stack is_refused keep_wait_left mux_wait open_instance
+	peer_is_gone start_once'
 
 ERRNOS=(12 24 28 5)     # ENOMEM, EMFILE, ENOSPC, EIO
 
@@ -124,6 +125,7 @@ all_faults() {
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/traps" no-tsc
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/traps" nothing-of-its-own
 	faults "$EAGAIN" record --switch=flag -o trace -- "$PROGRAMS/traps" own-view
+	faults "$EAGAIN" record -o trace -- "$PROGRAMS/traps" shield-own
 	faults "$EAGAIN" record --shield=all -o trace -- "$PROGRAMS/traps" shield-own
 	faults "$EAGAIN" record --shield=all -o trace -- "$PROGRAMS/traps" kept-masks
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/traps" kept-sandboxes
@@ -136,11 +138,13 @@ all_faults() {
 	all_faults
 	note "${#injected[@]} of ${#function_at[@]} system calls"
 	# Those that were not come to are known, so that a new one cannot be forgotten.
-	# shellcheck disable=SC2086 # several words
 	printf '%s\n' "${function_at[@]}" | sort -u >functions
 	for at in "${!injected[@]}"; do echo "${function_at[$at]}"; done | sort -u >reached
 	# shellcheck disable=SC2086 # several words
-	printf '%s\n' $programs $seldom | sort -u | diff - <(comm -23 functions reached)
+	printf '%s\n' $programs $seldom | sort >known
+	comm -23 functions reached | comm -23 - known >forgotten
+	comm -13 functions known >gone
+	[ ! -s forgotten ] && [ ! -s gone ] || { head forgotten gone; false; }
 }
 
 # bats test_tags=all

@@ -6,16 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Names are a stranger's: what could move the cursor, or make a second line, is shown as a question mark.  */
+#include "screen.h"
+
+/* Names are a stranger's: what a terminal could obey, or makes a second line, is shown as a question mark.  */
 static void print(const char *format, va_list arguments)
 {
 	char line[2 * PATH_MAX];
 
 	fflush(stdout);
 	vsnprintf(line, sizeof line, format, arguments);
-	for (char *c = line; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
+	screen_clean(line);
 	fprintf(stderr, "eagain: %s\n", line);
 }
 
