@@ -112,6 +112,23 @@ calls_of() {
 	"$EAGAIN" report | grep -q 'load until-killed'
 }
 
+# killed TIMES
+killed() {
+	need_program perl
+	run perl "$TOP/tests/killed.pl" "$1"
+	note "$output"
+	[ "$status" = 0 ]
+}
+
+@test "kill -9 at random moments: every trace reads, and has all that was done" {
+	killed 40
+}
+
+# bats test_tags=all
+@test "kill -9 at a thousand random moments" {
+	killed 1000
+}
+
 @test "--max-size: kept to the byte, the newest events stay, the rest is counted" {
 	for size in 256K 1M 4M; do
 		"$EAGAIN" record --max-size=$size "$PROGRAMS/load" calls 200000

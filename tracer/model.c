@@ -1206,6 +1206,7 @@ void model_waits(const struct trace *t, const struct model *m, model_wait_visito
 	free(b.children);
 	free(b.execs);
 	free(b.fd_index);
+	free(b.sockets);
 }
 
 void model_free(struct model *m)
