@@ -6,7 +6,7 @@
 load helper
 
 # What these return is the program's to see.
-programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send native on_disk window_syscall
+makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send native on_disk window_syscall
 	bind close close_range do_fcntl dup2 dup3 duplicate enter_sandbox epoll_ctl execve ioctl lock_futex poll ppoll prctl read
 	do_select setsockopt sigaction sigaltstack syscall write run_off restorer_interrupting restorer_restarting'
 
@@ -18,7 +18,7 @@ ERRNOS=(12 24 28 5)     # ENOMEM, EMFILE, ENOSPC, EIO
 
 setup() {
 	need_program objdump addr2line perl
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	echo text >file
 	"$PROGRAMS/faults" "$LIBRARY" list /dev/null true || skip "no right to trace"
 }
@@ -73,7 +73,7 @@ one_fault() {
 # faults PREFIX... -- CMD...: CMD under PREFIX with a fault in each system call that no CMD before has come to, either each time or the
 # first time; or, with $ALL, in all of them, both, with each error.
 faults() {
-	local prefix=() n=0 at
+	local prefix=() sites n=0 at
 
 	for (( ; $# ; )); do
 		[ "$1" != -- ] || break
@@ -85,10 +85,11 @@ faults() {
 	rm -rf trace
 	outcome "$PROGRAMS/faults" "$LIBRARY" list list "${prefix[@]}" "$@" >out
 	diff native out || { echo "no fault: $*"; return 1; }
-	for at in $(cut -d' ' -f1 list | sort -u); do
+	mapfile -t sites < <(cut -d' ' -f1 list | sort -u)
+	for at in "${sites[@]}"; do
 		[ -n "${function_at[$at]-}" ] || { echo "$at: no such system call"; return 1; }
 		# shellcheck disable=SC2086 # several words
-		! is_among "${function_at[$at]}" $programs || continue
+		! is_among "${function_at[$at]}" $makes_programs || continue
 		if [ -n "${ALL-}" ]; then
 			for error in "${ERRNOS[@]}"; do
 				for call in 0 1; do
@@ -141,7 +142,7 @@ all_faults() {
 	printf '%s\n' "${function_at[@]}" | sort -u >functions
 	for at in "${!injected[@]}"; do echo "${function_at[$at]}"; done | sort -u >reached
 	# shellcheck disable=SC2086 # several words
-	printf '%s\n' $programs $seldom | sort >known
+	printf '%s\n' $makes_programs $seldom | sort >known
 	comm -23 functions reached | comm -23 - known >forgotten
 	comm -13 functions known >gone
 	[ ! -s forgotten ] && [ ! -s gone ] || { head forgotten gone; false; }

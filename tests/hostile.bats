@@ -338,8 +338,8 @@ obeyed() {
 	# What waits for keys: some, and then q until it ends.
 	for verb in 'timeline -i' top; do
 		{
-			for key in '\r' '\t' '?' q p t f '\r' ' '; do
-				printf "$key"
+			for key in $'\r' $'\t' '?' q p t f $'\r' ' '; do
+				printf %s "$key"
 				sleep 0.05
 			done
 			while printf q; do sleep 0.05; done

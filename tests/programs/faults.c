@@ -34,7 +34,7 @@ static struct site {
 } sites[SITES];
 static size_t site_count;
 
-static const char *library;
+static char library[PATH_MAX];
 static bool is_list;
 static uint64_t where, nth;
 static long error;
@@ -225,13 +225,11 @@ static pid_t start(char **argv)
 
 int main(int argc, char **argv)
 {
-	char real[PATH_MAX];
 	FILE *list = NULL;
 	int status;
 
-	if (argc < 5 || !realpath(argv[1], real))
+	if (argc < 5 || !realpath(argv[1], library))
 		return 2;
-	library = real;
 	is_list = !strcmp(argv[2], "list");
 	if (is_list) {
 		list = fopen(argv[3], "we");
