@@ -6,12 +6,12 @@
 load helper
 
 # What these return is the program's to see.
-makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send native on_disk window_syscall
-	bind close close_range do_fcntl dup2 dup3 duplicate enter_sandbox epoll_ctl execve ioctl lock_futex poll ppoll prctl read
-	do_select setsockopt sigaction sigaltstack syscall write run_off restorer_interrupting restorer_restarting'
+makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send native on_disk op_pass window_syscall
+	bind close close_range do_fcntl dup2 dup3 duplicate enter_sandbox epoll_ctl execve ioctl lock_futex poll ppoll prctl
+	do_select setsockopt sigaction sigaltstack syscall transfer run_off restorer_interrupting restorer_restarting'
 
-# What takes a race, a peer that goes, or a state that the programs below have not, to come to.
-seldom='copy_both extend flag_same_description has_closed is_left is_on_signal_stack is_refused keep_wait_left mux_wait open_instance
+# What takes a race, a peer that goes, the right to sample (perf_event_open(2)), or a state that the programs below have not, to come to.
+seldom='copy copy_both end_samples extend finish flag_same_description has_closed is_left is_on_signal_stack is_refused keep_wait_left mux_wait open_instance
 	peer_is_gone start_once'
 
 ERRNOS=(12 24 28 5)     # ENOMEM, EMFILE, ENOSPC, EIO
@@ -105,11 +105,15 @@ faults() {
 
 all_faults() {
 	local shell='echo one | cat; (exit 3); echo $?; cat <none; cat <file'
+	local loop='pipe R, W; for (1 .. 3) { syswrite W, "x"; vec($r, fileno R, 1) = 1; select $s = $r, undef, undef, 1; sysread R, $x, 1;
+		select undef, undef, undef, 0.02 }'
 
 	read_sites
 	faults "$EAGAIN" record -o trace -- sh -c "$shell"
 	faults "$EAGAIN" record --switch=flag -o trace -- sh -c "$shell"
 	faults "$EAGAIN" record --readiness -o trace -- sh -c "$shell"
+	faults "$EAGAIN" record --stacks --stall=1 -o trace -- perl -e "$loop"
+	faults "$EAGAIN" record --stacks -o trace -- "$PROGRAMS/load" threads 2 10
 	faults "$EAGAIN" run --log=live -- sh -c "$shell"
 	faults env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace EAGAIN_FOLLOW=0 -- sh -c "$shell"
 	faults env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace EAGAIN_PROGRAM=cat -- sh -c "$shell"
