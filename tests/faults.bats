@@ -11,8 +11,8 @@ makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_sen
 	do_select setsockopt sigaction sigaltstack syscall transfer run_off restorer_interrupting restorer_restarting'
 
 # What takes a race, a peer that goes, the right to sample (perf_event_open(2)), or a state that the programs below have not, to come to.
-seldom='copy copy_both end_samples extend finish flag_same_description has_closed is_left is_on_signal_stack is_refused keep_wait_left mux_wait open_instance
-	peer_is_gone start_once'
+seldom='copy copy_both end_samples extend finish flag_same_description has_closed is_left is_on_signal_stack is_refused
+	keep_wait_left mux_wait open_instance peer_is_gone start_once'
 
 ERRNOS=(12 24 28 5)     # ENOMEM, EMFILE, ENOSPC, EIO
 
@@ -73,7 +73,7 @@ one_fault() {
 # faults PREFIX... -- CMD...: CMD under PREFIX with a fault in each system call that no CMD before has come to, either each time or the
 # first time; or, with $ALL, in all of them, both, with each error.
 faults() {
-	local prefix=() sites n=0 at
+	local prefix=() n=0 at fails error call
 
 	for (( ; $# ; )); do
 		[ "$1" != -- ] || break
@@ -85,12 +85,12 @@ faults() {
 	rm -rf trace
 	outcome "$PROGRAMS/faults" "$LIBRARY" list list "${prefix[@]}" "$@" >out
 	diff native out || { echo "no fault: $*"; return 1; }
-	mapfile -t sites < <(cut -d' ' -f1 list | sort -u)
-	for at in "${sites[@]}"; do
+	while read -r at _ _ fails; do
 		[ -n "${function_at[$at]-}" ] || { echo "$at: no such system call"; return 1; }
 		# shellcheck disable=SC2086 # several words
 		! is_among "${function_at[$at]}" $makes_programs || continue
-		if [ -n "${ALL-}" ]; then
+		[ "$fails" = fails ] || injected[$at]=1
+		if [ "$fails" = fails ] && [ -n "${ALL-}" ]; then
 			for error in "${ERRNOS[@]}"; do
 				for call in 0 1; do
 					one_fault "$at" $call "$error" "${prefix[@]}" "$@"
@@ -100,7 +100,7 @@ faults() {
 			one_fault "$at" $((n % 2)) "${ERRNOS[n++ / 2 % 4]}" "${prefix[@]}" "$@"
 		fi
 		injected[$at]=1
-	done
+	done < <(sort -u -k1,1 list)
 }
 
 all_faults() {

@@ -1,9 +1,9 @@
-/* trace.c - a libFuzzer target: an input is a trace, one view of it, and one filter.  No input may crash the view, keep it busy, fill the
- * memory, or bring a control character into what it writes.
+/* trace.c - a libFuzzer target: an input is a trace, one view of it, and one filter.  No input may crash the view, keep it busy,
+ * fill the memory, or bring a control character into what it writes.
  *
- * An input is a byte for the view, one for the filter, and pieces: the file (0 is control; +128: written while `top` looks), how many
- * slots of zeros or of what is there, how many slots, and those.  Slots have 32 bytes, as records do, so that mutations stay in place.
- * pack.pl makes one of a trace.  */
+ * An input is a byte for the view, one for the filter, and pieces: the file (0 is control; +128: written while `top` looks), how
+ * many slots of zeros or of what is there, how many slots, and those.  Slots have 32 bytes, as records do, so that mutations stay
+ * in place. pack.pl makes one of a trace.  */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ static char shared[] = "/dev/shm/eagain.fuzz.XXXXXX";
 static const char *dir;
 static jmp_buf gave_up;
 static struct trace *opened;
-static const uint8_t *later, *later_end;        /* pieces */
+static const uint8_t *later, *later_end; /* pieces */
 static char names[FILES][32];
 
 /* The views.  */
@@ -76,20 +76,26 @@ static void view_top(enum rows_by by, FILE *to)
 static const struct fuzz_view {
 	const char *name;
 	void (*print)(struct trace *t, FILE *to);
-	enum rows_by by;                /* without `print`: top */
+	enum rows_by by; /* without `print`: top */
 } views[] = {
-	{"report", report_print, 0}, {"json", json_report, 0}, {"path", report_path, 0}, {"log", log_print, 0},
-	{"timeline", view_timeline, 0}, {"fds", view_fds, 0}, {"stretch", view_stretch, 0}, {"op", view_op, 0},
+	{"report", report_print, 0},	{"json", json_report, 0}, {"path", report_path, 0},	{"log", log_print, 0},
+	{"timeline", view_timeline, 0}, {"fds", view_fds, 0},	  {"stretch", view_stretch, 0}, {"op", view_op, 0},
 #define FORMAT(name, summary) {"export " #name, name##_print, 0},
 #include "formats.def"
 #undef FORMAT
-	{"top", NULL, BY_PROCESS}, {"top", NULL, BY_THREAD}, {"top", NULL, BY_FD},
+	{"top", NULL, BY_PROCESS},	{"top", NULL, BY_THREAD}, {"top", NULL, BY_FD},
 };
 
 static const struct options filters[] = {
-	{{0}}, {.value[SETTING_call] = "read,*poll*"}, {.value[SETTING_exclude] = "write"}, {.value[SETTING_fd] = "0,3-5"},
-	{.value[SETTING_path] = "pipe*,*x*"}, {.value[SETTING_exclude_path] = "*:*"}, {.value[SETTING_longer_than] = "1ms"},
-	{.value[SETTING_program] = "sh,c*"}, {.value[SETTING_pid] = "2-100000"},
+	{{0}},
+	{.value[SETTING_call] = "read,*poll*"},
+	{.value[SETTING_exclude] = "write"},
+	{.value[SETTING_fd] = "0,3-5"},
+	{.value[SETTING_path] = "pipe*,*x*"},
+	{.value[SETTING_exclude_path] = "*:*"},
+	{.value[SETTING_longer_than] = "1ms"},
+	{.value[SETTING_program] = "sh,c*"},
+	{.value[SETTING_pid] = "2-100000"},
 	{.value[SETTING_call] = "read", .value[SETTING_fd] = "0-9", .value[SETTING_longer_than] = "1us"},
 };
 
@@ -114,7 +120,8 @@ static void write_pieces(const uint8_t *p, const uint8_t *end, bool is_later, co
 		size = size < room ? size : room;
 		if ((*p >= LATER) == is_later) {
 			at[file] += number_at(p + 1) * SLOT;
-			if (at[file] + size <= FILE_MAX && fds[file] >= 0 && pwrite(fds[file], p + PIECE, size, (off_t)at[file]) < 0)
+			if (at[file] + size <= FILE_MAX && fds[file] >= 0 &&
+			    pwrite(fds[file], p + PIECE, size, (off_t)at[file]) < 0)
 				abort();
 			at[file] += size;
 		}
@@ -291,8 +298,24 @@ static uint8_t *any_slot(uint8_t *data, size_t size, unsigned *seed)
 
 static uint64_t odd_number(unsigned *seed)
 {
-	static const uint64_t numbers[] = {0, 1, 2, 7, 0x7f, 0xff, 4096, 65535, INT32_MAX, UINT32_MAX, 1ull << 32, 1000000000, INT64_MAX,
-					   1ull << 63, UINT64_MAX, UINT64_MAX - 1, (uint64_t)-11, (uint64_t)-4095};
+	static const uint64_t numbers[] = {0,
+					   1,
+					   2,
+					   7,
+					   0x7f,
+					   0xff,
+					   4096,
+					   65535,
+					   INT32_MAX,
+					   UINT32_MAX,
+					   1ull << 32,
+					   1000000000,
+					   INT64_MAX,
+					   1ull << 63,
+					   UINT64_MAX,
+					   UINT64_MAX - 1,
+					   (uint64_t)-11,
+					   (uint64_t)-4095};
 
 	return numbers[next_random(seed) % (sizeof numbers / sizeof *numbers)];
 }
@@ -300,14 +323,30 @@ static uint64_t odd_number(unsigned *seed)
 static void change_record(struct trace_record *r, unsigned *seed)
 {
 	switch (next_random(seed) % 8) {
-	case 0: r->kind = (uint8_t)(next_random(seed) % (TRACE_KIND_COUNT + 1)); break;
-	case 1: r->call = (uint8_t)(next_random(seed) % 128); break;
-	case 2: r->way = (uint8_t)(next_random(seed) % 24); break;
-	case 3: r->flags = (uint8_t)next_random(seed); break;
-	case 4: r->fd = next_random(seed) % 4 ? (int32_t)(next_random(seed) % 8) : (int32_t)odd_number(seed); break;
-	case 5: r->t = next_random(seed) % 2 ? r->t + odd_number(seed) : odd_number(seed); break;
-	case 6: r->length = next_random(seed) % 2 ? r->length + odd_number(seed) : odd_number(seed); break;
-	default: r->duration = next_random(seed) % 2 ? r->duration + odd_number(seed) : odd_number(seed); break;
+	case 0:
+		r->kind = (uint8_t)(next_random(seed) % (TRACE_KIND_COUNT + 1));
+		break;
+	case 1:
+		r->call = (uint8_t)(next_random(seed) % 128);
+		break;
+	case 2:
+		r->way = (uint8_t)(next_random(seed) % 24);
+		break;
+	case 3:
+		r->flags = (uint8_t)next_random(seed);
+		break;
+	case 4:
+		r->fd = next_random(seed) % 4 ? (int32_t)(next_random(seed) % 8) : (int32_t)odd_number(seed);
+		break;
+	case 5:
+		r->t = next_random(seed) % 2 ? r->t + odd_number(seed) : odd_number(seed);
+		break;
+	case 6:
+		r->length = next_random(seed) % 2 ? r->length + odd_number(seed) : odd_number(seed);
+		break;
+	default:
+		r->duration = next_random(seed) % 2 ? r->duration + odd_number(seed) : odd_number(seed);
+		break;
 	}
 }
 

@@ -1,8 +1,9 @@
-/* faults.c - faults LIBRARY list FILE CMD...: which system calls LIBRARY makes in CMD and its children, to FILE, one line each: where in
- * LIBRARY, which call, how often.  faults LIBRARY WHERE N ERRNO CMD...: CMD with the N-th (0: each) of those at WHERE failing so.  Ends as CMD does.
+/* faults.c - faults LIBRARY list FILE CMD...: which system calls LIBRARY makes in CMD and its children, to FILE, one line each:
+ * where in LIBRARY, which call, how often, and whether it can fail.  faults LIBRARY WHERE N ERRNO CMD...: CMD with the N-th (0:
+ * each) of those at WHERE failing so.  Ends as CMD does.
  *
- * A tracer (ptrace(2)) of all system calls: those whose instruction lies in LIBRARY's mapping are its own.  What fails is not made, but
- * close(), which closes even if it fails.  */
+ * A tracer (ptrace(2)) of all system calls: those whose instruction lies in LIBRARY's mapping are its own.  What fails is not made,
+ * but close(), which closes even if it fails.  */
 #include <elf.h>
 #include <errno.h>
 #include <limits.h>
@@ -23,9 +24,9 @@
 enum { TASKS = 4096, SITES = 1024, NOT_TRACED = 98 };
 
 static struct task {
-	pid_t tid;                      /* 0: free */
-	uint64_t start, end;            /* where LIBRARY is mapped; 0: not known */
-	long fails;                     /* the call that it is in shall return this; 0: what it does */
+	pid_t tid;	     /* 0: free */
+	uint64_t start, end; /* where LIBRARY is mapped; 0: not known */
+	long fails;	     /* the call that it is in shall return this; 0: what it does */
 } tasks[TASKS];
 
 static struct site {
@@ -205,8 +206,8 @@ static int trace_all(pid_t first)
 
 static pid_t start(char **argv)
 {
-	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
-			     PTRACE_O_EXITKILL;
+	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+			     PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
 	pid_t pid = fork();
 	int status;
 
@@ -244,8 +245,8 @@ int main(int argc, char **argv)
 	}
 	status = trace_all(start(argv + (is_list ? 4 : 5)));
 	for (size_t i = 0; list && i < site_count; i++)
-		fprintf(list, "%#llx %llu %llu\n", (unsigned long long)sites[i].where, (unsigned long long)sites[i].nr,
-			(unsigned long long)sites[i].count);
+		fprintf(list, "%#llx %llu %llu %s\n", (unsigned long long)sites[i].where, (unsigned long long)sites[i].nr,
+			(unsigned long long)sites[i].count, always_succeeds(sites[i].nr) ? "succeeds" : "fails");
 	if (list)
 		fclose(list);
 	if (WIFSIGNALED(status))

@@ -1,5 +1,5 @@
-/* killed.c - killed FILE: two threads and a child, each of which writes a byte to a pipe and reads it, again and again, until somebody
- * kills them.  FILE tells of each how far it had come: its tid, and how often it has done so.  */
+/* killed.c - killed FILE: two threads and a child, each of which writes a byte to a pipe and reads it, again and again, until
+ * somebody kills them.  FILE tells of each how far it had come: its tid, and how often it has done so.  */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 
 static struct progress {
 	uint64_t tid, rounds;
-} *progress;
+} * progress;
 
 static void fail(const char *what)
 {
