@@ -323,7 +323,8 @@ static bool is_control(int dir, int fd)
 {
 	struct stat st;
 
-	return sys(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)TRACE_HEADER_SIZE && is_ours(dir, st.st_uid);
+	return sys(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)TRACE_HEADER_SIZE &&
+	       is_ours(dir, st.st_uid);
 }
 
 static bool is_known(const struct trace_preamble *p)
