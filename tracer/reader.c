@@ -249,6 +249,8 @@ static const char unbegun[] = "its process was killed as it began";
 /* Maps a file that is large enough to be one of a process; NULL or why not.  */
 static const char *map_file(int fd, struct stat *st, void **p)
 {
+	uint64_t next;
+
 	if (fd < 0 || fstat(fd, st) < 0)
 		return strerror(errno);
 	if (!S_ISREG(st->st_mode))
@@ -257,6 +259,10 @@ static const char *map_file(int fd, struct stat *st, void **p)
 		return unbegun;
 	if (st->st_size < (off_t)TRACE_HEADER_SIZE)
 		return "cut short";
+	/* Behind that, there is but the hole of a process with threads. */
+	if (pread(fd, &next, sizeof next, offsetof(struct trace_process, next)) == (ssize_t)sizeof next && next >= TRACE_HEADER_SIZE &&
+	    next < (uint64_t)st->st_size)
+		st->st_size = (off_t)next;
 	*p = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	return *p == MAP_FAILED ? strerror(errno) : NULL;
 }
