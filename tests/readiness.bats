@@ -140,9 +140,12 @@ watch_late() {
 	"$EAGAIN" log trace >log
 	run -1 grep -vE '^t=[0-9]+\.[0-9]{9} pid=[0-9]+ tid=[0-9]+ op=([0-9]+|-) ev=[A-Za-z]+ call=[a-z0-9_-]+ fd=([0-9]+|-) name=("[^"]*"|[^ "=]+) ret=(-?[0-9]+|-) errno=([A-Z0-9]+|-)( [a-z]+=[^ ]+)*$' log
 	sort -t= -k2,2 -s -c <(sed 's/^t=\([0-9.]*\) .*/t=\1/' log)
-	pid=$(sed -n 's/.* pid=\([0-9]*\) .*ev=watch .* name=pipe.* for=read$/\1/p' log | head -n 1)
-	fd=$(sed -n 's/.* ev=watch .* fd=\([0-9]*\) name=pipe.* for=read$/\1/p' log | head -n 1)
-	grep " pid=$pid " log | grep " fd=$fd " | sed 's/.* ev=\([a-z]*\) .*/\1/' | paste -sd' ' | grep -q 'fd watch .*edge call edge call'
+	# Not of stdin, which may be a pipe, too.
+	fd=$(awk '$2 == "pipe" && $4 == "read" && $5 == 4 { print $1 }' entries)
+	pid=$(sed -n "s/.* pid=\([0-9]*\) .*ev=edge call=- fd=$fd name=pipe.*/\1/p" log | head -n 1)
+	events=$(grep " pid=$pid " log | grep " fd=$fd " | sed 's/.* ev=\([A-Za-z]*\) .*/\1/' | paste -sd' ')
+	echo "$events"
+	[[ $events == 'fd watch '*'edge call edge call'* ]]
 	run -143 watch write pipe
 	"$EAGAIN" log trace | grep -q ' ev=watch call=- fd=[0-9]* name=pipe.* for=read,write$'
 	"$EAGAIN" log trace | grep -q ' ev=edge call=- fd=[0-9]* name=pipe.* for=write'

@@ -216,7 +216,9 @@ counted() {
 	narrow 80
 	press p s
 	shows 'by process, sorted by calls'
-	press s s s s
+	press s s s
+	shows 'by process, sorted by stalled'
+	press s s
 	shows 'sorted by number'
 	press s
 	shows 'sorted by wait'
