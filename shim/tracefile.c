@@ -160,10 +160,10 @@ static void next_lap(void)
 }
 
 /* Maps `size` bytes of fd at `offset`, which need not be a multiple of the page size.  NULL on failure.  */
-static void *map(int fd, uint64_t offset, uint64_t size, int flags)
+static void *map(int fd, uint64_t offset, uint64_t size)
 {
 	uint64_t skip = offset & (file.page - 1);
-	long p = sys(SYS_mmap, NULL, size + skip, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, offset - skip);
+	long p = sys(SYS_mmap, NULL, size + skip, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset - skip);
 
 	return is_error(p) ? NULL : (char *)p + skip;
 }
@@ -190,9 +190,9 @@ static void *map_without_fd(uint64_t offset, uint64_t size)
 
 /* A mapping keeps its mount in use.  In another mount namespace (unshare(2), setns(2)) that is a copy, which the program may unmount,
  * or leave for good; the header's is in use anyway.  */
-static void *map_part(int fd, uint64_t offset, uint64_t size, int flags)
+static void *map_part(int fd, uint64_t offset, uint64_t size)
 {
-	return mount_of(fd) == file.mount ? map(fd, offset, size, flags) : map_without_fd(offset, size);
+	return mount_of(fd) == file.mount ? map(fd, offset, size) : map_without_fd(offset, size);
 }
 
 /* Reserves the range on disk; the file grows to it.  An enum trace_stop.  */
@@ -281,7 +281,7 @@ static void create_control(int dir)
 
 	if (fd < 0)
 		return;
-	c = reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE ? map((int)fd, 0, TRACE_HEADER_SIZE, 0) : NULL;
+	c = reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE ? map((int)fd, 0, TRACE_HEADER_SIZE) : NULL;
 	if (c) {
 		fill_preamble(&c->preamble, TRACE_CONTROL_MAGIC, clock_tsc_is_trusted() ? CLOCK_TSC : CLOCK_NANOSECONDS);
 		sys(SYS_clock_gettime, CLOCK_REALTIME, &now);
@@ -347,7 +347,7 @@ static bool open_control(int dir)
 	}
 	if (fd < 0)
 		return false;
-	c = is_control(dir, (int)fd) ? map((int)fd, 0, TRACE_HEADER_SIZE, 0) : NULL;
+	c = is_control(dir, (int)fd) ? map((int)fd, 0, TRACE_HEADER_SIZE) : NULL;
 	sys(SYS_close, fd);
 	if (!c)
 		return false;
@@ -450,7 +450,7 @@ static long start_process(void)
 			fd = create_file((int)dir);
 			if (fd >= 0 && sys(SYS_fstat, fd, &file.created) == 0 &&
 			    reserve((int)fd, 0, TRACE_HEADER_SIZE) == TRACE_STOP_NONE)
-				p = map((int)fd, 0, TRACE_HEADER_SIZE, 0);
+				p = map((int)fd, 0, TRACE_HEADER_SIZE);
 			if (!p) {
 				give_budget_back(TRACE_HEADER_SIZE);
 				if (fd >= 0)
@@ -564,13 +564,21 @@ static void use_chunk(struct tracefile_thread *t, struct trace_chunk *c)
 	t->end = (uintptr_t)c + c->size;
 }
 
+/* Touches the pages all at once, which costs a third of one by one.  False: there is no room for them, or (before Linux 5.14) no way.  */
+static bool populate(void *p, uint64_t size)
+{
+	uint64_t skip = (uintptr_t)p & (file.page - 1);
+
+	return sys(SYS_madvise, (char *)p - skip, size + skip, MADV_POPULATE_WRITE) == 0;
+}
+
 static uint64_t take_offset(uint64_t size)
 {
 	return __atomic_fetch_add(&file.header->next, size, __ATOMIC_RELAXED);
 }
 
 /* Room in the file, which is opened unless fd is it.  *c, and where that is in the file; or why not.  */
-static enum trace_stop append(struct trace_chunk **c, uint64_t *offset, uint64_t size, long fd, int flags)
+static enum trace_stop append(struct trace_chunk **c, uint64_t *offset, uint64_t size, long fd, bool touch)
 {
 	bool opened = fd < 0;
 	enum trace_stop stop;
@@ -581,8 +589,10 @@ static enum trace_stop append(struct trace_chunk **c, uint64_t *offset, uint64_t
 		return TRACE_STOP_OPEN;
 	*offset = take_offset(size);
 	stop = reserve((int)fd, *offset, size);
-	if (stop == TRACE_STOP_NONE && !(*c = map_part((int)fd, *offset, size, flags)))
+	if (stop == TRACE_STOP_NONE && !(*c = map_part((int)fd, *offset, size)))
 		stop = TRACE_STOP_MEMORY;
+	if (stop == TRACE_STOP_NONE && touch)
+		populate(*c, size);
 	if (opened)
 		sys(SYS_close, fd);
 	return stop;
@@ -598,8 +608,8 @@ static enum trace_stop fill(struct trace_chunk **c, uint64_t *offset, uint64_t s
 	p = map_without_fd(*offset, size);
 	if (!p)
 		return TRACE_STOP_MEMORY;
-	skip = (uintptr_t)p & (file.page - 1);
-	if (sys(SYS_madvise, p - skip, size + skip, MADV_POPULATE_WRITE) < 0) {
+	if (!populate(p, size)) {
+		skip = (uintptr_t)p & (file.page - 1);
 		sys(SYS_munmap, p - skip, size + skip);
 		return TRACE_STOP_DISK;
 	}
@@ -608,7 +618,7 @@ static enum trace_stop fill(struct trace_chunk **c, uint64_t *offset, uint64_t s
 }
 
 /* Not while its end is being cut off: that is one system call of a thread which has signals blocked, as we have.  */
-static enum trace_stop extend(struct trace_chunk **c, uint64_t *offset, uint64_t size, long fd, int flags)
+static enum trace_stop extend(struct trace_chunk **c, uint64_t *offset, uint64_t size, long fd, bool touch)
 {
 	enum trace_stop stop;
 	uint64_t length;
@@ -618,7 +628,7 @@ static enum trace_stop extend(struct trace_chunk **c, uint64_t *offset, uint64_t
 		__atomic_sub_fetch(&file.extending, 1, __ATOMIC_SEQ_CST);
 		sys(SYS_sched_yield);
 	}
-	stop = fd < 0 && file.header->next + size <= length ? fill(c, offset, size) : append(c, offset, size, fd, flags);
+	stop = fd < 0 && file.header->next + size <= length ? fill(c, offset, size) : append(c, offset, size, fd, touch);
 	__atomic_sub_fetch(&file.extending, 1, __ATOMIC_SEQ_CST);
 	return stop;
 }
@@ -637,8 +647,8 @@ static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size, lon
 	while (!take_budget(size))
 		if ((size /= 2) < TRACE_CHUNK_UNIT)
 			return TRACE_STOP_BUDGET;
-	/* Touching the pages all at once is cheaper than one by one; but a short-lived process writes few. */
-	stop = extend(&c, &offset, size, fd, t->chunk ? MAP_POPULATE : 0);
+	/* A short-lived process writes few pages. */
+	stop = extend(&c, &offset, size, fd, t->chunk != NULL);
 	/* Where it could not be mapped the file has grown all the same: that part of the budget is gone. */
 	if (stop == TRACE_STOP_MEMORY)
 		file.no_memory = true;
