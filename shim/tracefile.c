@@ -564,12 +564,16 @@ static void use_chunk(struct tracefile_thread *t, struct trace_chunk *c)
 	t->end = (uintptr_t)c + c->size;
 }
 
-/* Touches the pages all at once, which costs a third of one by one.  False: there is no room for them, or (before Linux 5.14) no way.  */
-static bool populate(void *p, uint64_t size)
+/* Touches the pages all at once, which costs a third of one by one.  False: there is no room for them, or (before Linux 5.14) no way;
+ * what they were needed for goes.  */
+static bool populate(void *p, uint64_t size, bool needed)
 {
 	uint64_t skip = (uintptr_t)p & (file.page - 1);
+	bool done = sys(SYS_madvise, (char *)p - skip, size + skip, MADV_POPULATE_WRITE) == 0;
 
-	return sys(SYS_madvise, (char *)p - skip, size + skip, MADV_POPULATE_WRITE) == 0;
+	if (!done && needed)
+		sys(SYS_munmap, (char *)p - skip, size + skip);
+	return done;
 }
 
 static uint64_t take_offset(uint64_t size)
@@ -592,7 +596,7 @@ static enum trace_stop append(struct trace_chunk **c, uint64_t *offset, uint64_t
 	if (stop == TRACE_STOP_NONE && !(*c = map_part((int)fd, *offset, size)))
 		stop = TRACE_STOP_MEMORY;
 	if (stop == TRACE_STOP_NONE && touch)
-		populate(*c, size);
+		populate(*c, size, false);
 	if (opened)
 		sys(SYS_close, fd);
 	return stop;
@@ -601,19 +605,15 @@ static enum trace_stop append(struct trace_chunk **c, uint64_t *offset, uint64_t
 /* The same in a file that is long enough already.  */
 static enum trace_stop fill(struct trace_chunk **c, uint64_t *offset, uint64_t size)
 {
-	uint64_t skip;
-	char *p;
+	void *p;
 
 	*offset = take_offset(size);
 	p = map_without_fd(*offset, size);
 	if (!p)
 		return TRACE_STOP_MEMORY;
-	if (!populate(p, size)) {
-		skip = (uintptr_t)p & (file.page - 1);
-		sys(SYS_munmap, p - skip, size + skip);
+	if (!populate(p, size, true))
 		return TRACE_STOP_DISK;
-	}
-	*c = (struct trace_chunk *)p;
+	*c = p;
 	return TRACE_STOP_NONE;
 }
 

@@ -351,7 +351,7 @@ obeyed() {
 	run -1 obeyed live
 	for message in "report none$evil" "record -o t -- none$evil" "export $evil" "log --call=$evil"; do
 		# shellcheck disable=SC2086 # several words
-		"$EAGAIN" $message >view 2>&1 || true
+		if "$EAGAIN" $message >view 2>&1; then false; fi
 		[ -s view ]
 		run -1 obeyed view
 	done
