@@ -62,7 +62,10 @@ is_clean() {
 gives_back() {
 	local pattern=$1 command=$2
 	shift 2
-	type_in 'stty -g >before; clear'
+	# A command that is typed before the screen is clear is not on a line of its own.
+	cleared=$((${cleared-0} + 1))
+	type_in "stty -g >before; clear; echo clear $cleared"
+	shows "^clear $cleared\$" '^@$'
 	type_in "$command"
 	shows "$pattern"
 	if [ "$1" = TERM ]; then
