@@ -19,7 +19,7 @@ SHIM_LDFLAGS = -shared -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecsta
 TRACER_CFLAGS = $(COMMON) -Itracer -Ishim -DEAGAIN_VERSION='"$(VERSION)"'
 
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
-SHIM_SOURCES = $(wildcard shim/*.c shim/calls/*.c shim/mux/*.c) $(wildcard tracer/line.c) shim/arch/$(ARCH).S
+SHIM_SOURCES = $(wildcard shim/*.c shim/aio/*.c shim/calls/*.c shim/mux/*.c) $(wildcard tracer/line.c) shim/arch/$(ARCH).S
 SHIM_OBJECTS = $(patsubst %,$(BUILD)/shim.o/%.o,$(SHIM_SOURCES))
 TRACER_SOURCES = $(wildcard tracer/*.c) tracer/page.S $(addprefix shim/,executable.c wants.c tracefile.c clock.c config.c)
 PAGE = $(wildcard tracer/page/*)

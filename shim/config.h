@@ -22,6 +22,7 @@ struct config {
 	enum switching switching;
 	enum shield shield;
 	bool keep;
+	bool aio;
 	bool stacks;
 	uint64_t stall_ns;              /* an event loop that is away from its polls for longer stalls */
 	bool readiness;

@@ -4,6 +4,7 @@
 #ifndef EAGAIN_LIBC_H
 #define EAGAIN_LIBC_H
 
+#include <aio.h>
 #include <link.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -81,7 +82,14 @@
 	LIBC(int, pthread_timedjoin_np, (pthread_t, void **, const struct timespec *))                                 \
 	LIBC(int, pthread_clockjoin_np, (pthread_t, void **, clockid_t, const struct timespec *))                      \
 	LIBC(int, pthread_getcpuclockid, (pthread_t, clockid_t *))                                                     \
-	LIBC(int, pthread_barrier_wait, (pthread_barrier_t *))
+	LIBC(int, pthread_barrier_wait, (pthread_barrier_t *))                                                         \
+	LIBC(int, aio_read, (struct aiocb *))                                                                          \
+	LIBC(int, aio_write, (struct aiocb *))                                                                         \
+	LIBC(int, aio_fsync, (int, struct aiocb *))                                                                    \
+	LIBC(int, aio_error, (const struct aiocb *))                                                                   \
+	LIBC(int, aio_suspend, (const struct aiocb *const *, int, const struct timespec *))                            \
+	LIBC(int, aio_cancel, (int, struct aiocb *))                                                                   \
+	LIBC(int, lio_listio, (int, struct aiocb *const *, int, struct sigevent *))
 
 struct libc {
 #define LIBC(type, name, parameters) type(*name) parameters;

@@ -83,6 +83,9 @@ void socket_named(int fd);
 /* process.c: prctl(PR_SET_SECCOMP) or seccomp(2), with the kernel's arguments.  The kernel's result.  */
 long enter_sandbox(bool strict, long nr, long a, long b, long c);
 
+/* process.c: a thread is about to be started.  */
+void prepare_for_threads(void);
+
 /* lock.c: futex(2), with the kernel's arguments.  The kernel's result.  */
 long lock_futex(const long a[6]);
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "shim/aio/engine.h"
 #include "shim/config.h"
 #include "shim/flag.h"
 #include "shim/hidden.h"
@@ -34,7 +35,7 @@
 static const char preload[] = "LD_PRELOAD=";
 
 enum {
-	ENTRIES_MAX = 18,               /* LD_PRELOAD, CONFIG_SANDBOX and what config.kept may hold */
+	ENTRIES_MAX = 19,               /* LD_PRELOAD, CONFIG_SANDBOX and what config.kept may hold */
 	LONGEST_ENVIRONMENT = 1 << 16,  /* one with more entries is passed on as it is */
 };
 
@@ -469,8 +470,10 @@ long enter_sandbox(bool strict, long nr, long a, long b, long c)
 		record_provide(true);
 	flag_end();
 	shim_sandboxed = true;
-	if (!sandboxed)
+	if (!sandboxed) {
 		hidden_leave();
+		engine_leave();
+	}
 	record_on = recorded && !strict;
 	result = sys(nr, a, b, c, 0, 0);
 	if (result < 0) {
@@ -498,7 +501,7 @@ EXPORT int prctl(int option, ...)
 }
 
 /* A process with threads cannot make descriptors of its own any more.  */
-static void prepare_for_threads(void)
+void prepare_for_threads(void)
 {
 	shim_need_libc();
 	if (shim_on) {

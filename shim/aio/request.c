@@ -1,0 +1,308 @@
+/* request.c - the table of requests, their end, and the notice of it.  */
+#include "request.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "shim/libc.h"
+#include "shim/sys.h"
+
+struct requests *requests;
+
+bool requests_make(size_t more)
+{
+	struct requests *expected = NULL;
+	size_t size = sizeof *requests + more;
+	long made;
+
+	if (__atomic_load_n(&requests, __ATOMIC_ACQUIRE))
+		return true;
+	made = sys(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (made < 0 && made > -4096)
+		return false;
+	if (sys(SYS_madvise, made, size, MADV_WIPEONFORK) < 0 ||
+	    !__atomic_compare_exchange_n(&requests, &expected, (struct requests *)made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		sys(SYS_munmap, made, size);
+	return __atomic_load_n(&requests, __ATOMIC_ACQUIRE) != NULL;
+}
+
+static uint32_t number(const struct request *r)
+{
+	return (uint32_t)(r - requests->table) + 1;
+}
+
+static struct request *numbered(uint32_t n)
+{
+	return n ? &requests->table[n - 1] : NULL;
+}
+
+/* The first of the list of free places.  */
+static struct request *take_free(void)
+{
+	uint64_t old = __atomic_load_n(&requests->free, __ATOMIC_ACQUIRE), new;
+	struct request *r;
+
+	do {
+		r = numbered((uint32_t)old);
+		if (!r)
+			return NULL;
+		new = ((old >> 32) + 1) << 32 | __atomic_load_n(&r->next, __ATOMIC_RELAXED);
+	} while (!__atomic_compare_exchange_n(&requests->free, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	return r;
+}
+
+struct request *request_take(void)
+{
+	struct request *r = take_free();
+	uint32_t used = __atomic_load_n(&requests->used, __ATOMIC_RELAXED);
+
+	while (!r && used < REQUESTS)
+		if (__atomic_compare_exchange_n(&requests->used, &used, used + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			r = &requests->table[used];
+	return r;
+}
+
+void request_free(struct request *r)
+{
+	uint64_t old = __atomic_load_n(&requests->free, __ATOMIC_RELAXED), new;
+	uint32_t generation = __atomic_load_n(&r->word, __ATOMIC_RELAXED) / REQUEST_STATES + 1;
+
+	__atomic_store_n(&r->word, generation * REQUEST_STATES + REQUEST_FREE, __ATOMIC_RELEASE);
+	do {
+		__atomic_store_n(&r->next, (uint32_t)old, __ATOMIC_RELAXED);
+		new = ((old >> 32) + 1) << 32 | number(r);
+	} while (!__atomic_compare_exchange_n(&requests->free, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+}
+
+bool request_change(struct request *r, uint32_t *word, enum request_state to)
+{
+	uint32_t new = *word - *word % REQUEST_STATES + to;
+
+	if (!__atomic_compare_exchange_n(&r->word, word, new, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+		return false;
+	*word = new;
+	return true;
+}
+
+struct request *request_of(const struct aiocb *block, uint32_t *word)
+{
+	struct request *r = (struct request *)(uintptr_t)block->__next_prio;
+
+	if (!requests || r < requests->table || r >= requests->table + REQUESTS ||
+	    ((uintptr_t)r - (uintptr_t)requests->table) % sizeof *r != 0)
+		return NULL;
+	*word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
+	if (request_state(*word) == REQUEST_FREE || request_state(*word) == REQUEST_GROUP)
+		return NULL;
+	return __atomic_load_n(&r->block, __ATOMIC_RELAXED) == block ? r : NULL;
+}
+
+void request_send(struct request *r)
+{
+	uint32_t old = __atomic_load_n(&requests->sent, __ATOMIC_RELAXED);
+
+	__atomic_add_fetch(&requests->active, 1, __ATOMIC_SEQ_CST);
+	if (r->operation != LIO_READ)
+		__atomic_add_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
+	do
+		r->next = old;
+	while (!__atomic_compare_exchange_n(&requests->sent, &old, number(r), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
+
+struct request *requests_sent(void)
+{
+	uint32_t n, next, before = 0;
+
+	if (!__atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST))
+		return NULL;
+	for (n = __atomic_exchange_n(&requests->sent, 0, __ATOMIC_SEQ_CST); n; before = n, n = next) {
+		next = numbered(n)->next;
+		numbered(n)->next = before;
+	}
+	return numbered(before);
+}
+
+struct request *request_next(const struct request *r)
+{
+	return numbered(r->next);
+}
+
+static long futex(const void *word, int operation, uint32_t value, const void *end)
+{
+	return sys(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, end, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+uint32_t requests_watch(void)
+{
+	__atomic_add_fetch(&requests->waiters, 1, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&requests->done, __ATOMIC_SEQ_CST);
+}
+
+void requests_unwatch(void)
+{
+	__atomic_sub_fetch(&requests->waiters, 1, __ATOMIC_SEQ_CST);
+}
+
+/* As libc waits: a handler with SA_RESTART ends it only where there is an end.  */
+long requests_wait(uint32_t done, const struct timespec *end)
+{
+	int type;
+	long result;
+
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	result = futex(&requests->done, FUTEX_WAIT_BITSET, done, end);
+	pthread_setcanceltype(type, NULL);
+	return result;
+}
+
+long request_wait_group(const struct request *group)
+{
+	uint32_t left;
+	long result = 0;
+
+	while (result != -EINTR && (left = __atomic_load_n(&group->pending, __ATOMIC_ACQUIRE)) > 1)
+		result = futex(&group->pending, FUTEX_WAIT, left, NULL);
+	return result == -EINTR ? result : 0;
+}
+
+void requests_wake(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&requests->waiters, __ATOMIC_SEQ_CST))
+		return;
+	__atomic_add_fetch(&requests->done, 1, __ATOMIC_SEQ_CST);
+	futex(&requests->done, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+/* A handler that asks after its request may run before the engine is back from telling it.  */
+void request_await_notice(const struct aiocb *block)
+{
+	while (requests && __atomic_load_n(&requests->noticed, __ATOMIC_ACQUIRE) == block)
+		sys(SYS_sched_yield);
+}
+
+/* The thread of a SIGEV_THREAD blocks no signal, as libc's.  */
+static void *run_notice(void *arg)
+{
+	struct request *r = arg;
+	struct notice n = r->notice;
+	uint64_t none = 0;
+
+	request_free(r);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
+	n.function(n.value);
+	return NULL;
+}
+
+static long start_thread(const struct notice *n)
+{
+	struct request *r = request_take();
+	pthread_attr_t detached;
+	pthread_t thread;
+	int error;
+
+	if (!r)
+		return -EAGAIN;
+	r->notice = *n;
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	error = libc.pthread_create(&thread, n->attributes ? n->attributes : &detached, run_notice, r);
+	if (error)
+		request_free(r);
+	/* libc takes no notice of it. */
+	return 0;
+}
+
+static long queue_signal(const struct notice *n)
+{
+	siginfo_t info;
+
+	memset(&info, 0, sizeof info);
+	info.si_signo = n->signal;
+	info.si_code = SI_ASYNCIO;
+	info.si_pid = (pid_t)sys(SYS_getpid);
+	info.si_uid = (uid_t)sys(SYS_getuid);
+	info.si_value = n->value;
+	return sys(SYS_rt_sigqueueinfo, info.si_pid, n->signal, &info);
+}
+
+long notice_give(const struct notice *n)
+{
+	switch (n->how) {
+	case SIGEV_THREAD: return start_thread(n);
+	case SIGEV_SIGNAL: return queue_signal(n);
+	default: return 0;
+	}
+}
+
+void request_leave_group(struct request *group, bool failed)
+{
+	struct notice notice = group->notice;
+	bool waits = group->waits;
+	uint32_t left;
+
+	if (failed)
+		__atomic_store_n(&group->failed, true, __ATOMIC_RELAXED);
+	left = __atomic_sub_fetch(&group->pending, 1, __ATOMIC_ACQ_REL);
+	if (left == 1 && waits)
+		futex(&group->pending, FUTEX_WAKE, INT_MAX, NULL);
+	if (left == 0) {
+		request_free(group);
+		notice_give(&notice);
+	}
+}
+
+/* The error last: from then on the block is the program's.  */
+static void tell(struct aiocb *block, long result, const struct notice *notice, bool by_engine)
+{
+	long error;
+
+	if (by_engine && notice->how != SIGEV_NONE)
+		__atomic_store_n(&requests->noticed, block, __ATOMIC_SEQ_CST);
+	block->__return_value = result < 0 ? -1 : result;
+	__atomic_store_n(&block->__error_code, result < 0 ? (int)-result : 0, __ATOMIC_SEQ_CST);
+	if (notice->how == SIGEV_NONE)
+		return;
+	error = notice_give(notice);
+	if (error < 0) {
+		block->__return_value = -1;
+		__atomic_store_n(&block->__error_code, (int)-error, __ATOMIC_RELEASE);
+	}
+	if (by_engine)
+		__atomic_store_n(&requests->noticed, NULL, __ATOMIC_RELEASE);
+}
+
+static void finish(const struct request *r, long result, bool by_engine)
+{
+	if (r->operation != LIO_READ)
+		__atomic_sub_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
+	tell(r->block, result, &r->notice, by_engine);
+	if (r->group)
+		request_leave_group(r->group, result < 0);
+	__atomic_sub_fetch(&requests->active, 1, __ATOMIC_SEQ_CST);
+}
+
+void request_complete(struct request *r, long result)
+{
+	struct request copy = *r;
+	uint32_t word = r->word;
+
+	request_change(r, &word, REQUEST_DONE);
+	finish(&copy, result, true);
+	request_free(r);
+}
+
+/* Once that is said, its place may be another's at any time.  */
+bool request_cancel(struct request *r, uint32_t word)
+{
+	struct request copy = *r;
+
+	if (request_state(word) != REQUEST_QUEUED || !request_change(r, &word, REQUEST_CANCELED))
+		return false;
+	finish(&copy, -ECANCELED, false);
+	return true;
+}

@@ -1,0 +1,473 @@
+/* aio.c - POSIX AIO: aio_read(3) and its like, with the results, errors and notices of glibc's (its rt/ and sysdeps/pthread/).
+ *
+ * A read of what is in memory is done at once.  Other requests on files, block devices, pipes and sockets are the engine's
+ * (aio/engine.h).  All else goes to libc, request by request, or, with lio_listio(3), list by list: what is an error before it is
+ * enqueued, what never waits, what libc serves in ways of its own.  Who waits or cancels finds out whose a block is.  */
+#include <aio.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "calls.h"
+#include "shim/aio/engine.h"
+#include "shim/config.h"
+#include "shim/flag.h"
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
+#endif
+
+enum {
+	AT_ONCE_MAX = 128 << 10,        /* bytes that are copied in the call itself */
+	TRANSFER_MAX = 0x7ffff000,      /* read(2), NOTES: what one call moves */
+};
+
+/* Some requests are libc's.  */
+static bool libc_has_some;
+
+/* What is to be known of a request beforehand.  */
+struct nature {
+	bool stream, appends;
+	bool is_done;                   /* at once, with this result */
+	long result;
+};
+
+static bool is_common(const struct sigevent *e)
+{
+	return e->sigev_notify == SIGEV_NONE || e->sigev_notify == SIGEV_SIGNAL || e->sigev_notify == SIGEV_THREAD;
+}
+
+/* Without waiting, if it is in memory.  Less than that may be all there is in a file, or in memory of it, so it is read again; what
+ * has become another fd than its hint says has been read.  */
+static bool read_at_once(const struct aiocb *b, long flags, struct nature *n)
+{
+	struct iovec v = {(void *)(uintptr_t)b->aio_buf, b->aio_nbytes};
+	fd_hint hint;
+	struct stat st;
+
+	if (b->aio_sigevent.sigev_notify != SIGEV_NONE || (flags & O_DIRECT) || b->aio_nbytes > AT_ONCE_MAX || !engine_is_quiet())
+		return false;
+	hint = fds_hint(b->aio_fildes);
+	if (HINT_KIND(hint) != KIND_file && HINT_KIND(hint) != KIND_block)
+		return false;
+	n->result = sys(SYS_preadv2, b->aio_fildes, &v, 1, b->aio_offset, 0, RWF_NOWAIT);
+	n->is_done = n->result >= 0 && ((size_t)n->result == b->aio_nbytes || (sys(SYS_fstat, b->aio_fildes, &st) == 0 &&
+	                                !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)));
+	return n->is_done;
+}
+
+/* Whether what is ready on it is what a read or write waits for, and for nothing else.  */
+static bool is_stream(int fd, mode_t mode)
+{
+	enum fd_kind kind = HINT_KIND(fds_hint(fd));
+
+	if (S_ISFIFO(mode))
+		return kind == KIND_pipe;
+	return S_ISSOCK(mode) && (kind == KIND_stream || kind == KIND_dgram || kind == KIND_seqpacket) && !fds_has_timeout(fd);
+}
+
+/* Whether it can be ours.  */
+static bool look(const struct aiocb *b, int operation, struct nature *n)
+{
+	bool syncs = operation == REQUEST_SYNC || operation == REQUEST_DSYNC;
+	struct stat st;
+	long flags;
+
+	*n = (struct nature){0};
+	if (!is_common(&b->aio_sigevent))
+		return false;
+	if (!syncs && (b->aio_reqprio < 0 || b->aio_reqprio > AIO_PRIO_DELTA_MAX || b->aio_offset < 0 || b->aio_nbytes > TRANSFER_MAX))
+		return false;
+	if (unlikely(config.switching == SWITCH_FLAG))
+		flag_off(b->aio_fildes);
+	flags = sys(SYS_fcntl, b->aio_fildes, F_GETFL);
+	if (flags < 0 || (flags & (O_PATH | O_NONBLOCK)) || (flags & O_ACCMODE) == (operation == LIO_READ ? O_WRONLY : O_RDONLY))
+		return false;
+	if (operation == LIO_READ && read_at_once(b, flags, n))
+		return true;
+	if (sys(SYS_fstat, b->aio_fildes, &st) < 0)
+		return false;
+	n->appends = flags & O_APPEND;
+	n->stream = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
+	return !n->stream || (!syncs && is_stream(b->aio_fildes, st.st_mode));
+}
+
+static struct notice notice_of(const struct sigevent *e)
+{
+	return (struct notice){e->sigev_notify, e->sigev_signo, e->sigev_value, e->sigev_notify_function, e->sigev_notify_attributes};
+}
+
+static void fill(struct request *r, struct aiocb *b, int operation, const struct nature *n, struct request *group)
+{
+	bool syncs = operation == REQUEST_SYNC || operation == REQUEST_DSYNC;
+
+	if (syncs)
+		b->aio_reqprio = 0;
+	r->block = b;
+	r->fd = b->aio_fildes;
+	r->operation = operation;
+	r->priority = -b->aio_reqprio;
+	r->stream = n->stream;
+	r->appends = n->appends;
+	r->polls = false;
+	r->buffer = (void *)(uintptr_t)b->aio_buf;
+	r->size = syncs ? 0 : b->aio_nbytes;
+	r->moved = 0;
+	r->offset = n->stream || syncs ? 0 : b->aio_offset;
+	r->notice = notice_of(&b->aio_sigevent);
+	r->group = group;
+	b->aio_lio_opcode = operation;
+	b->__next_prio = (struct aiocb *)(void *)r;
+	b->__return_value = 0;
+	__atomic_store_n(&b->__error_code, EINPROGRESS, __ATOMIC_RELAXED);
+}
+
+static void end_at_once(struct aiocb *b, long result)
+{
+	b->aio_lio_opcode = LIO_READ;
+	b->__next_prio = NULL;
+	b->__return_value = result;
+	__atomic_store_n(&b->__error_code, 0, __ATOMIC_RELEASE);
+}
+
+static bool serves(void)
+{
+	return shim_on && !shim_sandboxed && config.aio;
+}
+
+/* False: it is for libc.  */
+static bool enqueue(struct aiocb *b, int operation)
+{
+	struct nature n;
+	struct request *r;
+
+	shim_need_libc();
+	if (serves() && look(b, operation, &n)) {
+		if (n.is_done) {
+			end_at_once(b, n.result);
+			return true;
+		}
+		r = engine_serves() ? request_take() : NULL;
+		if (r) {
+			fill(r, b, operation, &n, NULL);
+			engine_send(r);
+			return true;
+		}
+	}
+	b->__next_prio = NULL;
+	libc_has_some = true;
+	return false;
+}
+
+EXPORT int aio_read(struct aiocb *b)
+{
+	return enqueue(b, LIO_READ) ? 0 : libc.aio_read(b);
+}
+
+EXPORT int aio_write(struct aiocb *b)
+{
+	return enqueue(b, LIO_WRITE) ? 0 : libc.aio_write(b);
+}
+
+EXPORT int aio_fsync(int operation, struct aiocb *b)
+{
+	if ((operation == O_SYNC || operation == O_DSYNC) && enqueue(b, operation == O_SYNC ? REQUEST_SYNC : REQUEST_DSYNC))
+		return 0;
+	shim_need_libc();
+	return libc.aio_fsync(operation, b);
+}
+
+static int error_of(const struct aiocb *b)
+{
+	request_await_notice(b);
+	return __atomic_load_n(&b->__error_code, __ATOMIC_ACQUIRE);
+}
+
+/* libc's waits until its notice was given.  */
+EXPORT int aio_error(const struct aiocb *b)
+{
+	int error = error_of(b);
+
+	if (!libc_has_some)
+		return error;
+	return libc.aio_error(b);
+}
+
+enum found { FOUND_NONE, FOUND_DONE, FOUND_OURS, FOUND_BOTH };
+
+/* Whose those of a list are that are under way; DONE: one is not.  */
+static enum found look_through(const struct aiocb *const *list, int n)
+{
+	bool ours = false, others = false;
+	uint32_t word;
+
+	for (int i = 0; i < n; i++) {
+		if (!list[i])
+			continue;
+		if (error_of(list[i]) != EINPROGRESS)
+			return FOUND_DONE;
+		if (request_of(list[i], &word))
+			ours = true;
+		else
+			others = true;
+	}
+	return !ours ? FOUND_NONE : others ? FOUND_BOTH : FOUND_OURS;
+}
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec > b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec >= b->tv_nsec);
+}
+
+static struct timespec after(const struct timespec *t)
+{
+	struct timespec now = {0};
+
+	sys(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	now.tv_sec += t->tv_sec;
+	now.tv_nsec += t->tv_nsec;
+	if (now.tv_nsec >= 1000000000) {
+		now.tv_nsec -= 1000000000;
+		now.tv_sec++;
+	}
+	return now;
+}
+
+/* Nobody tells us when one of libc's is done: where there are both, they are looked at every millisecond.  0 or -errno.  */
+static long wait_for_one(const struct aiocb *const *list, int n, const struct timespec *end, enum found found)
+{
+	const struct timespec slice = {.tv_nsec = 1000000};
+	long result = 0;
+
+	while (found == FOUND_OURS || found == FOUND_BOTH) {
+		struct timespec next = after(&slice);
+		uint32_t done = requests_watch();
+		bool last = found == FOUND_OURS || (end && is_later(&next, end));
+
+		found = look_through(list, n);
+		if (found == FOUND_OURS || found == FOUND_BOTH)
+			result = requests_wait(done, last ? end : &next);
+		requests_unwatch();
+		if (result == -EINTR)
+			return result;
+		if (result == -ETIMEDOUT && last)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+EXPORT int aio_suspend(const struct aiocb *const *list, int n, const struct timespec *timeout)
+{
+	enum found found = look_through(list, n);
+	struct timespec end;
+
+	shim_need_libc();
+	if (n < 0 || found == FOUND_NONE)
+		return libc.aio_suspend(list, n, timeout);
+	if (timeout)
+		end = after(timeout);
+	return (int)as_libc(wait_for_one(list, n, timeout ? &end : NULL, found));
+}
+
+/* Of all that are ours on fd: what aio_cancel(3) says of them.  */
+static int cancel_all(int fd)
+{
+	int result = AIO_ALLDONE;
+
+	for (uint32_t i = 0; i < requests->used; i++) {
+		struct request *r = &requests->table[i];
+		uint32_t word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
+
+		if (r->fd != fd)
+			continue;
+		if (request_cancel(r, word))
+			result = result == AIO_NOTCANCELED ? result : AIO_CANCELED;
+		else if (request_state(__atomic_load_n(&r->word, __ATOMIC_ACQUIRE)) == REQUEST_RUNNING)
+			result = AIO_NOTCANCELED;
+	}
+	return result;
+}
+
+/* What the kernel has begun is not canceled: nor is it by libc, whose thread is in read(2) or write(2) then.  */
+static int cancel_one(struct request *r, uint32_t word, const struct aiocb *b)
+{
+	if (request_cancel(r, word))
+		return AIO_CANCELED;
+	word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
+	if (request_state(word) == REQUEST_RUNNING && r->block == b)
+		return AIO_NOTCANCELED;
+	while (error_of(b) == EINPROGRESS)
+		sys(SYS_sched_yield);
+	return AIO_ALLDONE;
+}
+
+static int both(int ours, int others)
+{
+	if (others < 0 || ours == AIO_NOTCANCELED || others == AIO_NOTCANCELED)
+		return others < 0 ? others : AIO_NOTCANCELED;
+	return ours == AIO_CANCELED || others == AIO_CANCELED ? AIO_CANCELED : AIO_ALLDONE;
+}
+
+EXPORT int aio_cancel(int fd, struct aiocb *b)
+{
+	struct request *r = NULL;
+	uint32_t word = 0;
+	int result;
+
+	shim_need_libc();
+	if (!requests || sys(SYS_fcntl, fd, F_GETFL) < 0 || (b && b->aio_fildes != fd))
+		return libc.aio_cancel(fd, b);
+	if (b && error_of(b) == EINPROGRESS)
+		r = request_of(b, &word);
+	if (b && !r)
+		return libc.aio_cancel(fd, b);
+	result = b ? cancel_one(r, word, b) : cancel_all(fd);
+	if (result == AIO_CANCELED) {
+		requests_wake();
+		engine_notice();
+	}
+	return !b && libc_has_some ? both(result, libc.aio_cancel(fd, b)) : result;
+}
+
+/* A place for each of a list's, linked by `after`, before anything is done; NULL: not all can be ours.  */
+static struct request *take_places(struct aiocb *const *list, int n)
+{
+	struct request *first = NULL, *r;
+
+	for (int i = 0; i <= n; i++) {
+		if (i < n && (!list[i] || list[i]->aio_lio_opcode == LIO_NOP))
+			continue;
+		r = request_take();
+		if (!r)
+			break;
+		r->after = first;
+		first = r;
+		if (i == n)
+			return first;
+	}
+	for (; first; first = r) {
+		r = first->after;
+		request_free(first);
+	}
+	return NULL;
+}
+
+/* Whether all of a list can be ours, and there are some.  */
+static bool look_at_list(struct aiocb *const *list, int n)
+{
+	struct nature nature;
+	bool some = false;
+
+	for (int i = 0; i < n; i++) {
+		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
+			continue;
+		if ((list[i]->aio_lio_opcode != LIO_READ && list[i]->aio_lio_opcode != LIO_WRITE) ||
+		    !look(list[i], list[i]->aio_lio_opcode, &nature))
+			return false;
+		some = true;
+	}
+	return some;
+}
+
+/* Sends them; an fd that has changed meanwhile is the engine's to fail on.  */
+static void send_list(struct aiocb *const *list, int n, struct request *places, struct request *group)
+{
+	struct nature nature;
+
+	for (int i = 0; i < n; i++) {
+		struct request *r = places;
+
+		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
+			continue;
+		places = r->after;
+		look(list[i], list[i]->aio_lio_opcode, &nature);
+		if (nature.is_done) {
+			end_at_once(list[i], nature.result);
+			request_free(r);
+			continue;
+		}
+		__atomic_add_fetch(&group->pending, 1, __ATOMIC_RELAXED);
+		fill(r, list[i], list[i]->aio_lio_opcode, &nature, group);
+		engine_send(r);
+	}
+}
+
+static void make_group(struct request *group, int mode, const struct sigevent *e)
+{
+	uint32_t word = group->word;
+
+	group->fd = -1;
+	group->pending = 1;
+	group->waits = mode == LIO_WAIT;
+	group->failed = false;
+	group->notice = e && mode == LIO_NOWAIT ? notice_of(e) : (struct notice){.how = SIGEV_NONE};
+	request_change(group, &word, REQUEST_GROUP);
+}
+
+EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigevent *event)
+{
+	struct request *group = NULL;
+	long result = 0;
+
+	shim_need_libc();
+	if (serves() && n > 0 && (mode == LIO_WAIT || (mode == LIO_NOWAIT && (!event || is_common(event)))) &&
+	    look_at_list(list, n) && engine_serves())
+		group = take_places(list, n);
+	if (!group) {
+		libc_has_some = true;
+		for (int i = 0; i < n; i++)
+			if (list[i])
+				list[i]->__next_prio = NULL;
+		return libc.lio_listio(mode, list, n, event);
+	}
+	make_group(group, mode, event);
+	send_list(list, n, group->after, group);
+	if (mode == LIO_WAIT) {
+		result = request_wait_group(group);
+		if (result == 0 && group->failed)
+			result = -EIO;
+	}
+	request_leave_group(group, false);
+	return (int)as_libc(result);
+}
+
+/* The same, where off_t has 64 bits.  */
+_Static_assert(sizeof(struct aiocb) == sizeof(struct aiocb64) && sizeof(off_t) == 8, "x86-64 and aarch64");
+
+EXPORT int aio_read64(struct aiocb64 *b)
+{
+	return aio_read((struct aiocb *)b);
+}
+
+EXPORT int aio_write64(struct aiocb64 *b)
+{
+	return aio_write((struct aiocb *)b);
+}
+
+EXPORT int aio_fsync64(int operation, struct aiocb64 *b)
+{
+	return aio_fsync(operation, (struct aiocb *)b);
+}
+
+EXPORT int aio_error64(const struct aiocb64 *b)
+{
+	return aio_error((const struct aiocb *)b);
+}
+
+EXPORT int aio_suspend64(const struct aiocb64 *const *list, int n, const struct timespec *timeout)
+{
+	return aio_suspend((const struct aiocb *const *)list, n, timeout);
+}
+
+EXPORT int aio_cancel64(int fd, struct aiocb64 *b)
+{
+	return aio_cancel(fd, (struct aiocb *)b);
+}
+
+EXPORT int lio_listio64(int mode, struct aiocb64 *const *list, int n, struct sigevent *event)
+{
+	return lio_listio(mode, (struct aiocb *const *)list, n, event);
+}
