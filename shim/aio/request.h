@@ -47,6 +47,7 @@ struct request {
 	int fd, operation, priority;
 	bool stream;                    /* the offset means nothing; in order with others of its direction */
 	bool appends;
+	bool buffered;                  /* a write to a file's pages in memory */
 	bool polls;                     /* waits until the rest of it can be written */
 	void *buffer;
 	size_t size, moved;

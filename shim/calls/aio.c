@@ -30,7 +30,7 @@ static bool libc_has_some;
 
 /* What is to be known of a request beforehand.  */
 struct nature {
-	bool stream, appends;
+	bool stream, appends, buffered; /* as in a request */
 	bool is_done;                   /* at once, with this result */
 	long result;
 };
@@ -91,6 +91,7 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	if (sys(SYS_fstat, b->aio_fildes, &st) < 0)
 		return false;
 	n->appends = flags & O_APPEND;
+	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC));
 	n->stream = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
 	return !n->stream || (!syncs && is_stream(b->aio_fildes, st.st_mode));
 }
@@ -112,6 +113,7 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 	r->priority = -b->aio_reqprio;
 	r->stream = n->stream;
 	r->appends = n->appends;
+	r->buffered = n->buffered;
 	r->polls = false;
 	r->buffer = (void *)(uintptr_t)b->aio_buf;
 	r->size = syncs ? 0 : b->aio_nbytes;
