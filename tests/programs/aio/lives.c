@@ -1,0 +1,294 @@
+/* lives.c - requests and the life of threads, processes and fds; and what only eagain does.  */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "aio.h"
+
+static void *use(void *arg)
+{
+	enum { ROUNDS = 200, SIZE = 4096 };
+	long at = (long)(intptr_t)arg, wrong = 0;
+	unsigned char *written = malloc(SIZE), *seen = malloc(SIZE);
+	int fd = open("data", O_RDWR);
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct aiocb b = request(fd, written, SIZE, at * SIZE), c = request(fd, seen, SIZE, at * SIZE);
+
+		memset(written, i + (int)at, SIZE);
+		wrong += aio_write(&b) != 0 || await(&b) != SIZE;
+		wrong += aio_read(&c) != 0 || await(&c) != SIZE || memcmp(written, seen, SIZE) != 0;
+	}
+	free(written);
+	free(seen);
+	close(fd);
+	return (void *)(intptr_t)wrong;
+}
+
+static void threads(char **argv)
+{
+	pthread_t thread[8];
+	long wrong = 0;
+	void *result;
+
+	(void)argv;
+	data_file(0, O_RDWR);
+	for (int i = 0; i < 8; i++)
+		need(pthread_create(&thread[i], NULL, use, (void *)(intptr_t)i) == 0, "pthread_create");
+	for (int i = 0; i < 8; i++) {
+		pthread_join(thread[i], &result);
+		wrong += (long)(intptr_t)result;
+	}
+	tell("%ld wrong", wrong);
+}
+
+static struct aiocb pending;
+static int ends[2];
+static char bytes[10];
+
+static void *begin(void *arg)
+{
+	pending = request(ends[0], bytes, sizeof bytes, 0);
+	need(aio_read(&pending) == 0, "aio_read");
+	return arg;
+}
+
+/* Who asked is gone when it is over.  */
+static void thread_ends(char **argv)
+{
+	pthread_t thread;
+
+	(void)argv;
+	need(pipe(ends) == 0 && pthread_create(&thread, NULL, begin, NULL) == 0, "begin");
+	pthread_join(thread, NULL);
+	moment();
+	need(write(ends[1], "text", 4) == 4, "write");
+	tell_end("read", &pending);
+}
+
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	need(pid >= 0 && waitpid(pid, &status, 0) == pid, "wait");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void forks(char **argv)
+{
+	pid_t pid;
+
+	(void)argv;
+	data_file(0, O_RDWR);
+	pid = fork();
+	if (pid == 0)
+		_exit((int)(intptr_t)use((void *)1));
+	tell("a child: %d", wait_for(pid));
+	need(pipe(ends) == 0, "pipe");
+	begin(NULL);
+	moment();
+	pid = fork();
+	if (pid == 0)
+		_exit(aio_error(&pending) == EINPROGRESS ? 7 : 8);
+	tell("a child, with a request under way: %d", wait_for(pid));
+	need(write(ends[1], "text", 4) == 4, "write");
+	tell_end("read", &pending);
+	tell("here: %d", (int)(intptr_t)use((void *)2));
+}
+
+/* A child of a process that has used it: with libc it waits for ever.  */
+static void forks_later(char **argv)
+{
+	pid_t pid;
+
+	(void)argv;
+	data_file(0, O_RDWR);
+	tell("here: %d", (int)(intptr_t)use((void *)1));
+	need(pipe(ends) == 0, "pipe");
+	begin(NULL);
+	for (int i = 0; i < 3; i++) {
+		pid = fork();
+		if (pid == 0)
+			_exit((int)(intptr_t)use((void *)3));
+		tell("a child: %d", wait_for(pid));
+	}
+	need(write(ends[1], "text", 4) == 4, "write");
+	tell_end("read", &pending);
+}
+
+static void ends_in_flight(char **argv)
+{
+	pid_t pid = fork();
+
+	need(pid >= 0 && pipe(ends) == 0, "fork");
+	if (pid == 0) {
+		begin(NULL);
+		exit(5);
+	}
+	tell("exit: %d", wait_for(pid));
+	pid = fork();
+	if (pid == 0) {
+		begin(NULL);
+		moment();
+		kill(getpid(), SIGKILL);
+	}
+	tell("killed: %d", wait_for(pid));
+	begin(NULL);
+	moment();
+	if (!argv[0])
+		return;
+	execv(argv[0], argv);
+	need(false, argv[0]);
+}
+
+static void closed(char **argv)
+{
+	static unsigned char much[1 << 20];
+	int fd = data_file(0, O_RDWR);
+	struct aiocb b = request(fd, much, sizeof much, 0);
+	long n;
+
+	(void)argv;
+	need(aio_write(&b) == 0, "aio_write");
+	close(fd);
+	n = await(&b);
+	unlink("data");
+	tell("written or not: %d", n == sizeof much || (n < 0 && errno == EBADF));
+	need(pipe(ends) == 0, "pipe");
+	begin(NULL);
+	moment();
+	close(ends[0]);
+	moment();
+	tell("after close: %s", strerrorname_np(aio_error(&pending)));
+	need(write(ends[1], "text", 4) == 4, "write");
+	tell_end("read", &pending);
+}
+
+/* What ends meanwhile interrupts no other call.  */
+static void undisturbed(char **argv)
+{
+	static unsigned char block[4096], zeros[4096];
+	int fd = data_file(1 << 20, O_RDWR), epoll = epoll_create1(0), other[2], wrong = 0;
+	struct epoll_event e;
+	struct aiocb b[32];
+
+	(void)argv;
+	need(pipe(other) == 0, "pipe");
+	for (int round = 0; round < 5; round++) {
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		for (int i = 0; i < 32; i++) {
+			b[i] = request(fd, i % 8 ? block : zeros, sizeof block, (long)i * 4096);
+			need((i % 8 ? aio_read(&b[i]) : aio_write(&b[i])) == 0, "aio");
+		}
+		wrong += epoll_wait(epoll, &e, 1, 50) != 0;
+		for (int i = 0; i < 32; i++)
+			wrong += await(&b[i]) != 4096;
+	}
+	tell("%d wrong", wrong);
+}
+
+/* A read that waits does not keep a write on the same socket waiting: with libc it does.  */
+static void parallel(char **argv)
+{
+	int pair[2];
+	char to[10] = "";
+	struct aiocb in, out;
+
+	(void)argv;
+	need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+	in = request(pair[0], to, sizeof to, 0);
+	out = request(pair[0], (void *)(uintptr_t)"text", 4, 0);
+	need(aio_read(&in) == 0, "aio_read");
+	moment();
+	need(aio_write(&out) == 0, "aio_write");
+	tell("%s", is_over_soon(&out) ? "in parallel" : "one after the other");
+	need(write(pair[1], "data", 4) == 4, "write");
+	tell_end("read", &in);
+	tell_end("written", &out);
+}
+
+static void set_filter(unsigned refused, unsigned flags)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+
+	need(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+	need(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0, "seccomp");
+}
+
+/* forbidden CMD...: a program that may not make an io_uring.  */
+static void forbidden(char **argv)
+{
+	set_filter(SYS_io_uring_setup, 0);
+	execvp(argv[0], argv);
+	need(false, argv[0]);
+}
+
+/* All threads enter a sandbox, with requests under way and later.  */
+static void sandbox(char **argv)
+{
+	(void)argv;
+	data_file(0, O_RDWR);
+	tell("before: %d", (int)(intptr_t)use((void *)1));
+	set_filter(SYS_io_uring_enter, SECCOMP_FILTER_FLAG_TSYNC);
+	tell("in it: %d", (int)(intptr_t)use((void *)2));
+}
+
+static void sandbox_in_flight(char **argv)
+{
+	(void)argv;
+	data_file(0, O_RDWR);
+	need(pipe(ends) == 0, "pipe");
+	begin(NULL);
+	moment();
+	set_filter(SYS_io_uring_setup, 0);
+	tell("in it: %d", (int)(intptr_t)use((void *)2));
+	need(write(ends[1], "text", 4) == 4, "write");
+	tell_end("read", &pending);
+}
+
+/* The descriptors of a process that uses it are those of one that does not.  */
+static void numbers(char **argv)
+{
+	struct rlimit limit = {20, 20};
+	int first = dup(0), n = 0;
+
+	(void)argv;
+	data_file(0, O_RDWR);
+	close(first);
+	tell("%d", (int)(intptr_t)use((void *)1));
+	need(pipe(ends) == 0, "pipe");
+	begin(NULL);
+	moment();
+	need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+	for (int fd; (fd = dup(0)) >= 0; n++)
+		tell("%d", fd);
+	tell("%d, %s", n, strerrorname_np(errno));
+	need(write(ends[1], "text", 4) == 4, "write");
+	tell_end("read", &pending);
+}
+
+const struct behaviour life_behaviours[] = {
+	{"threads", threads}, {"thread-ends", thread_ends}, {"forks", forks}, {"forks-later", forks_later},
+	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"parallel", parallel},
+	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers}, {NULL, NULL},
+};

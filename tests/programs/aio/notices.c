@@ -1,0 +1,386 @@
+/* notices.c - how a program hears of the end of a request, or of a list of them.  */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "aio.h"
+
+enum { MANY = 16 };
+
+/* The pipes of the lists.  */
+static int ends[MANY][2];
+
+static struct sigevent by_signal(int signal, int value)
+{
+	return (struct sigevent){.sigev_notify = SIGEV_SIGNAL, .sigev_signo = signal, .sigev_value.sival_int = value};
+}
+
+static volatile sig_atomic_t signals, sum, code, own, error_seen;
+static struct aiocb *watched;
+
+static void handle(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	signals++;
+	sum += info->si_value.sival_int;
+	code = info->si_code;
+	own = info->si_pid == getpid() && info->si_uid == getuid();
+	if (watched)
+		error_seen = aio_error(watched);
+}
+
+static void catch(int signal)
+{
+	struct sigaction a = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_RESTART};
+
+	need(sigaction(signal, &a, NULL) == 0, "sigaction");
+}
+
+/* A handler may run in any thread, a moment later.  */
+static bool have(int n)
+{
+	for (int i = 0; i < 200 && signals < n; i++)
+		moment();
+	return signals == n;
+}
+
+static void tell_signals(int n)
+{
+	bool all = have(n);
+
+	tell("there %d, %d", all, (int)sum);
+}
+
+static void tell_signal(const char *what, struct aiocb *b)
+{
+	bool one;
+
+	watched = b;
+	is_over(b);
+	one = have(1);
+	tell("%s: there %d, sum %d, code %d, own %d, error %s", what, one, (int)sum, (int)code == SI_ASYNCIO, (int)own,
+	     strerrorname_np(error_seen) ? strerrorname_np(error_seen) : "none");
+	tell_end(what, b);
+	signals = sum = code = own = error_seen = 0;
+	watched = NULL;
+}
+
+static void signal_for_one(char **argv)
+{
+	char bytes[100];
+	int fd = data_file(1 << 16, O_RDWR), pair[2];
+	struct aiocb b = request(fd, bytes, 100, 0);
+
+	(void)argv;
+	catch(SIGRTMIN + 1);
+	catch(SIGUSR1);
+	watched = &b;
+	b.aio_sigevent = by_signal(SIGRTMIN + 1, 5);
+	aio_read(&b);
+	tell_signal("read", &b);
+	b.aio_sigevent = by_signal(SIGUSR1, 6);
+	watched = &b;
+	aio_write(&b);
+	tell_signal("write", &b);
+	b.aio_sigevent = by_signal(SIGUSR1, 7);
+	watched = &b;
+	aio_fsync(O_SYNC, &b);
+	tell_signal("fsync", &b);
+	b = request(77, bytes, 100, 0);
+	b.aio_sigevent = by_signal(SIGUSR1, 8);
+	watched = &b;
+	aio_read(&b);
+	tell_signal("bad fd", &b);
+	need(pipe(pair) == 0, "pipe");
+	b = request(pair[0], bytes, 100, 0);
+	b.aio_sigevent = by_signal(SIGUSR1, 9);
+	watched = &b;
+	aio_read(&b);
+	moment();
+	tell("before: %d", (int)signals);
+	need(write(pair[1], "text", 4) == 4, "write");
+	tell_signal("pipe", &b);
+}
+
+static void no_such_signal(char **argv)
+{
+	char bytes[100];
+	struct aiocb b = request(data_file(100, O_RDWR), bytes, 100, 0);
+
+	(void)argv;
+	b.aio_sigevent = by_signal(1000, 5);
+	tell("aio_read: %s", result_text(aio_read(&b)));
+	for (int i = 0; i < 4; i++)
+		moment();
+	tell_end("read", &b);
+	b.aio_sigevent = by_signal(0, 5);
+	aio_write(&b);
+	tell_end("none", &b);
+}
+
+/* Who sees that a request is over has had its signal, or has it pending.  */
+static void signal_before_end(char **argv)
+{
+	char bytes[512];
+	int fd = data_file(512 * MANY, O_RDWR), missing = 0;
+	sigset_t set;
+
+	(void)argv;
+	catch(SIGRTMIN + 1);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (int i = 0; i < 500; i++) {
+		struct aiocb b = request(fd, bytes, sizeof bytes, (long)sizeof bytes * (i % MANY));
+		struct timespec none = {0};
+
+		b.aio_sigevent = by_signal(SIGRTMIN + 1, i);
+		need((i % 2 ? aio_read(&b) : aio_write(&b)) == 0, "aio");
+		while (aio_error(&b) == EINPROGRESS)
+			;
+		missing += sigtimedwait(&set, NULL, &none) != SIGRTMIN + 1;
+	}
+	tell("%d missing", missing);
+}
+
+static int threads_seen, value_seen;
+static bool blocked_seen, attribute_seen, over_seen;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t seen = PTHREAD_COND_INITIALIZER;
+
+static void in_thread(union sigval value)
+{
+	sigset_t set;
+	pthread_attr_t a;
+	size_t size = 0;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &set);
+	pthread_getattr_np(pthread_self(), &a);
+	pthread_attr_getstacksize(&a, &size);
+	pthread_attr_destroy(&a);
+	pthread_mutex_lock(&lock);
+	threads_seen++;
+	value_seen += value.sival_int;
+	for (int s = 1; s < 64; s++)
+		blocked_seen |= sigismember(&set, s) == 1;
+	attribute_seen = size == 1 << 20;
+	over_seen = watched && aio_error(watched) != EINPROGRESS;
+	pthread_cond_broadcast(&seen);
+	pthread_mutex_unlock(&lock);
+}
+
+static void tell_thread(const char *what, int n)
+{
+	pthread_mutex_lock(&lock);
+	while (threads_seen < n)
+		pthread_cond_wait(&seen, &lock);
+	tell("%s: %d, blocked %d, attribute %d, over %d", what, value_seen, blocked_seen, attribute_seen, over_seen);
+	threads_seen = value_seen = 0;
+	blocked_seen = attribute_seen = over_seen = false;
+	pthread_mutex_unlock(&lock);
+}
+
+static struct sigevent by_thread(int value, pthread_attr_t *attributes)
+{
+	struct sigevent e = {.sigev_notify = SIGEV_THREAD, .sigev_value.sival_int = value};
+
+	e.sigev_notify_function = in_thread;
+	e.sigev_notify_attributes = attributes;
+	return e;
+}
+
+static void thread_for_one(char **argv)
+{
+	char bytes[100];
+	int fd = data_file(1 << 16, O_RDWR), pair[2];
+	struct aiocb b = request(fd, bytes, 100, 0);
+	pthread_attr_t a;
+	sigset_t set;
+
+	(void)argv;
+	sigfillset(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	pthread_attr_init(&a);
+	pthread_attr_setstacksize(&a, 1 << 20);
+	pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
+	watched = &b;
+	b.aio_sigevent = by_thread(5, NULL);
+	aio_read(&b);
+	tell_thread("read", 1);
+	tell_end("read", &b);
+	b.aio_sigevent = by_thread(6, &a);
+	aio_write(&b);
+	tell_thread("write", 1);
+	tell_end("write", &b);
+	need(pipe(pair) == 0, "pipe");
+	b = request(pair[0], bytes, 100, 0);
+	b.aio_sigevent = by_thread(7, &a);
+	aio_read(&b);
+	need(write(pair[1], "text", 4) == 4, "write");
+	tell_thread("pipe", 1);
+	tell_end("pipe", &b);
+}
+
+static void make_list(struct aiocb *b, struct aiocb **list, int fd, char bytes[MANY][64])
+{
+	for (int i = 0; i < MANY; i++) {
+		b[i] = request(fd, bytes[i], 64, (long)i * 64);
+		b[i].aio_lio_opcode = i % 4 == 3 ? LIO_NOP : i % 4 == 2 ? LIO_WRITE : LIO_READ;
+		list[i] = i == 5 ? NULL : &b[i];
+	}
+}
+
+static void tell_list(const char *what, struct aiocb **list)
+{
+	long all = 0, wrong = 0;
+
+	for (int i = 0; i < MANY; i++)
+		if (list[i] && list[i]->aio_lio_opcode != LIO_NOP) {
+			long n = await(list[i]);
+
+			all += n;
+			wrong += n < 0;
+		}
+	tell("%s: %ld bytes, %ld wrong", what, all, wrong);
+}
+
+static void list_wait(char **argv)
+{
+	static char bytes[MANY][64];
+	struct aiocb b[MANY], *list[MANY];
+	int fd = data_file(sizeof bytes, O_RDWR);
+	struct sigevent e = by_signal(SIGUSR1, 3);
+
+	(void)argv;
+	catch(SIGUSR1);
+	make_list(b, list, fd, bytes);
+	tell("all right: %s", result_text(lio_listio(LIO_WAIT, list, MANY, NULL)));
+	tell_list("all right", list);
+	make_list(b, list, fd, bytes);
+	tell("event not used: %s, %d", result_text(lio_listio(LIO_WAIT, list, MANY, &e)), (int)signals);
+	make_list(b, list, fd, bytes);
+	b[2].aio_fildes = 77;
+	tell("a bad fd: %s", result_text(lio_listio(LIO_WAIT, list, MANY, NULL)));
+	tell_list("a bad fd", list);
+	make_list(b, list, fd, bytes);
+	b[2].aio_buf = (void *)16;
+	tell("a bad address: %s", result_text(lio_listio(LIO_WAIT, list, MANY, NULL)));
+	tell_list("a bad address", list);
+	make_list(b, list, fd, bytes);
+	b[4].aio_lio_opcode = 99;
+	tell("a bad operation: %s", result_text(lio_listio(LIO_WAIT, list, MANY, NULL)));
+	tell_list("a bad operation", list);
+	make_list(b, list, fd, bytes);
+	b[4].aio_reqprio = 99;
+	tell("a bad priority: %s", result_text(lio_listio(LIO_WAIT, list, MANY, NULL)));
+	tell_list("a bad priority", list);
+	tell("a bad mode: %s", result_text(lio_listio(77, list, MANY, NULL)));
+	tell("none: %s", result_text(lio_listio(LIO_WAIT, list, 0, NULL)));
+	for (int i = 0; i < MANY; i++)
+		list[i] = NULL;
+	tell("only NULL: %s", result_text(lio_listio(LIO_WAIT, list, MANY, NULL)));
+}
+
+/* Reads from pipes, which are over when they are written to.  */
+static void make_waiting(struct aiocb *b, struct aiocb **list, char bytes[MANY][64])
+{
+	for (int i = 0; i < MANY; i++) {
+		need(pipe(ends[i]) == 0, "pipe");
+		b[i] = request(ends[i][0], bytes[i], 64, 0);
+		b[i].aio_lio_opcode = LIO_READ;
+		list[i] = &b[i];
+	}
+}
+
+static void write_to_all(void)
+{
+	for (int i = 0; i < MANY; i++)
+		need(write(ends[i][1], "text", 4) == 4, "write");
+}
+
+static void list_signal(char **argv)
+{
+	static char bytes[MANY][64];
+	struct aiocb b[MANY], *list[MANY];
+	int fd = data_file(sizeof bytes, O_RDWR);
+	struct sigevent e = by_signal(SIGUSR1, 3);
+
+	(void)argv;
+	catch(SIGUSR1);
+	catch(SIGRTMIN);
+	make_list(b, list, fd, bytes);
+	tell("a file: %s", result_text(lio_listio(LIO_NOWAIT, list, MANY, &e)));
+	tell_signals(1);
+	tell_list("a file", list);
+	make_waiting(b, list, bytes);
+	tell("pipes: %s", result_text(lio_listio(LIO_NOWAIT, list, MANY, &e)));
+	moment();
+	tell("before: %d", (int)signals);
+	write_to_all();
+	tell_signals(2);
+	tell_list("pipes", list);
+	for (int i = 0; i < MANY; i++)
+		b[i].aio_lio_opcode = LIO_NOP;
+	tell("nothing: %s", result_text(lio_listio(LIO_NOWAIT, list, MANY, &e)));
+	tell_signals(3);
+	make_list(b, list, fd, bytes);
+	for (int i = 0; i < MANY; i++)
+		b[i].aio_sigevent = by_signal(SIGRTMIN, 100);
+	tell("each: %s", result_text(lio_listio(LIO_NOWAIT, list, MANY, NULL)));
+	tell_list("each", list);
+	tell_signals(3 + MANY / 4 * 3 - 1);
+}
+
+static void list_thread(char **argv)
+{
+	static char bytes[MANY][64];
+	struct aiocb b[MANY], *list[MANY];
+	int fd = data_file(sizeof bytes, O_RDWR);
+	struct sigevent e = by_thread(4, NULL);
+
+	(void)argv;
+	make_list(b, list, fd, bytes);
+	tell("a file: %s", result_text(lio_listio(LIO_NOWAIT, list, MANY, &e)));
+	tell_thread("a file", 1);
+	tell_list("a file", list);
+	make_waiting(b, list, bytes);
+	tell("pipes: %s", result_text(lio_listio(LIO_NOWAIT, list, MANY, &e)));
+	moment();
+	tell("before: %d", threads_seen);
+	write_to_all();
+	tell_thread("pipes", 1);
+	tell_list("pipes", list);
+}
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+static void list_interrupted(char **argv)
+{
+	static char bytes[MANY][64];
+	struct aiocb b[MANY], *list[MANY];
+	struct sigaction a = {.sa_handler = ignore};
+
+	(void)argv;
+	need(sigaction(SIGALRM, &a, NULL) == 0, "sigaction");
+	make_waiting(b, list, bytes);
+	ualarm(100000, 0);
+	tell("interrupted: %s", result_text(lio_listio(LIO_WAIT, list, MANY, NULL)));
+	write_to_all();
+	tell_list("then", list);
+}
+
+const struct behaviour notice_behaviours[] = {
+	{"signal-for-one", signal_for_one}, {"no-such-signal", no_such_signal}, {"signal-before-end", signal_before_end},
+	{"thread-for-one", thread_for_one}, {"list-wait", list_wait}, {"list-signal", list_signal}, {"list-thread", list_thread},
+	{"list-interrupted", list_interrupted}, {NULL, NULL},
+};
