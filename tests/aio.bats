@@ -35,3 +35,51 @@ same_behaviours() {
 @test "threads, forks, exit and exec with requests under way, close; no other call is interrupted; the same fd numbers; sandboxes" {
 	same_behaviours threads thread-ends forks ends-in-flight closed undisturbed numbers sandbox sandbox-in-flight
 }
+
+@test "a write does not wait for a read of the same socket; with --no-aio all is libc's" {
+	run -0 "$PROGRAMS/aio" parallel
+	[ "${lines[0]}" = "one after the other" ]
+	run -0 "$EAGAIN" run "$PROGRAMS/aio" parallel
+	[ "${lines[0]}" = "in parallel" ]
+	run -0 "$EAGAIN" run --no-aio "$PROGRAMS/aio" parallel
+	[ "${lines[0]}" = "one after the other" ]
+	run -0 env EAGAIN_AIO=0 LD_PRELOAD="$LIBRARY" "$PROGRAMS/aio" parallel
+	[ "${lines[0]}" = "one after the other" ]
+}
+
+# With libc, a child that finds its parent's idle thread in its memory waits for it, and what a list that was interrupted waits for lies
+# on a stack that is gone.
+@test "a child of a process that has used it can use it; a list may be interrupted" {
+	cd "$BATS_TEST_TMPDIR"
+	run -0 timeout 60 "$EAGAIN" run "$PROGRAMS/aio" forks-later
+	[ "$output" = $'here: 0\na child: 0\na child: 0\na child: 0\nread: 4' ] || { echo "$output"; false; }
+	run -0 timeout 60 "$EAGAIN" run "$PROGRAMS/aio" list-interrupted
+	[ "$output" = $'interrupted: -1 EINTR\nthen: 64 bytes, 0 wrong' ] || { echo "$output"; false; }
+}
+
+@test "where io_uring is forbidden it is found out, and all is libc's" {
+	cd "$BATS_TEST_TMPDIR"
+	run -0 "$PROGRAMS/aio" forbidden "$EAGAIN" run "$PROGRAMS/aio" parallel
+	[ "${lines[0]}" = "one after the other" ]
+	for name in order overlaps list-signal suspend; do
+		"$PROGRAMS/aio" "$name" >native
+		"$PROGRAMS/aio" forbidden "$EAGAIN" run "$PROGRAMS/aio" "$name" >shimmed
+		diff native shimmed
+	done
+}
+
+@test "a full disk" {
+	unshare -rm true 2>/dev/null || skip "no right to mount"
+	MODES=run.auto same unshare -rm sh -c 'mkdir m && mount -t tmpfs -o size=64k none m && "$PROGRAMS/aio" full m && umount m'
+}
+
+@test "fio reads what it has written, at depths from 1 to 256" {
+	need_program fio
+	cd "$BATS_TEST_TMPDIR"
+	for depth in 1 8 64 256; do
+		for direct in 0 1; do
+			timeout 60 "$EAGAIN" run fio --name=verify --ioengine=posixaio --iodepth="$depth" --direct=$direct --filename=data --size=2M \
+				--bs=4k --rw=randrw --verify=crc32c --verify_fatal=1 --minimal >fio || { cat fio; false; }
+		done
+	done
+}

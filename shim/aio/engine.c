@@ -31,6 +31,7 @@ struct engine {
 	/* The thread's own. */
 	struct uring ring;
 	unsigned slow;                  /* so many writes are left to the kernel */
+	bool ended;                     /* requests, since who waits was told */
 	bool listens;                   /* the kernel waits for `told` */
 	unsigned running;
 	unsigned held;                  /* requests that are not running */
@@ -107,11 +108,59 @@ static void take_out(struct request *r)
 	*(r->after ? &r->after->before : &e->last) = r->before;
 }
 
+/* The request is over.  */
+static void end(struct request *r, long result)
+{
+	take_out(r);
+	request_complete(r, result);
+	engine()->ended = true;
+}
+
+/* By the plain call, and waits for it.  */
+static long perform(const struct request *r)
+{
+	char *at = (char *)r->buffer + r->moved;
+	size_t size = r->size - r->moved;
+	long result;
+
+	if (request_syncs(r))
+		return sys(r->operation == REQUEST_DSYNC ? SYS_fdatasync : SYS_fsync, r->fd);
+	if (r->stream)
+		result = sys(r->operation == LIO_READ ? SYS_read : SYS_write, r->fd, at, size);
+	else
+		result = sys(r->operation == LIO_READ ? SYS_pread64 : SYS_pwrite64, r->fd, at, size, r->offset);
+	return r->moved ? (long)r->moved + (result > 0 ? result : 0) : result;
+}
+
+/* To the kernel; what that has no memory for is done here.  */
+static void send_all(bool wait)
+{
+	struct engine *e = engine();
+	const struct uring_sqe *sqe;
+
+	if (uring_enter(&e->ring, wait) || !e->ring.unsent)
+		return;
+	while ((sqe = uring_take_back(&e->ring))) {
+		struct request *r = (struct request *)(uintptr_t)sqe->data;
+
+		if (!r) {
+			e->listens = false;
+			continue;
+		}
+		e->running--;
+		end(r, perform(r));
+	}
+	uring_all_taken_back(&e->ring);
+}
+
 /* What is left of it, to the kernel.  */
 static void submit(struct request *r)
 {
-	struct uring_sqe *sqe = uring_sqe(&engine()->ring);
+	struct uring_sqe *sqe;
 
+	if (uring_is_full(&engine()->ring))
+		send_all(false);
+	sqe = uring_sqe(&engine()->ring);
 	sqe->fd = r->fd;
 	sqe->data = (uintptr_t)r;
 	if (r->polls) {
@@ -151,12 +200,11 @@ static bool goes_on(struct request *r, long *result)
 	return false;
 }
 
-/* Results that have come.  Whether there were any.  */
-static bool reap(void)
+/* Results that have come.  */
+static void reap(void)
 {
 	struct engine *e = engine();
 	const struct uring_cqe *cqe;
-	bool any = false;
 
 	while ((cqe = uring_peek(&e->ring))) {
 		struct request *r = (struct request *)(uintptr_t)cqe->data;
@@ -165,20 +213,13 @@ static bool reap(void)
 		uring_pop(&e->ring);
 		if (!r) {
 			e->listens = false;
-			continue;
-		}
-		if (goes_on(r, &result)) {
+		} else if (goes_on(r, &result)) {
 			submit(r);
-			continue;
+		} else {
+			e->running--;
+			end(r, result);
 		}
-		e->running--;
-		take_out(r);
-		request_complete(r, result);
-		any = true;
 	}
-	if (any)
-		requests_wake();
-	return any;
 }
 
 /* A small write to memory that nothing else would wait for: the kernel would hand it to a thread of its own, one after the other for
@@ -199,13 +240,11 @@ static bool writes_itself(const struct request *r)
 static void write_itself(struct request *r)
 {
 	uint64_t begin = clock_ns();
-	long result = sys(SYS_pwrite64, r->fd, r->buffer, r->size, r->offset);
+	long result = perform(r);
 
 	if (clock_ns() - begin > SLOW_NS)
 		engine()->slow = SLOW_WRITES;
-	take_out(r);
-	request_complete(r, result);
-	requests_wake();
+	end(r, result);
 }
 
 static void drop_canceled(struct request *r)
@@ -221,7 +260,8 @@ static void start(struct request *r)
 	struct engine *e = engine();
 	uint32_t word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
 
-	if (request_state(word) == REQUEST_RUNNING || e->running + 2 > e->ring.room)
+	if (request_state(word) == REQUEST_RUNNING || e->running + 2 > e->ring.room ||
+	    uring_is_full(&e->ring))
 		return;
 	if (request_state(word) == REQUEST_QUEUED && must_wait(r))
 		return;
@@ -249,18 +289,16 @@ static void start_held(void)
 }
 
 /* Those that have arrived.  */
-static bool take_sent(void)
+static void take_sent(void)
 {
-	struct request *next, *r = requests_sent();
-	bool any = r != NULL;
+	struct request *next;
 
-	for (; r; r = next) {
+	for (struct request *r = requests_sent(); r; r = next) {
 		next = request_next(r);
 		engine()->held++;
 		append(r);
 		start(r);
 	}
-	return any;
 }
 
 /* Waits for a result, or to be told.  */
@@ -268,18 +306,20 @@ static void sleep_in_kernel(void)
 {
 	struct engine *e = engine();
 	uint32_t told = __atomic_load_n(&e->told, __ATOMIC_SEQ_CST);
-	bool idle;
 
 	__atomic_store_n(&e->sleeps, 1, __ATOMIC_SEQ_CST);
-	idle = !__atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST) && !__atomic_load_n(&e->leaving, __ATOMIC_SEQ_CST);
-	if (idle && !e->listens && e->running) {
-		uring_wait_word(&e->ring, &e->told, told, 0);
-		e->listens = true;
-	}
-	if (idle && !e->running && !e->ring.unsent)
+	if (__atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST) || __atomic_load_n(&e->leaving, __ATOMIC_SEQ_CST)) {
+		send_all(false);
+	} else if (!e->running) {
 		futex(&e->told, FUTEX_WAIT, told);
-	else
-		uring_enter(&e->ring, idle);
+	} else {
+		if (!e->listens && uring_is_full(&e->ring))
+			send_all(false);
+		if (!e->listens)
+			uring_wait_word(&e->ring, &e->told, told, 0);
+		e->listens = true;
+		send_all(true);
+	}
 	__atomic_store_n(&e->sleeps, 0, __ATOMIC_SEQ_CST);
 }
 
@@ -299,16 +339,15 @@ static void *run(void *unused)
 	}
 	tell_status(RUNS);
 	while (e->first || __atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST) || !__atomic_load_n(&e->leaving, __ATOMIC_SEQ_CST)) {
-		bool any = take_sent();
-
-		if (reap())
-			any = true;
-		if (e->held)
-			start_held();
-		if (!any)
+		take_sent();
+		reap();
+		start_held();
+		if (e->ended) {
+			e->ended = false;
+			requests_wake();
+		} else {
 			sleep_in_kernel();
-		else if (e->ring.unsent)
-			uring_enter(&e->ring, false);
+		}
 	}
 	return unused;
 }
@@ -338,24 +377,6 @@ bool engine_is_quiet(void)
 	return !requests || !__atomic_load_n(&requests->active_writes, __ATOMIC_SEQ_CST);
 }
 
-/* The thread, with all signals blocked but those of libc's own, 32 and 33 (nptl(7)): setuid(3) has to reach it.  */
-static bool create(void)
-{
-	struct engine *e = engine();
-	uint64_t all = ~(3ull << 31), own;
-	pthread_attr_t attributes;
-	int error;
-
-	prepare_for_threads();
-	pthread_attr_init(&attributes);
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &own, sizeof own);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	error = libc.pthread_create(&e->thread, &attributes, run, NULL);
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, &own, NULL, sizeof own);
-	pthread_attr_destroy(&attributes);
-	return error == 0;
-}
-
 /* pthread_join(3) is a cancellation point, and what is served here is none.  */
 static void await_end(void)
 {
@@ -366,31 +387,52 @@ static void await_end(void)
 	pthread_setcancelstate(state, NULL);
 }
 
-static bool begin(void)
+static void await_start(void)
 {
-	struct engine *e = engine();
-
-	if (!create()) {
-		tell_status(NONE);
-		return false;
-	}
-	while (__atomic_load_n(&e->status, __ATOMIC_SEQ_CST) == STARTS)
-		futex(&e->status, FUTEX_WAIT, STARTS);
-	if (e->status == RUNS)
-		return true;
-	await_end();
-	return false;
+	while (__atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) == STARTS)
+		futex(&engine()->status, FUTEX_WAIT, STARTS);
 }
 
+static void begin(void)
+{
+	struct engine *e = engine();
+	pthread_attr_t attributes;
+	int error;
+
+	prepare_for_threads();
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	error = libc.pthread_create(&e->thread, &attributes, run, NULL);
+	pthread_attr_destroy(&attributes);
+	if (error) {
+		tell_status(NONE);
+		return;
+	}
+	await_start();
+	if (e->status == REFUSED)
+		await_end();
+}
+
+/* With all signals blocked, for a handler would wait for what it has interrupted; and so they are in the thread, but for those of
+ * libc's own, 32 and 33 (nptl(7)): setuid(3) has to reach it.  */
 bool engine_serves(void)
 {
-	uint32_t expected = NONE;
+	uint64_t all = ~(3ull << 31), own;
+	uint32_t status;
 
 	if (!requests_make(sizeof(struct engine)))
 		return false;
-	if (likely(__atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) == RUNS))
-		return true;
-	return __atomic_compare_exchange_n(&engine()->status, &expected, STARTS, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) && begin();
+	status = __atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST);
+	if (likely(status == RUNS) || status == REFUSED)
+		return status == RUNS;
+	status = NONE;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &own, sizeof own);
+	if (__atomic_compare_exchange_n(&engine()->status, &status, STARTS, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		begin();
+	else
+		await_start();
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &own, NULL, sizeof own);
+	return __atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) == RUNS;
 }
 
 static bool has_stream(void)

@@ -21,7 +21,7 @@ bool requests_make(size_t more)
 
 	if (__atomic_load_n(&requests, __ATOMIC_ACQUIRE))
 		return true;
-	made = sys(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	made = sys(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (made < 0 && made > -4096)
 		return false;
 	if (sys(SYS_madvise, made, size, MADV_WIPEONFORK) < 0 ||

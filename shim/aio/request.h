@@ -14,7 +14,7 @@
 #include "shim/shim.h"
 
 enum {
-	REQUESTS = 4096,
+	REQUESTS = 65536,               /* at a time; more are refused with EAGAIN */
 	/* What libc takes besides LIO_READ and LIO_WRITE (aio_misc.h in glibc).  */
 	REQUEST_DSYNC = LIO_NOP + 1,
 	REQUEST_SYNC,

@@ -117,27 +117,41 @@ bool uring_open(struct uring *u)
 	return (set_up(u, 128, 1024) || set_up(u, 64, 128)) && knows(u, URING_FUTEX_WAIT);
 }
 
+bool uring_is_full(const struct uring *u)
+{
+	return *u->sq_tail - __atomic_load_n(u->sq_head, __ATOMIC_ACQUIRE) > u->sq_mask;
+}
+
 struct uring_sqe *uring_sqe(struct uring *u)
 {
 	uint32_t tail = *u->sq_tail;
-	struct uring_sqe *sqe;
+	struct uring_sqe *sqe = &u->sqes[tail & u->sq_mask];
 
-	while (tail - __atomic_load_n(u->sq_head, __ATOMIC_ACQUIRE) > u->sq_mask)
-		uring_enter(u, false);
-	sqe = &u->sqes[tail & u->sq_mask];
 	memset(sqe, 0, sizeof *sqe);
 	__atomic_store_n(u->sq_tail, tail + 1, __ATOMIC_RELEASE);
 	u->unsent++;
 	return sqe;
 }
 
-void uring_enter(struct uring *u, bool wait)
+bool uring_enter(struct uring *u, bool wait)
 {
 	long sent = sys(SYS_io_uring_enter, u->index, u->unsent, wait, ENTER_GETEVENTS | ENTER_REGISTERED_RING, NULL, 0);
 
-	/* What was not taken, for want of memory, is tried again. */
 	if (sent > 0)
 		u->unsent -= (unsigned)sent;
+	return sent >= 0 || sent == -EINTR;
+}
+
+struct uring_sqe *uring_take_back(struct uring *u)
+{
+	if (!u->unsent)
+		return NULL;
+	return &u->sqes[(*u->sq_tail - u->unsent--) & u->sq_mask];
+}
+
+void uring_all_taken_back(struct uring *u)
+{
+	__atomic_store_n(u->sq_tail, __atomic_load_n(u->sq_head, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 }
 
 const struct uring_cqe *uring_peek(const struct uring *u)

@@ -53,11 +53,16 @@ struct uring {
 /* False where the kernel has none, or forbids it (sysctl kernel.io_uring_disabled, seccomp), or is too old.  */
 bool uring_open(struct uring *u);
 
-/* A cleared place for a request, which is sent by the next uring_enter().  */
+/* A cleared place for a request, if the ring is not full, which is sent by the next uring_enter().  */
+bool uring_is_full(const struct uring *u);
 struct uring_sqe *uring_sqe(struct uring *u);
 
-/* Sends what is to be sent; with `wait`, waits for a result.  */
-void uring_enter(struct uring *u, bool wait);
+/* Sends what is to be sent; with `wait`, waits for a result.  False: the kernel has refused it, for want of memory.  */
+bool uring_enter(struct uring *u, bool wait);
+
+/* The oldest request that could not be sent; NULL: these were all.  */
+struct uring_sqe *uring_take_back(struct uring *u);
+void uring_all_taken_back(struct uring *u);
 
 /* The oldest result, which uring_pop() takes away; NULL: there is none.  */
 const struct uring_cqe *uring_peek(const struct uring *u);

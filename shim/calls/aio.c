@@ -25,8 +25,8 @@ enum {
 	TRANSFER_MAX = 0x7ffff000,      /* read(2), NOTES: what one call moves */
 };
 
-/* Some requests are libc's.  */
-static bool libc_has_some;
+/* Some requests are libc's; some of them are no reads.  */
+static bool libc_has_some, libc_writes;
 
 /* What is to be known of a request beforehand.  */
 struct nature {
@@ -34,11 +34,6 @@ struct nature {
 	bool is_done;                   /* at once, with this result */
 	long result;
 };
-
-static bool is_common(const struct sigevent *e)
-{
-	return e->sigev_notify == SIGEV_NONE || e->sigev_notify == SIGEV_SIGNAL || e->sigev_notify == SIGEV_THREAD;
-}
 
 /* Without waiting, if it is in memory.  Less than that may be all there is in a file, or in memory of it, so it is read again; what
  * has become another fd than its hint says has been read.  */
@@ -48,7 +43,8 @@ static bool read_at_once(const struct aiocb *b, long flags, struct nature *n)
 	fd_hint hint;
 	struct stat st;
 
-	if (b->aio_sigevent.sigev_notify != SIGEV_NONE || (flags & O_DIRECT) || b->aio_nbytes > AT_ONCE_MAX || !engine_is_quiet())
+	if (b->aio_sigevent.sigev_notify != SIGEV_NONE || (flags & O_DIRECT) || b->aio_nbytes > AT_ONCE_MAX || libc_writes ||
+	    !engine_is_quiet())
 		return false;
 	hint = fds_hint(b->aio_fildes);
 	if (HINT_KIND(hint) != KIND_file && HINT_KIND(hint) != KIND_block)
@@ -77,9 +73,7 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	long flags;
 
 	*n = (struct nature){0};
-	if (!is_common(&b->aio_sigevent))
-		return false;
-	if (!syncs && (b->aio_reqprio < 0 || b->aio_reqprio > AIO_PRIO_DELTA_MAX || b->aio_offset < 0 || b->aio_nbytes > TRANSFER_MAX))
+	if (!syncs && (b->aio_reqprio < 0 || b->aio_reqprio > AIO_PRIO_DELTA_MAX || b->aio_offset < 0 || b->aio_nbytes > SSIZE_MAX))
 		return false;
 	if (unlikely(config.switching == SWITCH_FLAG))
 		flag_off(b->aio_fildes);
@@ -116,7 +110,7 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 	r->buffered = n->buffered;
 	r->polls = false;
 	r->buffer = (void *)(uintptr_t)b->aio_buf;
-	r->size = syncs ? 0 : b->aio_nbytes;
+	r->size = syncs ? 0 : b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX;
 	r->moved = 0;
 	r->offset = n->stream || syncs ? 0 : b->aio_offset;
 	r->notice = notice_of(&b->aio_sigevent);
@@ -140,46 +134,62 @@ static bool serves(void)
 	return shim_on && !shim_sandboxed && config.aio;
 }
 
-/* False: it is for libc.  */
-static bool enqueue(struct aiocb *b, int operation)
+enum { FOR_LIBC = 1 };
+
+static long hand_to_libc(struct aiocb *b, int operation)
+{
+	b->__next_prio = NULL;
+	libc_has_some = true;
+	if (operation != LIO_READ)
+		libc_writes = true;
+	return FOR_LIBC;
+}
+
+/* 0, -EAGAIN or FOR_LIBC.  */
+static long enqueue(struct aiocb *b, int operation)
 {
 	struct nature n;
 	struct request *r;
 
 	shim_need_libc();
-	if (serves() && look(b, operation, &n)) {
-		if (n.is_done) {
-			end_at_once(b, n.result);
-			return true;
-		}
-		r = engine_serves() ? request_take() : NULL;
-		if (r) {
-			fill(r, b, operation, &n, NULL);
-			engine_send(r);
-			return true;
-		}
+	if (!serves() || !look(b, operation, &n))
+		return hand_to_libc(b, operation);
+	if (n.is_done) {
+		end_at_once(b, n.result);
+		return 0;
 	}
-	b->__next_prio = NULL;
-	libc_has_some = true;
-	return false;
+	if (!engine_serves())
+		return hand_to_libc(b, operation);
+	r = request_take();
+	if (!r)
+		return -EAGAIN;
+	fill(r, b, operation, &n, NULL);
+	engine_send(r);
+	return 0;
 }
 
 EXPORT int aio_read(struct aiocb *b)
 {
-	return enqueue(b, LIO_READ) ? 0 : libc.aio_read(b);
+	long result = enqueue(b, LIO_READ);
+
+	return result == FOR_LIBC ? libc.aio_read(b) : (int)as_libc(result);
 }
 
 EXPORT int aio_write(struct aiocb *b)
 {
-	return enqueue(b, LIO_WRITE) ? 0 : libc.aio_write(b);
+	long result = enqueue(b, LIO_WRITE);
+
+	return result == FOR_LIBC ? libc.aio_write(b) : (int)as_libc(result);
 }
 
 EXPORT int aio_fsync(int operation, struct aiocb *b)
 {
-	if ((operation == O_SYNC || operation == O_DSYNC) && enqueue(b, operation == O_SYNC ? REQUEST_SYNC : REQUEST_DSYNC))
-		return 0;
+	long result = FOR_LIBC;
+
 	shim_need_libc();
-	return libc.aio_fsync(operation, b);
+	if (operation == O_SYNC || operation == O_DSYNC)
+		result = enqueue(b, operation == O_SYNC ? REQUEST_SYNC : REQUEST_DSYNC);
+	return result == FOR_LIBC ? libc.aio_fsync(operation, b) : (int)as_libc(result);
 }
 
 static int error_of(const struct aiocb *b)
@@ -409,22 +419,26 @@ static void make_group(struct request *group, int mode, const struct sigevent *e
 	request_change(group, &word, REQUEST_GROUP);
 }
 
+static void hand_list_to_libc(struct aiocb *const *list, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i] && list[i]->aio_lio_opcode != LIO_NOP)
+			hand_to_libc(list[i], list[i]->aio_lio_opcode);
+}
+
 EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigevent *event)
 {
-	struct request *group = NULL;
+	struct request *group;
 	long result = 0;
 
 	shim_need_libc();
-	if (serves() && n > 0 && (mode == LIO_WAIT || (mode == LIO_NOWAIT && (!event || is_common(event)))) &&
-	    look_at_list(list, n) && engine_serves())
-		group = take_places(list, n);
-	if (!group) {
-		libc_has_some = true;
-		for (int i = 0; i < n; i++)
-			if (list[i])
-				list[i]->__next_prio = NULL;
+	if (!serves() || (mode != LIO_WAIT && mode != LIO_NOWAIT) || !look_at_list(list, n) || !engine_serves()) {
+		hand_list_to_libc(list, n);
 		return libc.lio_listio(mode, list, n, event);
 	}
+	group = take_places(list, n);
+	if (!group)
+		return (int)as_libc(-EAGAIN);
 	make_group(group, mode, event);
 	send_list(list, n, group->after, group);
 	if (mode == LIO_WAIT) {

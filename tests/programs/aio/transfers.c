@@ -266,6 +266,7 @@ static void sync_file(char **argv)
 	tell("to be read: %s", result_text(aio_fsync(O_SYNC, &b)));
 	b = request(pair[1], NULL, 0, 0);
 	tell("pipe: %s", result_text(aio_fsync(O_SYNC, &b)));
+	moment();
 	tell_end("then", &b);
 }
 
