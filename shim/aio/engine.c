@@ -13,6 +13,8 @@
 #include "shim/sys.h"
 #include "uring.h"
 
+enum sleep { AWAKE, IN_FUTEX, IN_RING };
+
 enum status { NONE, STARTS, RUNS, REFUSED };
 
 enum {
@@ -24,15 +26,15 @@ enum {
 
 struct engine {
 	uint32_t status;
-	uint32_t sleeps;                /* it is about to wait in the kernel: whoever sends something tells it */
-	uint32_t told;                  /* changes then */
+	uint32_t sleeps;                /* it is about to wait: whoever sends something tells it */
+	uint32_t told[2];               /* changes then: for the one or the other way of waiting */
 	uint32_t leaving;
 	pthread_t thread;
 	/* The thread's own. */
 	struct uring ring;
 	unsigned slow;                  /* so many writes are left to the kernel */
 	bool ended;                     /* requests, since who waits was told */
-	bool listens;                   /* the kernel waits for `told` */
+	bool listens;                   /* the kernel waits for told[IN_RING] */
 	unsigned running;
 	unsigned held;                  /* requests that are not running */
 	struct request *first, *last;
@@ -301,26 +303,36 @@ static void take_sent(void)
 	}
 }
 
-/* Waits for a result, or to be told.  */
+/* The ring, in which the thread waits for results, wakes it also when the word changes.  */
+static void listen_in_ring(uint32_t told)
+{
+	struct engine *e = engine();
+
+	if (e->listens)
+		return;
+	if (uring_is_full(&e->ring))
+		send_all(false);
+	uring_wait_word(&e->ring, &e->told[IN_RING - 1], told, 0);
+	e->listens = true;
+}
+
+/* Waits for a result, or to be told; where there is nothing that could have a result, in the cheaper way.  */
 static void sleep_in_kernel(void)
 {
 	struct engine *e = engine();
-	uint32_t told = __atomic_load_n(&e->told, __ATOMIC_SEQ_CST);
+	enum sleep way = e->running ? IN_RING : IN_FUTEX;
+	uint32_t told = __atomic_load_n(&e->told[way - 1], __ATOMIC_SEQ_CST);
 
-	__atomic_store_n(&e->sleeps, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&e->sleeps, way, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST) || __atomic_load_n(&e->leaving, __ATOMIC_SEQ_CST)) {
 		send_all(false);
-	} else if (!e->running) {
-		futex(&e->told, FUTEX_WAIT, told);
+	} else if (way == IN_FUTEX) {
+		futex(&e->told[way - 1], FUTEX_WAIT, told);
 	} else {
-		if (!e->listens && uring_is_full(&e->ring))
-			send_all(false);
-		if (!e->listens)
-			uring_wait_word(&e->ring, &e->told, told, 0);
-		e->listens = true;
+		listen_in_ring(told);
 		send_all(true);
 	}
-	__atomic_store_n(&e->sleeps, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&e->sleeps, AWAKE, __ATOMIC_SEQ_CST);
 }
 
 static void tell_status(enum status status)
@@ -352,15 +364,18 @@ static void *run(void *unused)
 	return unused;
 }
 
-/* Whoever reads `told` before it has changed has not told the kernel yet to wait for it.  */
+/* The word changes before anybody waits for what it was, or wakes who does.  */
 void engine_notice(void)
 {
 	struct engine *e = engine();
+	uint32_t way = __atomic_load_n(&e->sleeps, __ATOMIC_SEQ_CST);
 
-	if (!__atomic_load_n(&e->sleeps, __ATOMIC_SEQ_CST) || !__atomic_exchange_n(&e->sleeps, 0, __ATOMIC_SEQ_CST))
+	if (way)
+		way = __atomic_exchange_n(&e->sleeps, AWAKE, __ATOMIC_SEQ_CST);
+	if (!way)
 		return;
-	__atomic_add_fetch(&e->told, 1, __ATOMIC_SEQ_CST);
-	futex(&e->told, FUTEX_WAKE, INT_MAX);
+	__atomic_add_fetch(&e->told[way - 1], 1, __ATOMIC_SEQ_CST);
+	futex(&e->told[way - 1], FUTEX_WAKE, 1);
 }
 
 void engine_send(struct request *r)
