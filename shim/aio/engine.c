@@ -45,12 +45,7 @@ static struct engine *engine(void)
 	return (struct engine *)(requests + 1);
 }
 
-static long futex(const uint32_t *word, int operation, uint32_t value)
-{
-	return sys(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
-}
-
-/* Requests on the same fd, q before r: whether r waits for q, or, were q the later one, q for r.  */
+/* Whether r, which arrived after q, must not begin before q is over.  */
 static bool are_ordered(const struct request *q, const struct request *r)
 {
 	if (request_syncs(q) || q->fd != r->fd)
@@ -71,22 +66,31 @@ static enum request_state state_of(const struct request *r)
 	return request_state(__atomic_load_n(&r->word, __ATOMIC_ACQUIRE));
 }
 
-/* Of those that are not running, the one with the higher priority is first, as with libc.  */
+/* Whether q is to be over before r begins; `later`: q arrived after r.  Of those that have not begun, the one with the higher
+ * priority is first, as with libc.  */
+static bool goes_first(const struct request *q, const struct request *r, bool later)
+{
+	enum request_state state = state_of(q);
+
+	if (state != REQUEST_RUNNING && state != REQUEST_QUEUED)
+		return false;
+	if (!(later ? are_ordered(r, q) : are_ordered(q, r)))
+		return false;
+	if (state == REQUEST_RUNNING)
+		return true;
+	return later ? !request_syncs(q) && q->priority > r->priority : request_syncs(r) || q->priority >= r->priority;
+}
+
 static bool must_wait(const struct request *r)
 {
 	bool later = false;
 
-	if (r->operation == LIO_READ && !r->stream && !__atomic_load_n(&requests->active_writes, __ATOMIC_SEQ_CST))
+	if (r->operation == LIO_READ && !r->stream && engine_is_quiet())
 		return false;
 	for (const struct request *q = engine()->first; q; q = q->after) {
-		enum request_state state = state_of(q);
-
 		if (q == r)
 			later = true;
-		else if (state == REQUEST_RUNNING && (later ? are_ordered(r, q) && !request_syncs(r) : are_ordered(q, r)))
-			return true;
-		else if (state == REQUEST_QUEUED && (later ? q->priority > r->priority && !request_syncs(q) && are_ordered(r, q)
-						   : (q->priority >= r->priority || request_syncs(r)) && are_ordered(q, r)))
+		else if (goes_first(q, r, later))
 			return true;
 	}
 	return false;
@@ -224,8 +228,9 @@ static void reap(void)
 	}
 }
 
-/* A small write to memory that nothing else would wait for: the kernel would hand it to a thread of its own, one after the other for
- * each file.  Where writing is slow, because too much of that memory has not reached the disk, the kernel does it for a while.  */
+/* A small write to memory that nothing else would wait for: the kernel would hand it to a thread of its own, one after the other
+ * for each file.  Where writing is slow, because too much of that memory has not reached the disk, the kernel does it for a
+ * while.  */
 static bool writes_itself(const struct request *r)
 {
 	struct engine *e = engine();
@@ -262,8 +267,7 @@ static void start(struct request *r)
 	struct engine *e = engine();
 	uint32_t word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
 
-	if (request_state(word) == REQUEST_RUNNING || e->running + 2 > e->ring.room ||
-	    uring_is_full(&e->ring))
+	if (request_state(word) == REQUEST_RUNNING || e->running + 2 > e->ring.room || uring_is_full(&e->ring))
 		return;
 	if (request_state(word) == REQUEST_QUEUED && must_wait(r))
 		return;
@@ -327,7 +331,7 @@ static void sleep_in_kernel(void)
 	if (__atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST) || __atomic_load_n(&e->leaving, __ATOMIC_SEQ_CST)) {
 		send_all(false);
 	} else if (way == IN_FUTEX) {
-		futex(&e->told[way - 1], FUTEX_WAIT, told);
+		request_futex(&e->told[way - 1], FUTEX_WAIT, told, NULL);
 	} else {
 		listen_in_ring(told);
 		send_all(true);
@@ -338,7 +342,7 @@ static void sleep_in_kernel(void)
 static void tell_status(enum status status)
 {
 	__atomic_store_n(&engine()->status, status, __ATOMIC_SEQ_CST);
-	futex(&engine()->status, FUTEX_WAKE, INT_MAX);
+	request_futex(&engine()->status, FUTEX_WAKE, INT_MAX, NULL);
 }
 
 static void *run(void *unused)
@@ -375,7 +379,7 @@ void engine_notice(void)
 	if (!way)
 		return;
 	__atomic_add_fetch(&e->told[way - 1], 1, __ATOMIC_SEQ_CST);
-	futex(&e->told[way - 1], FUTEX_WAKE, 1);
+	request_futex(&e->told[way - 1], FUTEX_WAKE, 1, NULL);
 }
 
 void engine_send(struct request *r)
@@ -405,7 +409,7 @@ static void await_end(void)
 static void await_start(void)
 {
 	while (__atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) == STARTS)
-		futex(&engine()->status, FUTEX_WAIT, STARTS);
+		request_futex(&engine()->status, FUTEX_WAIT, STARTS, NULL);
 }
 
 static void begin(void)

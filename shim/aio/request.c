@@ -131,7 +131,7 @@ struct request *request_next(const struct request *r)
 	return numbered(r->next);
 }
 
-static long futex(const void *word, int operation, uint32_t value, const void *end)
+long request_futex(const uint32_t *word, int operation, uint32_t value, const struct timespec *end)
 {
 	return sys(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, end, NULL, FUTEX_BITSET_MATCH_ANY);
 }
@@ -154,7 +154,7 @@ long requests_wait(uint32_t done, const struct timespec *end)
 	long result;
 
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
-	result = futex(&requests->done, FUTEX_WAIT_BITSET, done, end);
+	result = request_futex(&requests->done, FUTEX_WAIT_BITSET, done, end);
 	pthread_setcanceltype(type, NULL);
 	return result;
 }
@@ -165,7 +165,7 @@ long request_wait_group(const struct request *group)
 	long result = 0;
 
 	while (result != -EINTR && (left = __atomic_load_n(&group->pending, __ATOMIC_ACQUIRE)) > 1)
-		result = futex(&group->pending, FUTEX_WAIT, left, NULL);
+		result = request_futex(&group->pending, FUTEX_WAIT, left, NULL);
 	return result == -EINTR ? result : 0;
 }
 
@@ -175,7 +175,7 @@ void requests_wake(void)
 	if (!__atomic_load_n(&requests->waiters, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_add_fetch(&requests->done, 1, __ATOMIC_SEQ_CST);
-	futex(&requests->done, FUTEX_WAKE, INT_MAX, NULL);
+	request_futex(&requests->done, FUTEX_WAKE, INT_MAX, NULL);
 }
 
 /* A handler that asks after its request may run before the engine is back from telling it.  */
@@ -249,7 +249,7 @@ void request_leave_group(struct request *group, bool failed)
 		__atomic_store_n(&group->failed, true, __ATOMIC_RELAXED);
 	left = __atomic_sub_fetch(&group->pending, 1, __ATOMIC_ACQ_REL);
 	if (left == 1 && waits)
-		futex(&group->pending, FUTEX_WAKE, INT_MAX, NULL);
+		request_futex(&group->pending, FUTEX_WAKE, INT_MAX, NULL);
 	if (left == 0) {
 		request_free(group);
 		notice_give(&notice);

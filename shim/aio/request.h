@@ -1,8 +1,8 @@
 /* request.h - a request of POSIX AIO that the shim serves, and who waits for it.
  *
- * Requests are places in a table that never moves.  What became of one is told in the program's own request block, in the fields where
- * libc keeps it (<aio.h>): so aio_return(3) is libc's.  The block also has a hint where its place is.  In the child of a fork the table
- * is empty (MADV_WIPEONFORK): requests under way are the parent's.
+ * Requests are places in a table that never moves.  What became of one is told in the program's own request block, in the
+ * fields where libc keeps it (<aio.h>): so aio_return(3) is libc's.  The block also has a hint where its place is.  In the child
+ * of a fork the table is empty (MADV_WIPEONFORK): requests under way are the parent's.
  *
  * Nothing here locks or allocates: a signal handler, and any number of threads, may be anywhere in it.  */
 #ifndef EAGAIN_AIO_REQUEST_H
@@ -110,17 +110,21 @@ struct request *request_next(const struct request *r);
 /* Tells the program what became of one that is running, and gives its place back.  For the engine.  */
 void request_complete(struct request *r, long result);
 
-/* Tells the program that it is canceled, if it still has this word and is not running.  Its place is given back by the engine.  */
+/* Tells the program that it is canceled, if it still has this word and is not running.  Its place is given back by the
+ * engine.  */
 bool request_cancel(struct request *r, uint32_t word);
 
 /* What has been done can be seen: wakes those that wait in request_wait().  */
 void requests_wake(void);
 
-/* Waits for more to be done than when requests_watch() was called; until `end` (CLOCK_MONOTONIC), if it is not NULL.  futex(2)'s result.
- * A cancellation point.  */
+/* Waits for more to be done than when requests_watch() was called; until `end` (CLOCK_MONOTONIC), if it is not NULL.  futex(2)'s
+ * result. A cancellation point.  */
 uint32_t requests_watch(void);
 long requests_wait(uint32_t done, const struct timespec *end);
 void requests_unwatch(void);
+
+/* futex(2), on a word of this process.  */
+long request_futex(const uint32_t *word, int operation, uint32_t value, const struct timespec *end);
 
 /* Returns once who was told of the block by its fields, or sees it now, has had its notice, too.  */
 void request_await_notice(const struct aiocb *block);

@@ -1,8 +1,8 @@
 /* uring.h - an io_uring of one thread, by raw system calls (io_uring_setup(2), io_uring_enter(2)).
  *
- * It has no descriptor that a program could meet: its memory is ours (IORING_SETUP_NO_MMAP), and the thread that opens it, the only one
- * that may use it, knows it by an index (IORING_SETUP_REGISTERED_FD_ONLY, Linux 6.5).  Results are delivered while that thread waits
- * for them (IORING_SETUP_DEFER_TASKRUN), so that no call of the program's is interrupted.
+ * It has no descriptor that a program could meet: its memory is ours (IORING_SETUP_NO_MMAP), and the thread that opens it, the
+ * only one that may use it, knows it by an index (IORING_SETUP_REGISTERED_FD_ONLY, Linux 6.5).  Results are delivered while that
+ * thread waits for them (IORING_SETUP_DEFER_TASKRUN), so that no call of the program's is interrupted.
  *
  * What is named here is from <linux/io_uring.h> of Linux 6.7, for older headers lack half of it.  */
 #ifndef EAGAIN_AIO_URING_H

@@ -13,6 +13,7 @@
 
 #include "calls.h"
 #include "shim/aio/engine.h"
+#include "shim/clock.h"
 #include "shim/config.h"
 #include "shim/flag.h"
 
@@ -35,8 +36,8 @@ struct nature {
 	long result;
 };
 
-/* Without waiting, if it is in memory.  Less than that may be all there is in a file, or in memory of it, so it is read again; what
- * has become another fd than its hint says has been read.  */
+/* Without waiting, if it is in memory.  Less than that may be all there is in a file, or in memory of it, so it is read again;
+ * what has become another fd than its hint says has been read.  */
 static bool read_at_once(const struct aiocb *b, long flags, struct nature *n)
 {
 	struct iovec v = {(void *)(uintptr_t)b->aio_buf, b->aio_nbytes};
@@ -236,16 +237,14 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
 
 static struct timespec after(const struct timespec *t)
 {
-	struct timespec now = {0};
+	uint64_t now = clock_ns();
+	struct timespec end = {t->tv_sec + (time_t)(now / 1000000000), t->tv_nsec + (long)(now % 1000000000)};
 
-	sys(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-	now.tv_sec += t->tv_sec;
-	now.tv_nsec += t->tv_nsec;
-	if (now.tv_nsec >= 1000000000) {
-		now.tv_nsec -= 1000000000;
-		now.tv_sec++;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_nsec -= 1000000000;
+		end.tv_sec++;
 	}
-	return now;
+	return end;
 }
 
 /* Nobody tells us when one of libc's is done: where there are both, they are looked at every millisecond.  0 or -errno.  */
@@ -263,7 +262,7 @@ static long wait_for_one(const struct aiocb *const *list, int n, const struct ti
 		if (found == FOUND_OURS || found == FOUND_BOTH)
 			result = requests_wait(done, last ? end : &next);
 		requests_unwatch();
-		if (result == -EINTR)
+		if (result == -EINTR || result == -EINVAL)
 			return result;
 		if (result == -ETIMEDOUT && last)
 			return -EAGAIN;

@@ -132,10 +132,11 @@ static void set_result(pid_t tid, long result)
 }
 #endif
 
-/* getpid(2), gettid(2): "always successful"; sigprocmask(2): but for arguments that are not valid.  */
+/* getpid(2), gettid(2), getuid(2): "always successful"; sigprocmask(2), futex(2): but for arguments that are not valid.  */
 static bool always_succeeds(uint64_t nr)
 {
-	return nr == SYS_getpid || nr == SYS_getppid || nr == SYS_gettid || nr == SYS_rt_sigprocmask;
+	return nr == SYS_getpid || nr == SYS_getppid || nr == SYS_gettid || nr == SYS_getuid || nr == SYS_rt_sigprocmask ||
+	       nr == SYS_futex || nr == SYS_sched_yield;
 }
 
 /* The task enters a system call.  */

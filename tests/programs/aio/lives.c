@@ -56,6 +56,64 @@ static void threads(char **argv)
 	tell("%ld wrong", wrong);
 }
 
+/* Reads of one byte each from a pipe, of which some are canceled: what the others have read, in the order in which they were asked for,
+ * is what was written.  */
+static void *storm_one(void *arg)
+{
+	enum { ROUNDS = 400, READS = 8 };
+	unsigned seed = (unsigned)(intptr_t)arg, wrong = 0;
+	unsigned char written = 0, expected = 0, seen[READS];
+	struct aiocb b[READS];
+	int pair[2];
+
+	need(pipe(pair) == 0, "pipe");
+	for (int round = 0; round < ROUNDS; round++) {
+		int canceled = 0;
+
+		for (int i = 0; i < READS; i++) {
+			b[i] = request(pair[0], &seen[i], 1, 0);
+			need(aio_read(&b[i]) == 0, "aio_read");
+			if (rand_r(&seed) % 3 == 0 && write(pair[1], &written, 1) == 1)
+				written++;
+			if (rand_r(&seed) % 3 == 0)
+				canceled += aio_cancel(pair[0], &b[rand_r(&seed) % (unsigned)(i + 1)]) == AIO_CANCELED;
+		}
+		for (; (unsigned char)(written - expected) < READS - canceled; written++)
+			need(write(pair[1], &written, 1) == 1, "write");
+		for (int i = 0; i < READS; i++) {
+			long n = await(&b[i]);
+
+			if (n == 1)
+				wrong += seen[i] != expected++;
+			else
+				wrong += errno != ECANCELED || canceled-- <= 0;
+		}
+		/* Those that were canceled before they were waited for leave bytes behind. */
+		for (; written != expected; expected++)
+			wrong += read(pair[0], seen, 1) != 1 || seen[0] != expected;
+		wrong += canceled != 0;
+	}
+	close(pair[0]);
+	close(pair[1]);
+	return (void *)(intptr_t)wrong;
+}
+
+static void storm(char **argv)
+{
+	pthread_t thread[4];
+	long wrong = 0;
+	void *result;
+
+	(void)argv;
+	for (int i = 0; i < 4; i++)
+		need(pthread_create(&thread[i], NULL, storm_one, (void *)(intptr_t)i) == 0, "pthread_create");
+	for (int i = 0; i < 4; i++) {
+		pthread_join(thread[i], &result);
+		wrong += (long)(intptr_t)result;
+	}
+	tell("%ld wrong", wrong);
+}
+
 static struct aiocb pending;
 static int ends[2];
 static char bytes[10];
@@ -288,7 +346,7 @@ static void numbers(char **argv)
 }
 
 const struct behaviour life_behaviours[] = {
-	{"threads", threads}, {"thread-ends", thread_ends}, {"forks", forks}, {"forks-later", forks_later},
+	{"threads", threads}, {"storm", storm}, {"thread-ends", thread_ends}, {"forks", forks}, {"forks-later", forks_later},
 	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"parallel", parallel},
 	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers}, {NULL, NULL},
 };
