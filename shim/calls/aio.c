@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -86,7 +87,8 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	if (sys(SYS_fstat, b->aio_fildes, &st) < 0)
 		return false;
 	n->appends = flags & O_APPEND;
-	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC));
+	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
+	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC)) && major(st.st_dev);
 	n->stream = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
 	return !n->stream || (!syncs && is_stream(b->aio_fildes, st.st_mode));
 }
