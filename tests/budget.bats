@@ -1,4 +1,3 @@
-#!/usr/bin/env bats
 # How many instructions a call may take in user space beyond the native one: counted, so that it is the same each time, whatever
 # else the machine does.  Where a change makes it less, lower the budget with it.
 

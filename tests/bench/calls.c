@@ -27,7 +27,9 @@ static double now(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static char c;
+enum { MUCH = 64 * 1024 };
+
+static char c, much[MUCH];
 
 /* One byte of /dev/zero.  */
 static long zero(long n)
@@ -39,11 +41,30 @@ static long zero(long n)
 	return n;
 }
 
-/* One byte in, one byte out: two calls.  */
-static long through(const int fds[2], long n)
+static long null(long n)
+{
+	int fd = open("/dev/null", O_WRONLY);
+
+	for (long i = 0; i < n; i++)
+		need(write(fd, &c, 1) == 1, "write");
+	return n;
+}
+
+/* One byte of a file.  */
+static long at_offset(long n)
+{
+	int fd = open("/proc/self/exe", O_RDONLY);
+
+	for (long i = 0; i < n; i++)
+		need(pread(fd, &c, 1, 0) == 1, "pread");
+	return n;
+}
+
+/* So many bytes in, and out: two calls.  */
+static long through(const int fds[2], size_t size, long n)
 {
 	for (long i = 0; i < n / 2; i++)
-		need(write(fds[1], &c, 1) == 1 && read(fds[0], &c, 1) == 1, "through");
+		need(write(fds[1], much, size) == (ssize_t)size && read(fds[0], much, size) == (ssize_t)size, "through");
 	return n;
 }
 
@@ -52,7 +73,15 @@ static long through_pipe(long n)
 	int fds[2];
 
 	need(pipe(fds) == 0, "pipe");
-	return through(fds, n);
+	return through(fds, 1, n);
+}
+
+static long through_pipe_much(long n)
+{
+	int fds[2];
+
+	need(pipe(fds) == 0 && fcntl(fds[1], F_SETPIPE_SZ, MUCH) >= MUCH, "pipe");
+	return through(fds, MUCH, n);
 }
 
 static long through_socket(long n)
@@ -60,7 +89,17 @@ static long through_socket(long n)
 	int fds[2];
 
 	need(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "socketpair");
-	return through(fds, n);
+	return through(fds, 1, n);
+}
+
+static long send_recv(long n)
+{
+	int fds[2];
+
+	need(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "socketpair");
+	for (long i = 0; i < n / 2; i++)
+		need(send(fds[1], &c, 1, 0) == 1 && recv(fds[0], &c, 1, 0) == 1, "send, recv");
+	return n;
 }
 
 /* A byte there and back between two processes: each read waits.  */
@@ -153,8 +192,17 @@ static const struct {
 	const char *name;
 	long (*run)(long n);
 } all[] = {
-	{"zero", zero}, {"pipe", through_pipe}, {"socket", through_socket}, {"round-trip-pipe", round_trip_pipe},
-	{"round-trip-socket", round_trip_socket}, {"readers", readers}, {"acceptors", acceptors},
+	{"zero", zero},
+	{"null", null},
+	{"pread", at_offset},
+	{"pipe", through_pipe},
+	{"pipe-64k", through_pipe_much},
+	{"socket", through_socket},
+	{"send-recv", send_recv},
+	{"round-trip-pipe", round_trip_pipe},
+	{"round-trip-socket", round_trip_socket},
+	{"readers", readers},
+	{"acceptors", acceptors},
 };
 
 int main(int argc, char **argv)
@@ -169,6 +217,9 @@ int main(int argc, char **argv)
 			fprintf(to, "%.1f\n", ns);
 			return fclose(to) != 0;
 		}
-	fprintf(stderr, "usage: calls zero|pipe|socket|round-trip-pipe|round-trip-socket|readers|acceptors N\n");
+	fprintf(stderr, "usage: calls WHAT N, where WHAT is");
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		fprintf(stderr, " %s", all[i].name);
+	fputs("\n", stderr);
 	return 2;
 }
