@@ -1,7 +1,10 @@
-/* calls.c - what a call costs: calls WHAT N prints nanoseconds per call (or per round trip, token, connection).  */
+/* calls.c - what a call costs: calls WHAT N prints nanoseconds per call (or per round trip, token, connection).  Who makes a round
+ * trip is on one core with its peer where WHAT ends with @1, and with @2 on another one.  */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,11 +105,29 @@ static long send_recv(long n)
 	return n;
 }
 
+static int cores;
+static cpu_set_t usable;
+
+/* To the nth of the usable cores, from 1.  */
+static void keep_to(int nth)
+{
+	cpu_set_t one;
+	int i = -1;
+
+	while (nth > 0)
+		nth -= CPU_ISSET(++i, &usable) != 0;
+	CPU_ZERO(&one);
+	CPU_SET(i, &one);
+	need(sched_setaffinity(0, sizeof one, &one) == 0, "sched_setaffinity");
+}
+
 /* A byte there and back between two processes: each read waits.  */
 static long round_trip(int in, int out, int peer_in, int peer_out, long n)
 {
 	pid_t pid = fork();
 
+	if (cores)
+		keep_to(pid == 0 ? cores : 1);
 	if (pid == 0) {
 		for (long i = 0; i < n; i++)
 			need(read(peer_in, &c, 1) == 1 && write(peer_out, &c, 1) == 1, "peer");
@@ -132,6 +153,20 @@ static long round_trip_socket(long n)
 
 	need(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "socketpair");
 	return round_trip(fds[0], fds[0], fds[1], fds[1], n);
+}
+
+static long round_trip_tcp(long n)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof a;
+	int listener = socket(AF_INET, SOCK_STREAM, 0), ours = socket(AF_INET, SOCK_STREAM, 0), theirs = -1, on = 1;
+
+	need(bind(listener, (struct sockaddr *)&a, size) == 0 && listen(listener, 1) == 0, "listen");
+	getsockname(listener, (struct sockaddr *)&a, &size);
+	need(connect(ours, (struct sockaddr *)&a, size) == 0 && (theirs = accept(listener, NULL, NULL)) >= 0, "connect");
+	setsockopt(ours, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(theirs, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	return round_trip(ours, ours, theirs, theirs, n);
 }
 
 /* 64 processes read tokens from one pipe, which is empty most of the time; each token is answered.  */
@@ -201,12 +236,24 @@ static const struct {
 	{"send-recv", send_recv},
 	{"round-trip-pipe", round_trip_pipe},
 	{"round-trip-socket", round_trip_socket},
+	{"round-trip-tcp", round_trip_tcp},
 	{"readers", readers},
 	{"acceptors", acceptors},
 };
 
 int main(int argc, char **argv)
 {
+	char *at = argc == 3 ? strchr(argv[1], '@') : NULL;
+
+	if (at) {
+		*at = '\0';
+		cores = atoi(at + 1);
+		need(sched_getaffinity(0, sizeof usable, &usable) == 0, "sched_getaffinity");
+		if (cores < 1 || CPU_COUNT(&usable) < cores) {
+			fprintf(stderr, "calls: there are no %d cores\n", cores);
+			return 1;
+		}
+	}
 	for (size_t i = 0; argc == 3 && i < sizeof all / sizeof *all; i++)
 		if (!strcmp(argv[1], all[i].name)) {
 			double start = now();
