@@ -88,7 +88,7 @@ function write_json(r, i, k) {
 }
 
 # A bar for each ratio, on a scale of powers of ten, with a line at 1.
-function draw(    colors, r, i, k, x, y, m, lowest, highest, height) {
+function draw(    colors, r, i, k, x, y, m, lowest, highest, height, wide) {
 	split("#888888 #1b6ca8 #d1495b #edae49 #66a182 #8d6a9f #3d405b #c08497", colors, " ")
 	lowest = 0.5; highest = 2
 	for (k in ratio) {
@@ -96,8 +96,9 @@ function draw(    colors, r, i, k, x, y, m, lowest, highest, height) {
 		while (m < lowest) lowest /= 2
 		while (m > highest) highest *= 2
 	}
+	wide = columns > 10 ? 20 + columns * 90 : 960
 	height = 40 + rows * (columns * 9 + 10)
-	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"960\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n", height >chart
+	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n", wide, height >chart
 	printf "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/><text x=\"8\" y=\"14\">%s</text>\n", escaped(title) >chart
 	for (i = 1; i <= columns; i++)
 		printf "<text x=\"%d\" y=\"30\" fill=\"%s\">%s</text>\n", 8 + (i - 1) * 90, colors[(i - 1) % 8 + 1], escaped(column[i]) >chart
