@@ -89,7 +89,7 @@ function write_json(r, i, k) {
 
 # A bar for each ratio, on a scale of powers of ten, with a line at 1.
 function draw(    colors, r, i, k, x, y, m, lowest, highest, height, wide) {
-	split("#888888 #1b6ca8 #d1495b #edae49 #66a182 #8d6a9f #3d405b #c08497", colors, " ")
+	split("#888888 #1b6ca8 #d1495b #edae49 #66a182 #8d6a9f #3d405b #c08497 #2a9d8f #9c6644 #b5179e #577590 #a3b18a", colors, " ")
 	lowest = 0.5; highest = 2
 	for (k in ratio) {
 		m = median(ratio[k])
@@ -101,7 +101,7 @@ function draw(    colors, r, i, k, x, y, m, lowest, highest, height, wide) {
 	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" font-size=\"11\">\n", wide, height >chart
 	printf "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/><text x=\"8\" y=\"14\">%s</text>\n", escaped(title) >chart
 	for (i = 1; i <= columns; i++)
-		printf "<text x=\"%d\" y=\"30\" fill=\"%s\">%s</text>\n", 8 + (i - 1) * 90, colors[(i - 1) % 8 + 1], escaped(column[i]) >chart
+		printf "<text x=\"%d\" y=\"30\" fill=\"%s\">%s</text>\n", 8 + (i - 1) * 90, colors[(i - 1) % 13 + 1], escaped(column[i]) >chart
 	for (r = 1; r <= rows; r++)
 		for (i = 1; i <= columns; i++) {
 			k = row[r] SUBSEP column[i]
@@ -113,7 +113,7 @@ function draw(    colors, r, i, k, x, y, m, lowest, highest, height, wide) {
 			m = median(ratio[k])
 			x = log(m / lowest) / log(highest / lowest) * 520
 			printf "<rect x=\"380\" y=\"%d\" width=\"%.1f\" height=\"8\" fill=\"%s\"><title>%s: %s</title></rect>\n", y, x, \
-				colors[(i - 1) % 8 + 1], escaped(column[i]), short(m) >chart
+				colors[(i - 1) % 13 + 1], escaped(column[i]), short(m) >chart
 			printf "<text x=\"%.1f\" y=\"%d\" font-size=\"8\">%s</text>\n", 383 + x, y + 7, short(m) >chart
 		}
 	x = 380 + log(1 / lowest) / log(highest / lowest) * 520
