@@ -15,7 +15,7 @@ run open-close 510
 record read 153
 record pread 172
 record write 153
-record poll-1 1310
+record poll-1 1350
 record open-close 1605'
 
 # within MODE: its rows.
