@@ -1,6 +1,7 @@
 /* budget - how many instructions a call takes in user space: budget WHAT prints it.  A child is stepped from one system call of its
  * own, which marks the beginning, to the next; unlike a time, the number is the same each time.  */
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,12 +79,28 @@ static void open_close(void)
 	close(open("/dev/zero", O_RDONLY));
 }
 
+static void *wait_for_ever(void *unused)
+{
+	pause();
+	return unused;
+}
+
+/* The first one makes a thread: the others are what a process with threads pays, in which a call can be canceled.  */
+static void read_with_threads(void)
+{
+	static pthread_t thread;
+
+	if (!thread)
+		pthread_create(&thread, NULL, wait_for_ever, NULL);
+	read_zero();
+}
+
 static const struct {
 	const char *name;
 	void (*call)(void);
 } calls[] = {
 	{"poll-1", poll_one},  {"poll-63", poll_63},  {"select-1", select_one},	  {"read", read_zero},
-	{"pread", pread_file}, {"write", write_null}, {"open-close", open_close},
+	{"pread", pread_file}, {"write", write_null}, {"open-close", open_close}, {"read-threads", read_with_threads},
 };
 
 static void child(void (*call)(void))
