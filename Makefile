@@ -88,11 +88,17 @@ $(BUILD)/tests/%.so: tests/programs/libraries/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TEST_CFLAGS) -shared -fPIC -o $@ $<
 
+# Bound at the first call, as most programs are: uftrace and ltrace see nothing of others.
 benches: $(BENCHES)
 
 $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $<
+	$(CC) $(CFLAGS) $(filter-out -Wl%,$(TEST_CFLAGS)) -o $@ $<
+
+# The same calls as LTTng's tracepoints: for scripts/bench, where liblttng-ust-dev is installed.
+$(BUILD)/bench/lttng.so: $(wildcard tests/bench/lttng/*)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(filter-out -Wl%,$(TEST_CFLAGS)) -Itests/bench/lttng -shared -fPIC -o $@ $(filter %.c,$^) -llttng-ust
 
 # A fuzzer of all that reads a trace (tests/fuzz/): clang's, with its sanitizers.
 FUZZ_CC = clang

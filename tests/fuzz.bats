@@ -15,7 +15,7 @@ fuzz() {
 	# What dies in one view, as --op of none, leaves its memory to the next here.
 	run env ASAN_OPTIONS=detect_leaks=0 "$TOP/build/fuzz/trace" -max_len=65536 -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=256 \
 		-artifact_prefix="$TOP/build/fuzz/found/" "$@" "$BATS_FILE_TMPDIR/seeds"
-	[ "$status" = 0 ] || { tail -n 40 <<<"$output"; false; }
+	[ "$status" = 0 ] || { grep -E "ERROR|SUMMARY|Test unit" <<<"$output"; tail -n 40 <<<"$output"; false; }
 }
 
 @test "the seeds themselves are read: each view of each trace" {

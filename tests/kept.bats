@@ -88,18 +88,6 @@ for i in range(50): p.poll(0), select.select([], fds, [], 0)'
 	run -1 grep -c 'ev=keep' <("$EAGAIN" log)
 }
 
-@test "below 64 fds a poll costs some instructions more than natively: a budget" {
-	while read -r what budget; do
-		native=$("$PROGRAMS/budget" "$what")
-		run=$("$EAGAIN" run "$PROGRAMS/budget" "$what")
-		note "$what: $native natively, $run under eagain"
-		[ "$run" -le $((native + budget)) ]
-	done <<<'poll-1 60
-poll-63 450
-select-1 120
-read 40'
-}
-
 @test "kept: the program finds each number free that it would find, up to the last" {
 	kept kept-numbers
 }

@@ -10,7 +10,6 @@
 #include "shim/shim.h"
 
 enum {
-	FDS_MAX = 1 << 20,
 	NAME_SIZE = 512,
 	ENDS_MAX = 512,
 	START_SLACK_NS = 20000000,      /* of when a process started, by its ticks */
@@ -33,12 +32,14 @@ struct live *live_open(const char *dir, const char **why)
 
 static void free_process(struct live_process *p)
 {
-	for (size_t i = 0; i < p->fd_room; i++)
-		if (p->fds[i]) {
-			free(p->fds[i]->fd.name);
-			free(p->fds[i]);
-		}
-	free(p->fds);
+	for (size_t i = 0; i < p->fds.room; i++) {
+		struct live_fd *f = p->fds.slots[i];
+
+		if (f)
+			free(f->fd.name);
+		free(f);
+	}
+	free(p->fds.slots);
 	free(p->threads);
 	free(p->command);
 	free(p);
@@ -101,27 +102,22 @@ static struct live_thread *find_thread(struct live_process *p, uint32_t tid)
 /* The place of an fd; NULL where there is no such number.  */
 static struct live_fd *find_fd(struct live_process *p, int64_t fd)
 {
-	if (fd < 0 || fd >= FDS_MAX)
-		return NULL;
-	if ((size_t)fd >= p->fd_room) {
-		size_t room = (size_t)fd * 2 + 8;
+	void **place = fdtable_place(&p->fds, fd);
+	struct live_fd *f = place ? *place : NULL;
 
-		p->fds = must_have(realloc(p->fds, room * sizeof(struct live_fd *)));
-		memset(p->fds + p->fd_room, 0, (room - p->fd_room) * sizeof(struct live_fd *));
-		p->fd_room = room;
-	}
-	if (!p->fds[fd]) {
-		p->fds[fd] = must_have(calloc(1, sizeof *p->fds[fd]));
-		p->fds[fd]->fd.fd = (int)fd;
-		p->fds[fd]->fd.access = O_ACCMODE;
-		p->fds[fd]->open = true;
-	}
-	return p->fds[fd];
+	if (!place || f)
+		return f;
+	f = must_have(calloc(1, sizeof *f));
+	f->fd.fd = (int)fd;
+	f->fd.access = O_ACCMODE;
+	f->open = true;
+	*place = f;
+	return f;
 }
 
 const struct live_fd *live_fd(const struct live_process *p, int fd)
 {
-	return fd < 0 || (size_t)fd >= p->fd_room ? NULL : p->fds[fd];
+	return fdtable_get(&p->fds, fd);
 }
 
 /* It means something else.  */
@@ -464,9 +460,9 @@ static void begin_look(struct live *l, uint64_t first_ns)
 			p->threads[k].use = (struct live_use){0};
 			p->threads[k].plain.since = p->threads[k].lock.since = 0;
 		}
-		for (size_t k = 0; k < p->fd_room; k++)
-			if (p->fds[k])
-				p->fds[k]->use = (struct live_use){0};
+		for (size_t k = 0; k < p->fds.room; k++)
+			if (p->fds.slots[k])
+				((struct live_fd *)p->fds.slots[k])->use = (struct live_use){0};
 	}
 }
 
@@ -567,8 +563,8 @@ static void find_ends(struct live *l)
 {
 	l->end_count = 0;
 	for (size_t i = 0; i < l->count; i++)
-		for (size_t k = 0; k < l->processes[i]->fd_room; k++)
-			add_end(l, l->processes[i], l->processes[i]->fds[k]);
+		for (size_t k = 0; k < l->processes[i]->fds.room; k++)
+			add_end(l, l->processes[i], l->processes[i]->fds.slots[k]);
 	if (l->end_count)
 		qsort(l->ends, l->end_count, sizeof *l->ends, by_key);
 }

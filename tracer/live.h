@@ -7,6 +7,7 @@
 #ifndef EAGAIN_LIVE_H
 #define EAGAIN_LIVE_H
 
+#include "fdtable.h"
 #include "follow.h"
 #include "model.h"
 #include "proc.h"
@@ -56,8 +57,7 @@ struct live_process {
 	char *command;
 	struct live_thread *threads;    /* by tid */
 	size_t thread_count, thread;    /* thread: the one last looked for */
-	struct live_fd **fds;           /* by number; NULL: none */
-	size_t fd_room;
+	struct fdtable fds;             /* of struct live_fd */
 	uint64_t cpu_ns;
 	double cpu;
 	struct live_use use;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "fdtable.h"
 #include "filter.h"
 #include "say.h"
 #include "screen.h"
@@ -118,8 +119,7 @@ struct build {
 	struct model_process *process;
 	size_t fd;                      /* of the record in hand: index, or MODEL_NO_FD */
 	const struct model_process *told;       /* as which the visitor knows it */
-	uint32_t *fd_index;             /* fd number -> index + 1 of its latest meaning */
-	size_t fd_index_room, fd_index_used;
+	struct fdtable indices;         /* index + 1 of each fd's latest meaning */
 	struct model_thread *thread;    /* of the record in hand */
 	unsigned call;                  /* whose wait is counted */
 	uint64_t start_cpu_ns;
@@ -133,24 +133,18 @@ struct build {
 	size_t exec_count, exec_room;
 };
 
-static uint32_t *fd_index(struct build *b, int fd)
+/* Of what fd means now; MODEL_NO_FD where that is not known.  */
+static size_t index_of(const struct build *b, int fd)
 {
-	static uint32_t none;
+	return (size_t)(uintptr_t)fdtable_get(&b->indices, fd) - 1;
+}
 
-	if (fd < 0 || fd >= 1 << 24) {
-		none = 0;
-		return &none;
-	}
-	if ((size_t)fd >= b->fd_index_room) {
-		size_t room = (size_t)fd * 2 + 64;
+static void set_index(struct build *b, int fd, size_t index)
+{
+	void **place = index != MODEL_NO_FD || fdtable_get(&b->indices, fd) ? fdtable_place(&b->indices, fd) : NULL;
 
-		b->fd_index = must_have(realloc(b->fd_index, room * sizeof *b->fd_index));
-		memset(b->fd_index + b->fd_index_room, 0, (room - b->fd_index_room) * sizeof *b->fd_index);
-		b->fd_index_room = room;
-	}
-	if ((size_t)fd >= b->fd_index_used)
-		b->fd_index_used = (size_t)fd + 1;
-	return &b->fd_index[fd];
+	if (place)
+		*place = (void *)(uintptr_t)(index + 1);
 }
 
 static struct model_fd *add_fd(struct model_process *p)
@@ -236,16 +230,16 @@ static struct model_fd *new_fd(struct build *b, int fd)
 
 	if (!f->many)
 		f->fd = fd;
-	*fd_index(b, fd) = (uint32_t)(f - p->fds) + 1;
+	set_index(b, fd, (size_t)(f - p->fds));
 	return f;
 }
 
 /* What fd means now; the number is all that is known where its NAME was lost.  */
 static struct model_fd *find_fd(struct build *b, int fd)
 {
-	uint32_t index = *fd_index(b, fd);
+	size_t index = index_of(b, fd);
 
-	return index ? &b->process->fds[index - 1] : new_fd(b, fd);
+	return index != MODEL_NO_FD ? &b->process->fds[index] : new_fd(b, fd);
 }
 
 static void note_socket(struct build *b, uint64_t inode, uint64_t peer)
@@ -268,7 +262,7 @@ static void name_fd(struct build *b, const struct trace_record *r, const struct 
 	if (f->name && !f->many && f->inode == r->inode && f->kind == r->fd_kind && (r->inode || !strcmp(f->name, text))) {
 		free(f->name);
 	} else if (f->name && b->process->fd_count >= MODEL_FDS_MAX) {
-		*fd_index(b, r->fd) = (uint32_t)(common_fd(b->process, text, r->fd_kind) - b->process->fds) + 1;
+		set_index(b, r->fd, (size_t)(common_fd(b->process, text, r->fd_kind) - b->process->fds));
 		return;
 	} else if (f->name) {
 		f = new_fd(b, r->fd);
@@ -764,7 +758,7 @@ static void see_thread(struct model_thread *t, const struct trace_record *r)
 
 static void show_fd(struct build *b, const struct trace_record *r)
 {
-	size_t fd = r->kind == TRACE_NAME ? (size_t)*fd_index(b, r->fd) - 1 : b->fd;
+	size_t fd = r->kind == TRACE_NAME ? index_of(b, r->fd) : b->fd;
 
 	if (fd != MODEL_NO_FD)
 		b->process->fds[fd].shown = true;
@@ -806,7 +800,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	b->fd = MODEL_NO_FD;
 	switch (r->kind) {
 	case TRACE_NAME: name_fd(b, r, place); break;
-	case TRACE_CLOSE: *fd_index(b, r->fd) = 0; break;
+	case TRACE_CLOSE: set_index(b, r->fd, MODEL_NO_FD); break;
 	case TRACE_CALL: see_call(b, r); break;
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN: see_operation(b, r); break;
 	case TRACE_FORK: note_child(b, (struct child){.pid = (uint32_t)r->number, .t = r->t}); break;
@@ -893,9 +887,8 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	b->process = p;
 	b->told = told;
 	b->thread = NULL;
-	if (b->fd_index)
-		memset(b->fd_index, 0, b->fd_index_used * sizeof *b->fd_index);
-	b->fd_index_used = 0;
+	free(b->indices.slots);
+	b->indices = (struct fdtable){0};
 	p->pid = f->header->pid;
 	p->ppid = f->header->ppid;
 	p->command = model_command(f->header);
@@ -1176,7 +1169,7 @@ struct model *model_build_told(const struct trace *t, model_wait_visitor *visit,
 	free(b.children);
 	free(b.execs);
 	free(b.sockets);
-	free(b.fd_index);
+	free(b.indices.slots);
 	return m;
 }
 
@@ -1205,7 +1198,7 @@ void model_waits(const struct trace *t, const struct model *m, model_wait_visito
 	}
 	free(b.children);
 	free(b.execs);
-	free(b.fd_index);
+	free(b.indices.slots);
 	free(b.sockets);
 }
 

@@ -90,10 +90,10 @@ static void add_threads(struct rows *t, const struct live_process *p)
 /* Those that were ever used, or are waited for.  */
 static void add_fds(struct rows *t, const struct live_process *p)
 {
-	size_t *rows = must_have(calloc(p->fd_room + 1, sizeof *rows));        /* of each fd: index + 1 */
+	size_t *rows = must_have(calloc(p->fds.room + 1, sizeof *rows));        /* of each fd: index + 1 */
 
-	for (size_t i = 0; p->runs && i < p->fd_room; i++) {
-		const struct live_fd *f = p->fds[i];
+	for (size_t i = 0; p->runs && i < p->fds.room; i++) {
+		const struct live_fd *f = p->fds.slots[i];
 		struct row *r;
 
 		if (!f || (!f->open && !f->use.calls) || (!f->fd.calls && !f->use.waited_ns))
@@ -106,7 +106,7 @@ static void add_fds(struct rows *t, const struct live_process *p)
 	for (size_t i = 0; i < p->thread_count; i++) {
 		struct live_wait w = live_wait(t->live, &p->threads[i]);
 
-		if (w.fd >= 0 && (size_t)w.fd < p->fd_room && rows[w.fd])
+		if (w.fd >= 0 && (size_t)w.fd < p->fds.room && rows[w.fd])
 			add_thread(t, &t->rows[rows[w.fd] - 1], &p->threads[i], &w);
 	}
 	free(rows);

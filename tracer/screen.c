@@ -81,6 +81,10 @@ void screen_clean(char *text)
 
 int screen_cut(const char *text, int size)
 {
+	size_t length = strnlen(text, (size_t)size);
+
+	if (length < (size_t)size)
+		return (int)length;
 	while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
 		size--;
 	return size;

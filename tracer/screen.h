@@ -24,7 +24,7 @@ size_t screen_text(char *to, size_t size, const char *from);
 /* In place: what is no valid UTF-8, or a control character, becomes '?'.  */
 void screen_clean(char *text);
 
-/* How much of the text, at most size bytes, ends where a character ends.  */
+/* How much of the text, at most `size` bytes (0 and up), ends where a character ends.  */
 int screen_cut(const char *text, int size);
 
 #endif

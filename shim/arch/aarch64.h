@@ -3,6 +3,7 @@
 #define EAGAIN_ARCH_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ARCH_HAS_TSC 0
@@ -31,6 +32,13 @@ static inline long sys6(long nr, long a, long b, long c, long d, long e, long f)
 static inline uint64_t arch_fetch_add(uint64_t *p, uint64_t n)
 {
 	return __atomic_fetch_add(p, n, __ATOMIC_RELAXED);
+}
+
+#define ARCH_WIDE
+
+static inline bool arch_is_wide(void)
+{
+	return false;
 }
 
 enum { ARCH_SYSCALL_SIZE = 4 };         /* bytes of the instruction */

@@ -3,6 +3,7 @@
 #define EAGAIN_ARCH_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <x86intrin.h>
 
@@ -30,6 +31,15 @@ static inline uint64_t arch_fetch_add(uint64_t *p, uint64_t n)
 {
 	__asm__ volatile("xaddq %0, %1" : "+r"(n), "+m"(*p) : : "memory", "cc");
 	return n;
+}
+
+/* For a function that may use registers of 32 bytes: to be called only where the processor and the kernel have them.  */
+#define ARCH_WIDE __attribute__((target("avx2")))
+
+static inline bool arch_is_wide(void)
+{
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx2");
 }
 
 enum { ARCH_SYSCALL_SIZE = 2 };         /* bytes of the instruction */

@@ -139,10 +139,11 @@ bool request_read(struct request *r, const struct op *op)
 }
 
 /* Whether one of BLOCK entries differs; a kept one has no revents.  */
-static bool differs(const struct pollfd *a, const struct pollfd *b)
+static inline __attribute__((always_inline)) bool differs(const struct pollfd *a, const struct pollfd *b)
 {
 	uint64_t all = 0;
 
+#pragma GCC unroll 16
 	for (unsigned i = 0; i < BLOCK; i++) {
 		uint64_t x, y;
 
@@ -151,6 +152,27 @@ static bool differs(const struct pollfd *a, const struct pollfd *b)
 		all |= x ^ y;
 	}
 	return all != 0;
+}
+
+/* How many of the first `count` entries are the same, in whole blocks.  */
+static inline __attribute__((always_inline)) unsigned same(const struct pollfd *a, const struct pollfd *b, unsigned count)
+{
+	unsigned at = 0;
+
+	while (at + BLOCK <= count && !differs(&a[at], &b[at]))
+		at += BLOCK;
+	return at;
+}
+
+static unsigned same_narrow(const struct pollfd *a, const struct pollfd *b, unsigned count)
+{
+	return same(a, b, count);
+}
+
+/* To compare is half of a wait on thousands of entries.  */
+static ARCH_WIDE unsigned same_wide(const struct pollfd *a, const struct pollfd *b, unsigned count)
+{
+	return same(a, b, count);
 }
 
 /* What the last answer has filled in.  */
@@ -163,16 +185,17 @@ static void clear_answer(struct pollfd *array, unsigned count, const struct inte
 
 static unsigned array_changes(struct pollfd *array, unsigned count, const struct interest *in, struct change *changes)
 {
-	unsigned n = 0;
+	unsigned (*leading)(const struct pollfd *, const struct pollfd *, unsigned) = arch_is_wide() ? same_wide : same_narrow;
+	unsigned n = 0, both = count < in->count ? count : in->count;
 
 	clear_answer(array, count, in);
 	for (unsigned at = 0; at < count; at++) {
 		struct pollfd now, kept = {.fd = -1};
 
-		if (at % BLOCK == 0 && at + BLOCK <= count && at + BLOCK <= in->count && !differs(&array[at], &in->entries[at])) {
-			at += BLOCK - 1;
-			continue;
-		}
+		if (at % BLOCK == 0 && at < both)
+			at += leading(&array[at], &in->entries[at], both - at);
+		if (at == count)
+			break;
 		now = array[at];
 		if (now.revents)
 			array[at].revents = now.revents = 0;

@@ -1,6 +1,7 @@
 /* budget - how many instructions a call takes in user space: budget WHAT prints it.  A child is stepped from one system call of its
  * own, which marks the beginning, to the next; unlike a time, the number is the same each time.  */
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static void mark(void)
 #endif
 }
 
-static int fds[2], zero;
+static int fds[2], zero, null, file;
 static struct pollfd polled[63];
 
 static void poll_one(void)
@@ -61,10 +62,46 @@ static void read_zero(void)
 	read(zero, &c, 1);
 }
 
+static void pread_file(void)
+{
+	char c;
+
+	pread(file, &c, 1, 0);
+}
+
+static void write_null(void)
+{
+	write(null, "", 1);
+}
+
+static void open_close(void)
+{
+	close(open("/dev/zero", O_RDONLY));
+}
+
+static void *wait_for_ever(void *unused)
+{
+	pause();
+	return unused;
+}
+
+/* The first one makes a thread: the others are what a process with threads pays, in which a call can be canceled.  */
+static void read_with_threads(void)
+{
+	static pthread_t thread;
+
+	if (!thread)
+		pthread_create(&thread, NULL, wait_for_ever, NULL);
+	read_zero();
+}
+
 static const struct {
 	const char *name;
 	void (*call)(void);
-} calls[] = {{"poll-1", poll_one}, {"poll-63", poll_63}, {"select-1", select_one}, {"read", read_zero}};
+} calls[] = {
+	{"poll-1", poll_one},  {"poll-63", poll_63},  {"select-1", select_one},	  {"read", read_zero},
+	{"pread", pread_file}, {"write", write_null}, {"open-close", open_close}, {"read-threads", read_with_threads},
+};
 
 static void child(void (*call)(void))
 {
@@ -106,7 +143,9 @@ int main(int argc, char **argv)
 		if (!strcmp(calls[i].name, argv[1]))
 			call = calls[i].call;
 	zero = open("/dev/zero", O_RDONLY);
-	if (!call || zero < 0 || pipe(fds) < 0)
+	null = open("/dev/null", O_WRONLY);
+	file = open("/proc/self/exe", O_RDONLY);
+	if (!call || zero < 0 || null < 0 || file < 0 || pipe(fds) < 0)
 		return 2;
 	for (int i = 0; i < 63; i++)
 		polled[i] = (struct pollfd){.fd = fds[0], .events = POLLIN};

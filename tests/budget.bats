@@ -1,0 +1,43 @@
+# How many instructions a call may take in user space beyond the native one: counted, so that it is the same each time, whatever
+# else the machine does.  Where a change makes it less, lower the budget with it.
+
+load helper
+
+# Passed through, and recorded.  What the recorded ones took when they were written down, and a tenth more.
+table='
+run poll-1 60
+run poll-63 450
+run select-1 120
+run read 40
+run pread 40
+run write 40
+run open-close 510
+run read-threads 415
+record read 153
+record pread 172
+record write 153
+record poll-1 1350
+record open-close 1605
+record read-threads 675'
+
+# within MODE: its rows.
+within() {
+	local mode call budget native taken
+	while read -r mode call budget; do
+		[ "$mode" = "$1" ] || continue
+		native=$("$PROGRAMS/budget" "$call")
+		taken=$(under "$mode.auto" "$PROGRAMS/budget" "$call")
+		note "$mode $call: $native natively, $((taken - native)) more under eagain, of $budget"
+		[ "$taken" -le $((native + budget)) ] || return
+	done <<<"$table"
+}
+
+@test "a call that is passed through costs some instructions more than natively: a budget" {
+	within run
+}
+
+# Elsewhere its time comes from clock_gettime, which takes what the kernel's page for it takes.
+@test "a call that is recorded costs some instructions more than natively: a budget" {
+	grep -qx tsc /sys/devices/system/clocksource/clocksource0/current_clocksource || skip 'the clock is not the TSC'
+	within record
+}
