@@ -126,7 +126,7 @@ void requests_unwatch(void);
 /* futex(2), on a word of this process.  */
 long request_futex(const uint32_t *word, int operation, uint32_t value, const struct timespec *end);
 
-/* Returns once who was told of the block by its fields, or sees it now, has had its notice, too.  */
+/* For who sees that the block's request is over: returns once the notice of it was given.  */
 void request_await_notice(const struct aiocb *block);
 
 /* 0, or the error as libc has it: nobody could be told.  */

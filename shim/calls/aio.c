@@ -197,6 +197,10 @@ EXPORT int aio_fsync(int operation, struct aiocb *b)
 
 static int error_of(const struct aiocb *b)
 {
+	int error = __atomic_load_n(&b->__error_code, __ATOMIC_ACQUIRE);
+
+	if (error == EINPROGRESS)
+		return error;
 	request_await_notice(b);
 	return __atomic_load_n(&b->__error_code, __ATOMIC_ACQUIRE);
 }
