@@ -8,7 +8,7 @@ setup_file() {
 		[ -e /usr/aarch64-linux-gnu/include/stdio.h ] || return 0
 	export AARCH64=$BATS_FILE_TMPDIR/build
 	make -s -C "$TOP" BUILD="$AARCH64" CC=aarch64-linux-gnu-gcc "$AARCH64/libeagain.so" "$AARCH64/tests/traps" "$AARCH64/tests/matrix" \
-		"$AARCH64/tests/stalls"
+		"$AARCH64/tests/stalls" "$AARCH64/tests/aio"
 }
 
 setup() {
@@ -31,6 +31,15 @@ emulated() {
 		diff native record
 	done
 	"$EAGAIN" log trace | grep -q 'ev=EWOULDBLOCK call=read'
+}
+
+# The emulator has no io_uring.
+@test "aarch64: POSIX AIO is found to be libc's" {
+	for behaviour in write-file order list-wait suspend; do
+		emulated "$AARCH64/tests/aio" $behaviour >native
+		emulated -E LD_PRELOAD="$AARCH64/libeagain.so" "$AARCH64/tests/aio" $behaviour >run
+		diff native run
+	done
 }
 
 @test "aarch64: a stall, and where it was" {

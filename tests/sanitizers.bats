@@ -31,6 +31,12 @@ setup() {
 	done
 }
 
+@test "the shim under UBSan: POSIX AIO" {
+	for behaviour in read-file order overlaps list-wait list-signal suspend cancel threads; do
+		MODES=run.auto same "$PROGRAMS/aio" $behaviour
+	done
+}
+
 @test "the shim under UBSan: locks" {
 	same "$PROGRAMS/locks"
 }
