@@ -363,6 +363,7 @@ static void put_name(int fd, enum fd_kind kind, struct fd_facts *facts, const ch
 	e.inode = facts->has_stat ? facts->stat.st_ino : 0;
 	e.t = clock_ticks();
 	put_with_text(&e, text, size);
+	tracefile_named(sizeof e + size);
 }
 
 void record_stack(enum trace_stack what, uint64_t t, const uint64_t *frames, unsigned count)

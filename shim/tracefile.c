@@ -51,6 +51,7 @@ static struct {
 	bool no_memory;                 /* a chunk could not be mapped */
 	uint32_t unsampled;             /* as in the header */
 	uint64_t mapped;                /* bytes of chunks */
+	uint64_t names, since;          /* bytes of names in this lap; of chunks begun since it began */
 	uint64_t mount;                 /* of the file, as it was created */
 	struct stat created;            /* and that */
 	uint64_t length;                /* of the file, where it has been made as long as it may become; else 0, or CUT */
@@ -157,6 +158,24 @@ static void next_lap(void)
 	uint32_t lap = tracefile_lap + 1;
 
 	tracefile_lap = lap > 0xffff ? 1 : lap;
+	__atomic_store_n(&file.names, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&file.since, 0, __ATOMIC_RELAXED);
+}
+
+/* The thread has begun another chunk.  Names are repeated, for the first may be overwritten: where that is little of what has been
+ * recorded since, or half of what the thread has room for.  */
+static void repeat_names(const struct tracefile_thread *t, uint64_t size)
+{
+	enum { LITTLE = 64 };
+	uint64_t since = __atomic_add_fetch(&file.since, size, __ATOMIC_RELAXED);
+
+	if (since >= __atomic_load_n(&file.names, __ATOMIC_RELAXED) * LITTLE || since >= t->ring / 2)
+		next_lap();
+}
+
+void tracefile_named(size_t size)
+{
+	__atomic_fetch_add(&file.names, size, __ATOMIC_RELAXED);
 }
 
 /* Maps `size` bytes of fd at `offset`, which need not be a multiple of the page size.  NULL on failure.  */
@@ -661,8 +680,9 @@ static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size, lon
 	if (stop != TRACE_STOP_NONE)
 		return stop;
 	__atomic_fetch_add(&file.mapped, size, __ATOMIC_RELAXED);
+	t->ring = (t->chunk ? t->ring : 0) + size;
 	if (t->chunk)
-		next_lap();     /* names are repeated in each chunk, for the first may be overwritten */
+		repeat_names(t, size);
 	c->size = (uint32_t)size;
 	c->offset = offset;
 	c->tid = t->tid;
@@ -706,7 +726,7 @@ static bool come_round(struct tracefile_thread *t)
 	c->tid = t->tid;
 	use_chunk(t, c);
 	put_thread(t);
-	next_lap();
+	repeat_names(t, c->size);
 	return true;
 }
 
@@ -721,6 +741,7 @@ static bool take_spare(struct tracefile_thread *t)
 								      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
 		t->chunk = c;
+		t->ring = c->size;
 		t->next = spare[i].next;
 		t->end = spare[i].end;
 		__atomic_store_n(&spare[i].chunk, NULL, __ATOMIC_RELEASE);

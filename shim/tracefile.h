@@ -18,6 +18,7 @@ struct tracefile_thread {
 	uint32_t generation;
 	uint32_t tid;
 	struct trace_chunk *chunk;      /* the latest of a ring through `link`: the next is the oldest */
+	uint64_t ring;                  /* bytes of all of them */
 };
 
 extern __thread struct tracefile_thread tracefile_thread;
@@ -108,8 +109,11 @@ static inline void tracefile_put(const struct trace_record *event)
 		tracefile_fill(r, event);
 }
 
-/* Grows whenever recorded names may have been lost: at a fork, and when the flight recorder comes round.  1 to 65535.  */
+/* Grows where names are to be recorded again: at a fork, and before the flight recorder may write over them.  1 to 65535.  */
 extern uint32_t tracefile_lap;
+
+/* A name has been recorded, with so many bytes.  */
+void tracefile_named(size_t size);
 
 /* Where events are numbered: the next operation's number: in the trace, or, for a live log alone, in this process.  */
 uint32_t tracefile_next_op(void);

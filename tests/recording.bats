@@ -146,6 +146,27 @@ killed() {
 	done
 }
 
+# reads_many COUNT TIMES: from so many fds, in turn.
+reads_many() {
+	# shellcheck disable=SC2016 # perl's
+	perl -MPOSIX -e 'open Z, "/dev/zero"; @f = map { POSIX::dup(fileno Z) } 1 .. $ARGV[0];
+		for (1 .. $ARGV[1]) { POSIX::read($_, $b, 1) for @f }' "$@"
+}
+
+@test "thousands of fds: their names are repeated less and less often; and are there when the first are overwritten" {
+	export -f reads_many
+	"$EAGAIN" record -o long bash -c 'reads_many 1000 400'
+	"$EAGAIN" record -o short --max-size=2M bash -c 'reads_many 100 2000'
+	"$EAGAIN" log --call=read long >long.log
+	[ "$(grep -c ' call=read .*name=/dev/zero' long.log)" = 400000 ]
+	names=$("$EAGAIN" log long | grep -c ' ev=fd .*name=/dev/zero')
+	note "$names names"
+	[ "$names" -ge 1000 ]
+	[ "$names" -le 10000 ]
+	"$EAGAIN" log --call=read short | grep ' ev=call ' | tail -n 10000 >short.log
+	[ "$(grep -c 'name=/dev/zero' short.log)" = 10000 ]
+}
+
 @test "more fds than are told apart: the rest is put together" {
 	mkdir d
 	"$EAGAIN" record perl -e 'for (1 .. 17000) { open F, ">", "d/$_" or die; syswrite F, "x" x $_ or die; close F }'
