@@ -128,7 +128,7 @@ static void *begin(void *arg)
 /* Who asked is gone when it is over.  */
 static void thread_ends(char **argv)
 {
-	pthread_t thread;
+	pthread_t thread = 0;
 
 	(void)argv;
 	need(pipe(ends) == 0 && pthread_create(&thread, NULL, begin, NULL) == 0, "begin");
@@ -140,7 +140,7 @@ static void thread_ends(char **argv)
 
 static int wait_for(pid_t pid)
 {
-	int status;
+	int status = 0;
 
 	need(pid >= 0 && waitpid(pid, &status, 0) == pid, "wait");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
