@@ -28,7 +28,7 @@ same_behaviours() {
 }
 
 @test "threads, forks, exit and exec with requests under way, close; no other call is interrupted; the same fd numbers; sandboxes" {
-	same_behaviours threads thread-ends forks ends-in-flight closed undisturbed numbers sandbox sandbox-in-flight
+	same_behaviours threads thread-ends main-ends pauses forks ends-in-flight closed undisturbed numbers sandbox sandbox-in-flight
 }
 
 @test "a write does not wait for a read of the same socket; with --no-aio all is libc's" {

@@ -16,7 +16,7 @@
 
 enum sleep { AWAKE, IN_FUTEX, IN_RING };
 
-enum status { NONE, STARTS, RUNS, REFUSED };
+enum status { NONE, STARTS, RUNS, LEAVES, REFUSED };
 
 enum {
 	STACK_SIZE = 256 << 10,         /* libc's thread-local data is on it, too */
@@ -29,7 +29,6 @@ struct engine {
 	uint32_t status;
 	uint32_t sleeps;                /* it is about to wait: whoever sends something tells it */
 	uint32_t told[2];               /* changes then: for the one or the other way of waiting */
-	uint32_t leaving;
 	pthread_t thread;
 	/* The thread's own. */
 	struct uring ring;
@@ -308,6 +307,16 @@ static void take_sent(void)
 	}
 }
 
+static bool has_sent(void)
+{
+	return __atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST) != 0;
+}
+
+static bool leaves(void)
+{
+	return __atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) == LEAVES;
+}
+
 /* The ring, in which the thread waits for results, wakes it also when the word changes.  */
 static void listen_in_ring(uint32_t told)
 {
@@ -321,23 +330,27 @@ static void listen_in_ring(uint32_t told)
 	e->listens = true;
 }
 
-/* Waits for a result, or to be told; where there is nothing that could have a result, in the cheaper way.  */
-static void sleep_in_kernel(void)
+/* Waits for a result, or to be told; where there is nothing that could have a result, in the cheaper way.  False: for a second there
+ * was nothing to do.  */
+static bool sleep_in_kernel(void)
 {
+	static const struct timespec second = {.tv_sec = 1};
 	struct engine *e = engine();
 	enum sleep way = e->running ? IN_RING : IN_FUTEX;
 	uint32_t told = __atomic_load_n(&e->told[way - 1], __ATOMIC_SEQ_CST);
+	long result = 0;
 
 	__atomic_store_n(&e->sleeps, way, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST) || __atomic_load_n(&e->leaving, __ATOMIC_SEQ_CST)) {
+	if (has_sent() || (leaves() && !e->first)) {
 		send_all(false);
 	} else if (way == IN_FUTEX) {
-		request_futex(&e->told[way - 1], FUTEX_WAIT, told, NULL);
+		result = request_futex(&e->told[way - 1], FUTEX_WAIT, told, &second);
 	} else {
 		listen_in_ring(told);
 		send_all(true);
 	}
 	__atomic_store_n(&e->sleeps, AWAKE, __ATOMIC_SEQ_CST);
+	return result != -ETIMEDOUT;
 }
 
 static void tell_status(enum status status)
@@ -346,27 +359,55 @@ static void tell_status(enum status status)
 	request_futex(&engine()->status, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-static void *run(void *unused)
+/* There was nothing to do for a while: whoever has something now starts another, as with libc's threads.  A process whose last other
+ * thread has ended ends with this one.  False: somebody was faster.  */
+static bool retire(void)
+{
+	struct engine *e = engine();
+	pthread_t self = e->thread;
+	uint32_t status = RUNS;
+
+	if (e->first || !__atomic_compare_exchange_n(&e->status, &status, NONE, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	status = NONE;
+	if (has_sent() && __atomic_compare_exchange_n(&e->status, &status, RUNS, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	pthread_detach(self);
+	return true;
+}
+
+static void work(void)
 {
 	struct engine *e = engine();
 
-	/* A filter that somebody else has put on may kill who asks for a ring. */
-	if (sys(SYS_prctl, PR_GET_SECCOMP) != 0 || !uring_open(&e->ring)) {
-		tell_status(REFUSED);
-		return unused;
-	}
-	tell_status(RUNS);
-	while (e->first || __atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST) || !__atomic_load_n(&e->leaving, __ATOMIC_SEQ_CST)) {
+	while (e->first || has_sent() || !leaves()) {
 		take_sent();
 		reap();
 		start_held();
 		if (e->ended) {
 			e->ended = false;
 			requests_wake();
-		} else {
-			sleep_in_kernel();
+		} else if (!sleep_in_kernel() && retire()) {
+			return;
 		}
 	}
+}
+
+static void *run(void *unused)
+{
+	struct engine *e = engine();
+	struct uring_memory memory;
+
+	/* A filter that somebody else has put on may kill who asks for a ring. */
+	if (sys(SYS_prctl, PR_GET_SECCOMP) != 0 || !uring_open(&e->ring)) {
+		tell_status(REFUSED);
+		return unused;
+	}
+	memory = e->ring.memory;
+	e->listens = false;
+	tell_status(RUNS);
+	work();
+	uring_close(&memory);
 	return unused;
 }
 
@@ -382,15 +423,6 @@ void engine_notice(void)
 		return;
 	__atomic_add_fetch(&e->told[way - 1], 1, __ATOMIC_SEQ_CST);
 	request_futex(&e->told[way - 1], FUTEX_WAKE, 1, NULL);
-}
-
-void engine_send(struct request *r)
-{
-	uint32_t word = __atomic_load_n(&r->word, __ATOMIC_RELAXED);
-
-	request_change(r, &word, REQUEST_QUEUED);
-	request_send(r);
-	engine_notice();
 }
 
 bool engine_is_quiet(void)
@@ -410,8 +442,10 @@ static void await_end(void)
 
 static void await_start(void)
 {
-	while (__atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) == STARTS)
-		request_futex(&engine()->status, FUTEX_WAIT, STARTS, NULL);
+	uint32_t status;
+
+	while ((status = __atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST)) == STARTS || status == LEAVES)
+		request_futex(&engine()->status, FUTEX_WAIT, status, NULL);
 }
 
 static void begin(void)
@@ -456,6 +490,35 @@ bool engine_serves(void)
 	return __atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) == RUNS;
 }
 
+/* Nobody else is there, nor can be had: the requests are performed by who sends them.  */
+static void perform_sent(void)
+{
+	struct request *next;
+	uint32_t word;
+
+	for (struct request *r = requests_sent(); r; r = next) {
+		next = request_next(r);
+		word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
+		if (request_state(word) == REQUEST_QUEUED && request_change(r, &word, REQUEST_RUNNING))
+			request_complete(r, perform(r));
+		else
+			request_free(r);
+	}
+	requests_wake();
+}
+
+/* The engine may have retired since it was asked for.  */
+void engine_send(struct request *r)
+{
+	uint32_t word = __atomic_load_n(&r->word, __ATOMIC_RELAXED);
+
+	request_change(r, &word, REQUEST_QUEUED);
+	request_send(r);
+	engine_notice();
+	if (unlikely(__atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) != RUNS) && !engine_serves())
+		perform_sent();
+}
+
 static bool has_stream(void)
 {
 	for (uint32_t i = 0; i < requests->used; i++) {
@@ -470,12 +533,12 @@ static bool has_stream(void)
 
 void engine_leave(void)
 {
-	if (!requests || __atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) != RUNS || has_stream())
+	uint32_t status = RUNS;
+
+	if (!requests || has_stream() ||
+	    !__atomic_compare_exchange_n(&engine()->status, &status, LEAVES, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;
-	__atomic_store_n(&engine()->leaving, 1, __ATOMIC_SEQ_CST);
 	engine_notice();
 	await_end();
-	engine()->leaving = 0;
-	engine()->listens = false;
-	__atomic_store_n(&engine()->status, NONE, __ATOMIC_SEQ_CST);
+	tell_status(NONE);
 }

@@ -73,6 +73,12 @@ static void unmap(void *p, size_t size)
 		sys(SYS_munmap, p, size);
 }
 
+void uring_close(const struct uring_memory *m)
+{
+	unmap(m->rings, m->rings_size);
+	unmap(m->sqes, m->sqes_size);
+}
+
 static bool set_up(struct uring *u, unsigned sent, unsigned results)
 {
 	struct params p = {
@@ -80,22 +86,24 @@ static bool set_up(struct uring *u, unsigned sent, unsigned results)
 		.flags = SETUP_CQSIZE | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN | SETUP_NO_MMAP | SETUP_REGISTERED_FD_ONLY |
 			 SETUP_NO_SQARRAY,
 	};
-	size_t rings_size = RINGS_HEAD + results * sizeof(struct uring_cqe), sqes_size = sent * sizeof(struct uring_sqe);
-	char *rings = map(rings_size);
-	struct uring_sqe *sqes = map(sqes_size);
+	struct uring_memory m = {
+		.rings_size = RINGS_HEAD + results * sizeof(struct uring_cqe), .sqes_size = sent * sizeof(struct uring_sqe),
+	};
 	long index = -ENOMEM;
+	char *rings;
 
-	p.cq.address = (uintptr_t)rings;
-	p.sq.address = (uintptr_t)sqes;
-	if (rings && sqes)
+	m.rings = rings = map(m.rings_size);
+	m.sqes = map(m.sqes_size);
+	p.cq.address = (uintptr_t)m.rings;
+	p.sq.address = (uintptr_t)m.sqes;
+	if (m.rings && m.sqes)
 		index = sys(SYS_io_uring_setup, sent, &p);
 	if (index < 0) {
-		unmap(rings, rings_size);
-		unmap(sqes, sqes_size);
+		uring_close(&m);
 		return false;
 	}
 	*u = (struct uring){
-		.index = (unsigned)index, .room = results - 1, .sqes = sqes, .sq_mask = sent - 1, .cq_mask = results - 1,
+		.index = (unsigned)index, .memory = m, .room = results - 1, .sqes = m.sqes, .sq_mask = sent - 1, .cq_mask = results - 1,
 		.sq_head = (uint32_t *)(rings + p.sq.head), .sq_tail = (uint32_t *)(rings + p.sq.tail),
 		.cq_head = (uint32_t *)(rings + p.cq.head), .cq_tail = (uint32_t *)(rings + p.cq.tail),
 		.cqes = (struct uring_cqe *)(rings + p.cq.dropped_or_cqes),

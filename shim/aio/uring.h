@@ -40,8 +40,15 @@ struct uring_cqe {
 	uint32_t flags;
 };
 
+/* That of a ring is left to its thread to unmap, when it ends.  */
+struct uring_memory {
+	void *rings, *sqes;
+	size_t rings_size, sqes_size;
+};
+
 struct uring {
 	unsigned index;
+	struct uring_memory memory;
 	unsigned room;                  /* how many may be in the kernel's hands, so that no result finds the queue full */
 	unsigned unsent;
 	uint32_t *sq_head, *sq_tail, *cq_head, *cq_tail;
@@ -52,6 +59,9 @@ struct uring {
 
 /* False where the kernel has none, or forbids it (sysctl kernel.io_uring_disabled, seccomp), or is too old.  */
 bool uring_open(struct uring *u);
+
+/* The thread makes no more use of it, and ends.  */
+void uring_close(const struct uring_memory *m);
 
 /* A cleared place for a request, if the ring is not full, which is sent by the next uring_enter().  */
 bool uring_is_full(const struct uring *u);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "aio.h"
@@ -123,6 +124,28 @@ static void *begin(void *arg)
 	pending = request(ends[0], bytes, sizeof bytes, 0);
 	need(aio_read(&pending) == 0, "aio_read");
 	return arg;
+}
+
+/* The last thread of the program's ends: so does the process, with nothing under way.  */
+static void main_ends(char **argv)
+{
+	(void)argv;
+	data_file(0, O_RDWR);
+	tell("%d", (int)(intptr_t)use((void *)1));
+	pthread_exit(NULL);
+}
+
+/* There is nothing to do for long.  */
+static void pauses(char **argv)
+{
+	struct timespec pause = {.tv_sec = 1, .tv_nsec = 100000000};
+
+	(void)argv;
+	data_file(0, O_RDWR);
+	for (int i = 0; i < 3; i++) {
+		tell("%d", (int)(intptr_t)use((void *)1));
+		nanosleep(&pause, NULL);
+	}
 }
 
 /* Who asked is gone when it is over.  */
@@ -346,7 +369,8 @@ static void numbers(char **argv)
 }
 
 const struct behaviour life_behaviours[] = {
-	{"threads", threads}, {"storm", storm}, {"thread-ends", thread_ends}, {"forks", forks}, {"forks-later", forks_later},
+	{"threads", threads}, {"storm", storm}, {"thread-ends", thread_ends}, {"main-ends", main_ends},
+	{"pauses", pauses}, {"forks", forks}, {"forks-later", forks_later},
 	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"parallel", parallel},
 	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers}, {NULL, NULL},
 };
