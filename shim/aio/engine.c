@@ -448,7 +448,8 @@ static void await_start(void)
 		request_futex(&engine()->status, FUTEX_WAIT, status, NULL);
 }
 
-static void begin(void)
+/* False: there cannot be one, or none now.  */
+static bool begin(void)
 {
 	struct engine *e = engine();
 	pthread_attr_t attributes;
@@ -461,33 +462,45 @@ static void begin(void)
 	pthread_attr_destroy(&attributes);
 	if (error) {
 		tell_status(NONE);
-		return;
+		return false;
 	}
 	await_start();
-	if (e->status == REFUSED)
-		await_end();
+	if (__atomic_load_n(&e->status, __ATOMIC_SEQ_CST) != REFUSED)
+		return true;
+	await_end();
+	return false;
 }
 
 /* With all signals blocked, for a handler would wait for what it has interrupted; and so they are in the thread, but for those of
  * libc's own, 32 and 33 (nptl(7)): setuid(3) has to reach it.  */
-bool engine_serves(void)
+static bool begin_or_wait(void)
 {
 	uint64_t all = ~(3ull << 31), own;
+	uint32_t status;
+	bool serves;
+
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &own, sizeof own);
+	do {
+		status = NONE;
+		if (__atomic_compare_exchange_n(&engine()->status, &status, STARTS, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+			serves = begin();
+			break;
+		}
+		serves = status == RUNS;
+		await_start();
+	} while (!serves && status != REFUSED);
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &own, NULL, sizeof own);
+	return serves;
+}
+
+bool engine_serves(void)
+{
 	uint32_t status;
 
 	if (!requests_make(sizeof(struct engine)))
 		return false;
 	status = __atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST);
-	if (likely(status == RUNS) || status == REFUSED)
-		return status == RUNS;
-	status = NONE;
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &own, sizeof own);
-	if (__atomic_compare_exchange_n(&engine()->status, &status, STARTS, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		begin();
-	else
-		await_start();
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, &own, NULL, sizeof own);
-	return __atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) == RUNS;
+	return likely(status == RUNS) || (status != REFUSED && begin_or_wait());
 }
 
 /* Nobody else is there, nor can be had: the requests are performed by who sends them.  */

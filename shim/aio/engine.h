@@ -2,8 +2,8 @@
  *
  * What a thread submits to an io_uring is that thread's: it is canceled when the thread ends, raises SIGPIPE and SIGXFSZ there,
  * and what is ready interrupts its other calls (epoll_wait(2) returns EINTR).  All of that a program would notice.  So there is
- * one thread of ours, which blocks all signals, as libc's helper threads do, and the only user of its ring.  It exists only once
- * a request could not be served at once, and is not there in the child of a fork.
+ * one thread of ours, which blocks all signals, as libc's helper threads do, and the only user of its ring.  It exists once a
+ * request could not be served at once, ends after a second without any, and is not there in the child of a fork.
  *
  * Requests run in parallel, but for those whose order can be told: on one fd, writes that append, transfers on a stream in the
  * same direction, ranges of a file that overlap with a write among them, and, after all that came before it, a sync.  */
