@@ -330,8 +330,8 @@ static void listen_in_ring(uint32_t told)
 	e->listens = true;
 }
 
-/* Waits for a result, or to be told; where there is nothing that could have a result, in the cheaper way.  False: for a second there
- * was nothing to do.  */
+/* Waits for a result, or to be told; where there is nothing that could have a result, in the cheaper way.  False: for a second
+ * there was nothing to do.  */
 static bool sleep_in_kernel(void)
 {
 	static const struct timespec second = {.tv_sec = 1};
@@ -359,8 +359,8 @@ static void tell_status(enum status status)
 	request_futex(&engine()->status, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-/* There was nothing to do for a while: whoever has something now starts another, as with libc's threads.  A process whose last other
- * thread has ended ends with this one.  False: somebody was faster.  */
+/* There was nothing to do for a while: whoever has something now starts another, as with libc's threads.  A process whose last
+ * other thread has ended ends with this one.  False: somebody was faster.  */
 static bool retire(void)
 {
 	struct engine *e = engine();

@@ -57,8 +57,8 @@ static void threads(char **argv)
 	tell("%ld wrong", wrong);
 }
 
-/* Reads of one byte each from a pipe, of which some are canceled: what the others have read, in the order in which they were asked for,
- * is what was written.  */
+/* Reads of one byte each from a pipe, of which some are canceled: what the others have read, in the order in which they were
+ * asked for, is what was written.  */
 static void *storm_one(void *arg)
 {
 	enum { ROUNDS = 400, READS = 8 };
