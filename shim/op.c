@@ -350,7 +350,10 @@ long op_run(struct op *op)
 	if (!libc_single_threaded() && !op->not_cancellable)
 		pthread_testcancel();
 	op->seen = signal_counts;
-	if (unlikely(shim_sandboxed)) {
+	if (op->class >= OP_OPEN && !record_on && libc_single_threaded()) {
+		/* It waits natively, nobody wants to know, and nobody cancels it. */
+		result = sys6(op->nr, op->arg[0], op->arg[1], op->arg[2], op->arg[3], op->arg[4], op->arg[5]);
+	} else if (unlikely(shim_sandboxed)) {
 		result = run_sandboxed(op);
 	} else {
 		result = run_known(op);
