@@ -254,27 +254,26 @@ static void write_itself(struct request *r)
 	end(r, result);
 }
 
-static void drop_canceled(struct request *r)
+static void drop(struct request *r)
 {
 	engine()->held--;
 	take_out(r);
 	request_free(r);
 }
 
-/* Hands it to the kernel, if nothing is to be waited for.  */
+/* Hands it to the kernel, if nothing is to be waited for.  One that is being canceled is dropped later.  */
 static void start(struct request *r)
 {
 	struct engine *e = engine();
 	uint32_t word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
 
-	if (request_state(word) == REQUEST_RUNNING || e->running + 2 > e->ring.room || uring_is_full(&e->ring))
-		return;
-	if (request_state(word) == REQUEST_QUEUED && must_wait(r))
-		return;
-	if (request_state(word) == REQUEST_CANCELED || !request_change(r, &word, REQUEST_RUNNING)) {
-		drop_canceled(r);
+	if (request_state(word) == REQUEST_DROPPED) {
+		drop(r);
 		return;
 	}
+	if (request_state(word) != REQUEST_QUEUED || e->running + 2 > e->ring.room || uring_is_full(&e->ring) || must_wait(r) ||
+	    !request_change(r, &word, REQUEST_RUNNING))
+		return;
 	e->held--;
 	if (writes_itself(r)) {
 		write_itself(r);
@@ -430,6 +429,21 @@ bool engine_is_quiet(void)
 	return !requests || !__atomic_load_n(&requests->active_writes, __ATOMIC_SEQ_CST);
 }
 
+/* All but libc's own, 32 and 33 (nptl(7)): setuid(3) has to reach each thread.  A thread begins with the mask of who starts
+ * it.  */
+static uint64_t block_signals(void)
+{
+	uint64_t all = ~(3ull << 31), own = 0;
+
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &own, sizeof own);
+	return own;
+}
+
+static void unblock_signals(uint64_t own)
+{
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &own, NULL, sizeof own);
+}
+
 /* pthread_join(3) is a cancellation point, and what is served here is none.  */
 static void await_end(void)
 {
@@ -471,15 +485,13 @@ static bool begin(void)
 	return false;
 }
 
-/* With all signals blocked, for a handler would wait for what it has interrupted; and so they are in the thread, but for those of
- * libc's own, 32 and 33 (nptl(7)): setuid(3) has to reach it.  */
+/* A handler would wait for what it has interrupted.  */
 static bool begin_or_wait(void)
 {
-	uint64_t all = ~(3ull << 31), own;
+	uint64_t own = block_signals();
 	uint32_t status;
 	bool serves;
 
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &own, sizeof own);
 	do {
 		status = NONE;
 		if (__atomic_compare_exchange_n(&engine()->status, &status, STARTS, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
@@ -489,7 +501,7 @@ static bool begin_or_wait(void)
 		serves = status == RUNS;
 		await_start();
 	} while (!serves && status != REFUSED);
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, &own, NULL, sizeof own);
+	unblock_signals(own);
 	return serves;
 }
 
@@ -503,21 +515,36 @@ bool engine_serves(void)
 	return likely(status == RUNS) || (status != REFUSED && begin_or_wait());
 }
 
-/* Nobody else is there, nor can be had: the requests are performed by who sends them.  */
+/* By whoever sent it, unless it is canceled meanwhile.  */
+static void perform_or_drop(struct request *r)
+{
+	for (;;) {
+		uint32_t word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
+
+		if (request_state(word) == REQUEST_QUEUED && request_change(r, &word, REQUEST_RUNNING)) {
+			request_complete(r, perform(r));
+			return;
+		}
+		if (request_state(word) == REQUEST_DROPPED) {
+			request_free(r);
+			return;
+		}
+		sys(SYS_sched_yield);
+	}
+}
+
+/* No engine is there, nor can be had.  With signals blocked, for a handler that asks after a request waits for its notice.  */
 static void perform_sent(void)
 {
+	uint64_t own = block_signals();
 	struct request *next;
-	uint32_t word;
 
 	for (struct request *r = requests_sent(); r; r = next) {
 		next = request_next(r);
-		word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
-		if (request_state(word) == REQUEST_QUEUED && request_change(r, &word, REQUEST_RUNNING))
-			request_complete(r, perform(r));
-		else
-			request_free(r);
+		perform_or_drop(r);
 	}
 	requests_wake();
+	unblock_signals(own);
 }
 
 /* The engine may have retired since it was asked for.  */

@@ -96,8 +96,12 @@ struct request *request_of(const struct aiocb *block, uint32_t *word)
 	    ((uintptr_t)r - (uintptr_t)requests->table) % sizeof *r != 0)
 		return NULL;
 	*word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
-	if (request_state(*word) == REQUEST_FREE || request_state(*word) == REQUEST_GROUP)
-		return NULL;
+	switch (request_state(*word)) {
+	case REQUEST_FREE:
+	case REQUEST_GROUP:
+	case REQUEST_DROPPED: return NULL;
+	default: break;
+	}
 	return __atomic_load_n(&r->block, __ATOMIC_RELAXED) == block ? r : NULL;
 }
 
@@ -105,7 +109,6 @@ void request_send(struct request *r)
 {
 	uint32_t old = __atomic_load_n(&requests->sent, __ATOMIC_RELAXED);
 
-	__atomic_add_fetch(&requests->active, 1, __ATOMIC_SEQ_CST);
 	if (r->operation != LIO_READ)
 		__atomic_add_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
 	do
@@ -257,52 +260,59 @@ void request_leave_group(struct request *group, bool failed)
 }
 
 /* The error last: from then on the block is the program's.  */
-static void tell(struct aiocb *block, long result, const struct notice *notice, bool by_engine)
+static void tell(struct aiocb *block, long result)
 {
-	long error;
-
-	if (by_engine && notice->how != SIGEV_NONE)
-		__atomic_store_n(&requests->noticed, block, __ATOMIC_SEQ_CST);
 	block->__return_value = result < 0 ? -1 : result;
 	__atomic_store_n(&block->__error_code, result < 0 ? (int)-result : 0, __ATOMIC_SEQ_CST);
-	if (notice->how == SIGEV_NONE)
-		return;
-	error = notice_give(notice);
-	if (error < 0) {
-		block->__return_value = -1;
-		__atomic_store_n(&block->__error_code, (int)-error, __ATOMIC_RELEASE);
-	}
-	if (by_engine)
-		__atomic_store_n(&requests->noticed, NULL, __ATOMIC_RELEASE);
 }
 
-static void finish(const struct request *r, long result, bool by_engine)
+/* Whom nobody can tell finds that in the block, as with libc.  */
+static void give_notice(struct aiocb *block, const struct notice *notice)
+{
+	long error = notice_give(notice);
+
+	if (error < 0)
+		tell(block, error);
+}
+
+static void count_out(const struct request *r)
 {
 	if (r->operation != LIO_READ)
 		__atomic_sub_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
-	tell(r->block, result, &r->notice, by_engine);
-	if (r->group)
-		request_leave_group(r->group, result < 0);
-	__atomic_sub_fetch(&requests->active, 1, __ATOMIC_SEQ_CST);
 }
 
 void request_complete(struct request *r, long result)
 {
-	struct request copy = *r;
+	struct aiocb *block = r->block;
 	uint32_t word = r->word;
 
 	request_change(r, &word, REQUEST_DONE);
-	finish(&copy, result, true);
+	count_out(r);
+	if (r->notice.how == SIGEV_NONE) {
+		tell(block, result);
+	} else {
+		__atomic_store_n(&requests->noticed, block, __ATOMIC_SEQ_CST);
+		tell(block, result);
+		give_notice(block, &r->notice);
+		__atomic_store_n(&requests->noticed, NULL, __ATOMIC_RELEASE);
+	}
+	if (r->group)
+		request_leave_group(r->group, result < 0);
 	request_free(r);
 }
 
-/* Once that is said, its place may be another's at any time.  */
+/* The notice last: a handler may leave by siglongjmp(3), and the engine has given the place to another meanwhile.  */
 bool request_cancel(struct request *r, uint32_t word)
 {
 	struct request copy = *r;
 
 	if (request_state(word) != REQUEST_QUEUED || !request_change(r, &word, REQUEST_CANCELED))
 		return false;
-	finish(&copy, -ECANCELED, false);
+	count_out(&copy);
+	tell(copy.block, -ECANCELED);
+	request_change(r, &word, REQUEST_DROPPED);
+	give_notice(copy.block, &copy.notice);
+	if (copy.group)
+		request_leave_group(copy.group, true);
 	return true;
 }

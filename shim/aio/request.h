@@ -25,7 +25,8 @@ enum request_state {
 	REQUEST_FREE,
 	REQUEST_QUEUED,                 /* can be canceled */
 	REQUEST_RUNNING,                /* the kernel has it */
-	REQUEST_CANCELED,               /* the program knows; its place is given back by the engine */
+	REQUEST_CANCELED,               /* the program is about to know */
+	REQUEST_DROPPED,                /* it knows; the engine gives the place back */
 	REQUEST_DONE,                   /* the program is about to know */
 	REQUEST_GROUP,                  /* none, but those of one lio_listio(3) */
 	REQUEST_STATES = 8,
@@ -66,8 +67,7 @@ struct requests {
 	uint64_t free;                  /* the list of places given back: its first + 1, and above it, how often it was changed */
 	uint32_t used;                  /* places that have ever been in use */
 	uint32_t sent;                  /* the list of those that the engine has not seen, the newest first */
-	uint32_t active;                /* sent, and not done */
-	uint32_t active_writes;         /* of these, those that are no reads */
+	uint32_t active_writes;         /* sent, and not done, but for reads */
 	uint32_t waiters;               /* threads that wait for a change of `done`; may be too many */
 	uint32_t done;                  /* changes whenever something is done and there are waiters */
 	const struct aiocb *noticed;    /* its notice is on its way */
