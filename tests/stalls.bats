@@ -119,8 +119,18 @@ held_by() {
 	held_by futex None
 }
 
+@test "a stall: it waited for a mutex, a condition, a thread of C11" {
+	stalled epoll mtx lock
+	held_by mtx_lock holder
+	stalled poll cnd lock
+	held_by cnd_timedwait None
+	stalled select thrd lock
+	held_by thrd_join holder
+}
+
 @test "a stall: it slept, also in a select of no fds" {
 	stalled epoll sleep asleep
+	stalled epoll thrd-sleep asleep
 	stalled poll select-sleep asleep
 	"$EAGAIN" report | grep -q ', slept [1-9]'
 }
@@ -214,7 +224,7 @@ held_by() {
 	same "$PROGRAMS/locks"
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/native/stdout")" -gt 900 ]
 	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.record.auto" | sed -n 's/.*ev=lock call=\([a-z_]*\) .*/\1/p' | sort -u >waited
-	[ "$(wc -l <waited)" = 20 ] || { cat waited; false; }
+	[ "$(wc -l <waited)" = 25 ] || { cat waited; false; }
 }
 
 @test "locks: a program that was linked with the conditions of LinuxThreads" {

@@ -14,7 +14,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -597,6 +599,110 @@ static void barriers(void)
 	printf("barrier: %d of 3 is the one\n", serial);
 }
 
+/* C11's: a result is thrd_success (0) or another thrd_..., whatever errno has that number.  */
+
+static int take_mtx(void *m)
+{
+	return mtx_lock(m);
+}
+
+static int give_mtx(void *m)
+{
+	return mtx_unlock(m);
+}
+
+static int mtx_plainly(void *m, clockid_t clock, const struct timespec *end)
+{
+	(void)clock;
+	(void)end;
+	return mtx_lock(m);
+}
+
+static int mtx_timed_way(void *m, clockid_t clock, const struct timespec *end)
+{
+	(void)clock;
+	return mtx_timedlock(m, end);
+}
+
+static mtx_t c11_mutex;
+static cnd_t c11_condition;
+
+static int tell_c11(void *unused)
+{
+	(void)unused;
+	usleep(SOON_US);
+	mtx_lock(&c11_mutex);
+	told = true;
+	cnd_broadcast(&c11_condition);
+	mtx_unlock(&c11_mutex);
+	return 7;
+}
+
+static void c11_conditions(void)
+{
+	struct timespec past = {.tv_sec = 1}, bad = {.tv_nsec = 1000000000}, late = after(CLOCK_REALTIME, 60000000);
+
+	mtx_init(&c11_mutex, mtx_timed);
+	cnd_init(&c11_condition);
+	for (int way = 0; way < 2; way++) {
+		int result = thrd_success, value = 0;
+		thrd_t thread;
+
+		told = false;
+		mtx_lock(&c11_mutex);
+		thrd_create(&thread, tell_c11, NULL);
+		errno = UNTOUCHED;
+		while (!told && result == thrd_success)
+			result = way ? cnd_timedwait(&c11_condition, &c11_mutex, &late) : cnd_wait(&c11_condition, &c11_mutex);
+		say("cnd", "told", result);
+		mtx_unlock(&c11_mutex);
+		say("thrd_join", "ends", thrd_join(thread, &value));
+		printf("value %d\n", value);
+	}
+	mtx_lock(&c11_mutex);
+	say("cnd_timedwait", "in the past", cnd_timedwait(&c11_condition, &c11_mutex, &past));
+	say("cnd_timedwait", "no time", cnd_timedwait(&c11_condition, &c11_mutex, &bad));
+	say("cnd_timedwait", "mutex is ours", mtx_unlock(&c11_mutex));
+	say("thrd_join", "self", thrd_join(thrd_current(), NULL));
+}
+
+static void c11_sleeps(void)
+{
+	struct timespec soon = {.tv_nsec = SOON_US * 1000L}, bad = {.tv_nsec = -1}, left = {5, 6};
+	struct itimerval alarm = {.it_value.tv_usec = SOON_US};
+	struct sigaction a = {.sa_handler = handler};
+
+	errno = UNTOUCHED;
+	say("thrd_sleep", "over", thrd_sleep(&soon, &left));
+	say("thrd_sleep", "no time", thrd_sleep(&bad, NULL));
+	sigaction(SIGALRM, &a, NULL);
+	setitimer(ITIMER_REAL, &alarm, NULL);
+	soon.tv_sec = 60;
+	say("thrd_sleep", "interrupted", thrd_sleep(&soon, &left));
+	printf("left: %d\n", left.tv_sec == 59 || left.tv_sec == 60);
+}
+
+static void c11(void)
+{
+	static const struct way ways[] = {
+		{"mtx_lock", mtx_plainly, CLOCK_REALTIME, false}, {"mtx_timedlock", mtx_timed_way, CLOCK_REALTIME, true},
+	};
+	static const struct {
+		const char *name;
+		int type;
+	} kinds[] = {{"plain", mtx_plain}, {"timed", mtx_timed}, {"recursive", mtx_plain | mtx_recursive}, {"both", mtx_timed | mtx_recursive}};
+
+	for (size_t k = 0; k < COUNT(kinds); k++)
+		for (size_t i = 0; i < COUNT(ways); i++) {
+			mtx_t m;
+
+			mtx_init(&m, kinds[k].type);
+			take_in_states(kinds[k].name, &ways[i], &m, take_mtx, give_mtx, kinds[k].type & mtx_recursive);
+		}
+	c11_conditions();
+	c11_sleeps();
+}
+
 /* Cancellation.  */
 
 static sem_t empty, one;
@@ -759,6 +865,7 @@ int main(void)
 	interrupted("no SA_RESTART", 0);
 	joins();
 	barriers();
+	c11();
 	cancellation();
 	forks();
 	return 0;
