@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "export.h"
-#include "export_lanes.h"
+#include "lanes.h"
 #include "line.h"
 #include "operations.h"
 #include "packing.h"
@@ -49,7 +49,8 @@ struct bin {
 struct page {
 	const struct trace *trace;
 	struct model *model;
-	struct export_lanes *lanes;
+	struct lanes lanes;
+	size_t lanes_more;
 	uint64_t bytes_of[BUCKETS], operations;
 	uint64_t shortest_ns;           /* that is packed by itself */
 	struct packing packed;
@@ -247,7 +248,7 @@ static void choose_fds(struct page *p)
 
 static void make_bins(struct page *p)
 {
-	size_t lanes = p->lanes->count + 1, count = BINS_TOGETHER / lanes;
+	size_t lanes = p->lanes.count + 1, count = BINS_TOGETHER / lanes;
 
 	p->bin_count = count < BINS_LEAST ? BINS_LEAST : count > BINS_MOST ? BINS_MOST : count;
 	p->bin_ns = p->model->wall_ns / p->bin_count + 1;
@@ -267,17 +268,12 @@ static void add_short(struct page *p, size_t lane, const struct operation *o)
 	b->ns[DIRECTION_NONE] += ns > waited ? ns - waited : 0;
 }
 
-static size_t lane_of(const struct page *p, size_t process, uint32_t tid)
-{
-	return process < p->model->process_count ? export_lanes_find(p->lanes, process, tid) : EXPORT_LANES_NONE;
-}
-
 static void keep(const struct operation *o, void *arg)
 {
 	struct page *p = arg;
-	size_t lane = lane_of(p, o->process, o->tid), offset = p->packed.size;
+	size_t lane = lanes_of_thread(&p->lanes, o->process, o->tid), offset = p->packed.size;
 
-	if (lane == EXPORT_LANES_NONE)
+	if (lane == LANES_NOWHERE)
 		return;
 	if (duration_of(o) < p->shortest_ns) {
 		add_short(p, lane, o);
@@ -303,7 +299,7 @@ static void keep_stall(const struct operation_stall *s, void *arg)
 {
 	struct page *p = arg;
 
-	if (lane_of(p, s->process, s->tid) == EXPORT_LANES_NONE)
+	if (lanes_of_thread(&p->lanes, s->process, s->tid) == LANES_NOWHERE)
 		return;
 	p->stalls_all++;
 	if (!p->stalls)
@@ -372,7 +368,7 @@ static void pack_trace(struct packing *to, const struct page *p)
 	pack_number(to, p->operations);
 	pack_number(to, p->short_count);
 	pack_number(to, p->shortest_ns);
-	pack_number(to, p->lanes->left_out);
+	pack_number(to, p->lanes_more);
 	pack_number(to, p->fd_count - p->fd_rows);
 	pack_number(to, p->stalls_all);
 	pack_number(to, DIRECTION_COUNT);
@@ -403,7 +399,7 @@ static void pack_process(struct packing *to, const struct page *p, const struct 
 		pack_number(to, process->wait_ns[d]);
 }
 
-static void pack_lane(struct packing *to, const struct page *p, const struct export_lane *lane)
+static void pack_lane(struct packing *to, const struct page *p, const struct lane *lane)
 {
 	pack_number(to, (size_t)(lane->last - p->model->processes));
 	pack_number(to, lane->tid);
@@ -411,7 +407,7 @@ static void pack_lane(struct packing *to, const struct page *p, const struct exp
 	pack_number(to, lane->start_ns);
 	pack_number(to, lane->end_ns > lane->start_ns ? lane->end_ns - lane->start_ns : 0);
 	pack_optional(to, lane->cpu_ns, MODEL_UNKNOWN);
-	pack_number(to, lane->waiting && lane->last->exit_status < 0 && !lane->last->vanished && !lane->last->reaped);
+	pack_number(to, lanes_is_lost(lane));
 	for (size_t d = DIRECTION_NONE + 1; d < DIRECTION_COUNT; d++)
 		pack_number(to, lane->wait_ns[d]);
 }
@@ -453,7 +449,7 @@ static void pack_operations(struct packing *to, const struct page *p)
 {
 	size_t at = 0;
 
-	for (size_t lane = 0; lane < p->lanes->count; lane++) {
+	for (size_t lane = 0; lane < p->lanes.count; lane++) {
 		size_t end = at;
 		uint64_t before = 0;
 
@@ -495,7 +491,7 @@ static void pack_bins(struct packing *to, const struct page *p, size_t lane)
 
 static void pack_stall(struct packing *to, const struct page *p, const struct operation_stall *s)
 {
-	pack_number(to, lane_of(p, s->process, s->tid));
+	pack_number(to, lanes_of_thread(&p->lanes, s->process, s->tid));
 	pack_number(to, s->start_ns);
 	pack_number(to, s->end_ns - s->start_ns);
 	pack_optional(to, s->cpu_ns, MODEL_UNKNOWN);
@@ -513,14 +509,14 @@ static void pack_all(struct packing *to, const struct page *p)
 	pack_number(to, p->model->process_count);
 	for (size_t i = 0; i < p->model->process_count; i++)
 		pack_process(to, p, &p->model->processes[i]);
-	pack_number(to, p->lanes->count);
-	for (size_t i = 0; i < p->lanes->count; i++)
-		pack_lane(to, p, &p->lanes->lane[i]);
+	pack_number(to, p->lanes.count);
+	for (size_t i = 0; i < p->lanes.count; i++)
+		pack_lane(to, p, &p->lanes.lanes[i]);
 	pack_fds(to, p);
 	pack_number(to, p->kept_count);
 	pack_operations(to, p);
 	pack_number(to, p->bin_ns);
-	for (size_t i = 0; i < p->lanes->count; i++)
+	for (size_t i = 0; i < p->lanes.count; i++)
 		pack_bins(to, p, i);
 	pack_number(to, p->stall_count);
 	for (size_t i = 0; i < p->stall_count; i++)
@@ -549,7 +545,7 @@ static void free_page(struct page *p)
 	free(p->kept);
 	free(p->stalls);
 	packing_free(&p->packed);
-	export_lanes_free(p->lanes);
+	lanes_free(&p->lanes);
 	model_free(p->model);
 }
 
@@ -559,7 +555,8 @@ void html_print(struct trace *t, FILE *to)
 
 	p.model = operations_each(t, &(struct operation_visitor){measure, NULL, &p});
 	choose_shortest(&p);
-	p.lanes = export_lanes_make(p.model, LANES_MOST);
+	lanes_make(&p.lanes, t, p.model, false);
+	p.lanes_more = lanes_choose(&p.lanes, &(struct stretch){.to_ns = p.model->wall_ns}, LANES_MOST);
 	choose_fds(&p);
 	make_bins(&p);
 	p.packed.size = 0;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "export.h"
-#include "export_lanes.h"
+#include "lanes.h"
 #include "line.h"
 #include "operations.h"
 #include "say.h"
@@ -33,16 +33,17 @@ struct wide {
 };
 
 struct row {
-	uint64_t ns[COLUMNS][DIRECTION_COUNT];  /* waited; at DIRECTION_NONE: in calls that did not wait */
+	struct cell cells[COLUMNS];     /* at DIRECTION_NONE: in calls that did not wait */
 	struct wide *wide;
 	size_t wide_count, wide_room;
 };
 
 struct picture {
 	struct model *model;
-	struct export_lanes *lanes;
+	struct lanes lanes;
+	size_t lanes_more;
+	struct stretch all;
 	struct row *rows;
-	double column_ns;
 	struct operation_stall *stalls;
 	size_t stall_count;
 	uint64_t operations;
@@ -67,31 +68,12 @@ enum { LEVELS = sizeof stacked / sizeof *stacked };
 
 static double column(const struct picture *p, uint64_t ns)
 {
-	double at = (double)ns / p->column_ns;
+	double at = (double)ns / (double)p->all.column_ns;
 
 	return at < COLUMNS ? at : COLUMNS;
 }
 
 /* The second pass.  */
-
-static size_t lane_of(const struct picture *p, size_t process, uint32_t tid)
-{
-	return process < p->model->process_count ? export_lanes_find(p->lanes, process, tid) : EXPORT_LANES_NONE;
-}
-
-static void spread(const struct picture *p, struct row *row, enum direction d, uint64_t start, uint64_t end, uint64_t ns)
-{
-	size_t first = (size_t)column(p, start), last = (size_t)column(p, end);
-	double all = (double)(end - start);
-
-	for (size_t c = first; c <= last && c < COLUMNS; c++) {
-		double from = (double)c * p->column_ns, to = from + p->column_ns;
-
-		from = from < (double)start ? (double)start : from;
-		to = to > (double)end ? (double)end : to;
-		row->ns[c][d] += all > 0 && to > from ? (uint64_t)((double)ns * (to - from) / all) : 0;
-	}
-}
 
 static void add_wide(struct row *row, const struct operation *o)
 {
@@ -106,8 +88,8 @@ static void add_wide(struct row *row, const struct operation *o)
 static void add_operation(const struct operation *o, void *arg)
 {
 	struct picture *p = arg;
-	size_t lane = lane_of(p, o->process, o->tid);
-	struct row *row = lane == EXPORT_LANES_NONE ? NULL : &p->rows[lane];
+	size_t lane = lanes_of_thread(&p->lanes, o->process, o->tid);
+	struct row *row = lane == LANES_NOWHERE ? NULL : &p->rows[lane];
 	uint64_t took = o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0;
 
 	p->operations++;
@@ -116,9 +98,9 @@ static void add_operation(const struct operation *o, void *arg)
 	if (o->waited_ns && column(p, o->wait_end_ns) - column(p, o->wait_start_ns) >= WIDE_LEAST && row->wide_count < WIDE_MOST)
 		add_wide(row, o);
 	else if (o->waited_ns)
-		spread(p, row, o->direction, o->wait_start_ns, o->wait_end_ns, o->waited_ns);
+		lanes_spread(&p->all, row->cells, o->direction, o->wait_start_ns, o->wait_end_ns, o->waited_ns);
 	if (took > o->waited_ns)
-		spread(p, row, DIRECTION_NONE, o->start_ns, o->start_ns + (took - o->waited_ns), took - o->waited_ns);
+		lanes_spread(&p->all, row->cells, DIRECTION_NONE, o->start_ns, o->start_ns + (took - o->waited_ns), took - o->waited_ns);
 	p->used[o->waited_ns ? o->direction : DIRECTION_NONE] = true;
 }
 
@@ -126,7 +108,7 @@ static void add_operation(const struct operation *o, void *arg)
 static void add_stall(const struct operation_stall *s, void *arg)
 {
 	struct picture *p = arg;
-	bool seen = column(p, s->end_ns) - column(p, s->start_ns) >= 1 && lane_of(p, s->process, s->tid) != EXPORT_LANES_NONE;
+	bool seen = column(p, s->end_ns) - column(p, s->start_ns) >= 1 && lanes_of_thread(&p->lanes, s->process, s->tid) != LANES_NOWHERE;
 
 	if (!seen || p->stall_count == STALLS_MOST)
 		return;
@@ -190,14 +172,14 @@ static void print_process(const struct model_process *process, uint32_t tid, siz
 
 static void print_label(const struct picture *p, size_t i, FILE *to)
 {
-	const struct export_lane *lane = &p->lanes->lane[i];
-	const char *name = lane->name;
+	const struct lane *lane = &p->lanes.lanes[i];
+	const char *name = lanes_own_name(lane);
 
-	if (!export_lanes_is_thread(p->lanes, i)) {
+	if (!lanes_same_process(&p->lanes, i)) {
 		print_process(lane->last, lane->tid, LABEL_CHARACTERS, to);
 		return;
 	}
-	if (*name && strcmp(name, lane[-1].name) != 0) {
+	if (*name) {
 		print_text(name, sizeof lane->last->threads->name, to);
 		fputs(", ", to);
 	}
@@ -205,7 +187,7 @@ static void print_label(const struct picture *p, size_t i, FILE *to)
 }
 
 /* "waited 1.018 s to read, slept 0.2 s, computed 2.6 ms".  */
-static void print_times(const struct export_lane *lane, FILE *to)
+static void print_times(const struct lane *lane, FILE *to)
 {
 	static const char *const before[DIRECTION_COUNT] = {
 		[DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
@@ -261,10 +243,10 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 static int height_of(const struct picture *p, const struct row *row, size_t c, size_t level)
 {
 	enum direction d = stacked[level];
-	double bar = d == DIRECTION_NONE ? CALL_BAR : BAR, share = (double)row->ns[c][d] / p->column_ns;
+	double bar = d == DIRECTION_NONE ? CALL_BAR : BAR, share = (double)row->cells[c].ns[d] / (double)p->all.column_ns;
 	int height = (int)(share * bar * 2 + 0.5);
 
-	return !row->ns[c][d] ? 0 : height < 3 ? 3 : height;
+	return !row->cells[c].ns[d] ? 0 : height < 3 ? 3 : height;
 }
 
 /* From where to where, in half pixels from the bottom.  */
@@ -317,17 +299,15 @@ static void print_wide(const struct picture *p, const struct row *row, int y, FI
 }
 
 /* Where its program became another; and that it is not known what became of it.  */
-static void print_marks(const struct picture *p, const struct export_lane *lane, int y, FILE *to)
+static void print_marks(const struct picture *p, const struct lane *lane, int y, FILE *to)
 {
-	bool unknown = lane->waiting && lane->last->exit_status < 0 && !lane->last->vanished && !lane->last->reaped;
-
 	for (const struct model_process *q = lane->last; lane->tid == q->pid && q->previous; q = q->previous) {
 		fprintf(to, "<path class=\"exec\" d=\"M%.1f %dv%dh1v-%dl4 -2.5z\"><title>exec: ", LEFT + column(p, q->start_ns),
 			y - 2, BAR + 4, BAR - 1);
 		print_process(q, q->pid, COMMAND_CHARACTERS, to);
 		fputs("</title></path>\n", to);
 	}
-	if (unknown && column(p, lane->end_ns) < COLUMNS - 1)
+	if (lanes_is_lost(lane) && column(p, lane->end_ns) < COLUMNS - 1)
 		fprintf(to, "<path class=\"unknown\" d=\"M%.1f %dH%d\"><title>not known: was waiting when last seen</title></path>\n",
 			LEFT + column(p, lane->end_ns), y + BAR / 2, LEFT + COLUMNS);
 }
@@ -340,7 +320,7 @@ static void print_stalls(const struct picture *p, size_t lane, int y, FILE *to)
 		const struct operation_stall *s = &p->stalls[i];
 		double from = column(p, s->start_ns);
 
-		if (lane_of(p, s->process, s->tid) != lane)
+		if (lanes_of_thread(&p->lanes, s->process, s->tid) != lane)
 			continue;
 		fprintf(to, "<rect class=\"stall\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"2\">", LEFT + from, y - 3,
 			column(p, s->end_ns) - from);
@@ -350,14 +330,14 @@ static void print_stalls(const struct picture *p, size_t lane, int y, FILE *to)
 
 static void print_lane(const struct picture *p, size_t i, FILE *to)
 {
-	const struct export_lane *lane = &p->lanes->lane[i];
+	const struct lane *lane = &p->lanes.lanes[i];
 	int y = TOP + LANE * (int)i + (LANE - BAR) / 2;
 	double from = column(p, lane->start_ns), until = column(p, lane->end_ns);
 
 	fputs("<g>\n<title>", to);
 	print_process(lane->last, lane->tid, COMMAND_CHARACTERS, to);
 	print_times(lane, to);
-	fprintf(to, "</title>\n<text class=\"name\" x=\"%d\" y=\"%d\">", export_lanes_is_thread(p->lanes, i) ? 34 : 20, y + BAR - 4);
+	fprintf(to, "</title>\n<text class=\"name\" x=\"%d\" y=\"%d\">", lanes_same_process(&p->lanes, i) ? 34 : 20, y + BAR - 4);
 	print_label(p, i, to);
 	fprintf(to, "</text>\n<rect class=\"runs\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", LEFT + from, y,
 		until - from > 0.5 ? until - from : 0.5, BAR);
@@ -369,19 +349,9 @@ static void print_lane(const struct picture *p, size_t i, FILE *to)
 	fputs("</g>\n", to);
 }
 
-/* 1, 2 or 5 times a power of ten.  */
-static uint64_t tick_step(uint64_t least)
-{
-	uint64_t power = 1;
-
-	while (power < UINT64_MAX / 100 && power * 10 <= least)
-		power *= 10;
-	return least <= power ? power : least <= power * 2 ? power * 2 : least <= power * 5 ? power * 5 : power * 10;
-}
-
 static void print_axis(const struct picture *p, int bottom, FILE *to)
 {
-	uint64_t wall = p->model->wall_ns, step = tick_step(wall / TICKS + 1), last = wall / step * step;
+	uint64_t wall = p->model->wall_ns, step = lanes_step(wall / TICKS + 1), last = wall / step * step;
 	double unit = wall >= 1000000000 ? 1e9 : wall >= 1000000 ? 1e6 : 1e3;
 	const char *name = unit > 1e6 ? " s" : unit > 1e3 ? " ms" : " us";
 
@@ -450,7 +420,7 @@ static const struct model_process *first_process(const struct model *m)
 static void print_head(const struct picture *p, int height, FILE *to)
 {
 	const struct model_process *first = first_process(p->model);
-	size_t threads = p->lanes->count + p->lanes->left_out;
+	size_t threads = p->lanes.count + p->lanes_more;
 	char text[16];
 
 	fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"", to);
@@ -463,8 +433,8 @@ static void print_head(const struct picture *p, int height, FILE *to)
 	fprintf(to, "</text>\n<text class=\"quiet\" x=\"20\" y=\"46\">%s in all", text);
 	fprintf(to, ", %zu thread%s, ", threads, threads == 1 ? "" : "s");
 	fprintf(to, "%" PRIu64 " call%s", p->operations, p->operations == 1 ? "" : "s");
-	if (p->lanes->left_out)
-		fprintf(to, "; %zu more thread%s waited less, not shown", p->lanes->left_out, p->lanes->left_out == 1 ? "" : "s");
+	if (p->lanes_more)
+		fprintf(to, "; %zu more thread%s waited less, not shown", p->lanes_more, p->lanes_more == 1 ? "" : "s");
 	if (p->model->lost || p->model->dropped)
 		fputs("; not everything was recorded", to);
 	fputs("</text>\n", to);
@@ -472,12 +442,12 @@ static void print_head(const struct picture *p, int height, FILE *to)
 
 static void print_picture(const struct picture *p, FILE *to)
 {
-	int bottom = TOP + LANE * (int)p->lanes->count;
+	int bottom = TOP + LANE * (int)p->lanes.count;
 
 	print_head(p, bottom + BOTTOM, to);
 	print_legend(p, to);
 	print_axis(p, bottom, to);
-	for (size_t i = 0; i < p->lanes->count; i++)
+	for (size_t i = 0; i < p->lanes.count; i++)
 		print_lane(p, i, to);
 	fputs("</svg>\n", to);
 }
@@ -494,15 +464,16 @@ void svg_print(struct trace *t, FILE *to)
 	struct picture p = {0};
 
 	p.model = operations_each(t, &(struct operation_visitor){ignore, NULL, NULL});
-	p.lanes = export_lanes_make(p.model, LANES_MOST);
-	p.column_ns = ((double)p.model->wall_ns + 1) / COLUMNS;
-	p.rows = must_have(calloc(p.lanes->count + 1, sizeof *p.rows));
+	p.all = lanes_stretch(0, p.model->wall_ns, COLUMNS);
+	lanes_make(&p.lanes, t, p.model, false);
+	p.lanes_more = lanes_choose(&p.lanes, &p.all, LANES_MOST);
+	p.rows = must_have(calloc(p.lanes.count + 1, sizeof *p.rows));
 	model_free(operations_each(t, &(struct operation_visitor){add_operation, add_stall, &p}));
 	print_picture(&p, to);
-	for (size_t i = 0; i < p.lanes->count; i++)
+	for (size_t i = 0; i < p.lanes.count; i++)
 		free(p.rows[i].wide);
 	free(p.rows);
 	free(p.stalls);
-	export_lanes_free(p.lanes);
+	lanes_free(&p.lanes);
 	model_free(p.model);
 }
