@@ -21,6 +21,7 @@ enum {
 	LANES_MOST = 60,
 	WIDE_LEAST = 3, WIDE_MOST = 400,        /* columns; and of a lane, for calls in signal handlers overlap */
 	STALLS_MOST = 200,
+	READY_MOST = 400, READY_BAR = 3,
 	TICKS = 8,
 	LABEL_CHARACTERS = 34, COMMAND_CHARACTERS = 120,
 };
@@ -46,8 +47,10 @@ struct picture {
 	struct row *rows;
 	struct operation_stall *stalls;
 	size_t stall_count;
+	struct readiness_stretch *ready;        /* those that are wide enough to be pointed at */
+	size_t ready_count;
 	uint64_t operations;
-	bool used[DIRECTION_COUNT];    /* what the legend has to explain */
+	bool used[CELL_TIMES];         /* what the legend has to explain */
 };
 
 static const struct {
@@ -114,6 +117,22 @@ static void add_stall(const struct operation_stall *s, void *arg)
 		return;
 	p->stalls = must_have(realloc(p->stalls, (p->stall_count + 1) * sizeof *p->stalls));
 	p->stalls[p->stall_count++] = *s;
+}
+
+static void add_ready(const struct readiness_stretch *r, void *arg)
+{
+	struct picture *p = arg;
+	size_t lane = lanes_of_ready(&p->lanes, r);
+
+	if (lane == LANES_NOWHERE)
+		return;
+	p->used[CELL_READY] = true;
+	if (column(p, r->end_ns) - column(p, r->start_ns) < WIDE_LEAST || p->ready_count == READY_MOST) {
+		lanes_spread(&p->all, p->rows[lane].cells, CELL_READY, r->start_ns, r->end_ns, r->end_ns - r->start_ns);
+		return;
+	}
+	p->ready = must_have(realloc(p->ready, (p->ready_count + 1) * sizeof *p->ready));
+	p->ready[p->ready_count++] = *r;
 }
 
 /* The text.  */
@@ -208,6 +227,12 @@ static void print_times(const struct lane *lane, FILE *to)
 		fprintf(to, "%scomputed %s", divider, duration(lane->cpu_ns, text));
 }
 
+static void print_fd(const struct model_fd *f, FILE *to)
+{
+	fprintf(to, f->many ? "one of " : "fd %d, ", f->fd);
+	print_text(f->name ? f->name : "?", COMMAND_CHARACTERS, to);
+}
+
 /* "waited 1.018 s to read from gzip -cd (pid 1864): read() on fd 0, pipe:[123]".  */
 static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 {
@@ -232,9 +257,23 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 	}
 	fprintf(to, ": %s()", model_call_name(w->call));
 	if (f) {
-		fprintf(to, f->many ? " on one of " : " on fd %d, ", f->fd);
-		print_text(f->name ? f->name : "?", COMMAND_CHARACTERS, to);
+		fputs(" on ", to);
+		print_fd(f, to);
 	}
+}
+
+/* "fd 0, pipe:[123]: ready to read for 50.2 ms, until it was taken".  */
+static void print_readiness(const struct readiness_stretch *r, FILE *to)
+{
+	char text[16];
+
+	if (r->fd < r->process->fd_count)
+		print_fd(&r->process->fds[r->fd], to);
+	else
+		fputs("an fd", to);
+	fprintf(to, ": ready to %s for %s%s, ", r->direction == READINESS_WRITE ? "write" : "read", r->late ? "at least " : "",
+		duration(r->end_ns - r->start_ns, text));
+	fputs(r->tid ? "until it was taken" : "and not taken before the end", to);
 }
 
 /* The picture.  */
@@ -328,6 +367,35 @@ static void print_stalls(const struct picture *p, size_t lane, int y, FILE *to)
 	}
 }
 
+/* Below the lane: what was ready, and waited to be taken.  */
+static void print_ready(const struct picture *p, size_t lane, int y, FILE *to)
+{
+	bool begun = false;
+
+	for (size_t c = 0; c < COLUMNS; c++) {
+		double share = (double)p->rows[lane].cells[c].ns[CELL_READY] / (double)p->all.column_ns;
+		double height = share * READY_BAR < 1 ? 1 : share < 1 ? share * READY_BAR : READY_BAR;
+
+		if (share <= 0)
+			continue;
+		fputs(begun ? "" : "<path class=\"ready\" d=\"", to);
+		begun = true;
+		fprintf(to, "M%zu %dh1v%.1fh-1z", LEFT + c, y + BAR, height);
+	}
+	if (begun)
+		fputs("\"/>\n", to);
+	for (size_t i = 0; i < p->ready_count; i++) {
+		double from = column(p, p->ready[i].start_ns), until = column(p, p->ready[i].end_ns);
+
+		if (lanes_of_ready(&p->lanes, &p->ready[i]) != lane)
+			continue;
+		fprintf(to, "<rect class=\"ready\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"><title>", LEFT + from, y + BAR,
+			until - from - 0.5, READY_BAR);
+		print_readiness(&p->ready[i], to);
+		fputs("</title></rect>\n", to);
+	}
+}
+
 static void print_lane(const struct picture *p, size_t i, FILE *to)
 {
 	const struct lane *lane = &p->lanes.lanes[i];
@@ -345,6 +413,7 @@ static void print_lane(const struct picture *p, size_t i, FILE *to)
 		print_level(p, &p->rows[i], level, y, to);
 	print_wide(p, &p->rows[i], y, to);
 	print_stalls(p, i, y, to);
+	print_ready(p, i, y, to);
 	print_marks(p, lane, y, to);
 	fputs("</g>\n", to);
 }
@@ -365,29 +434,40 @@ static void print_axis(const struct picture *p, int bottom, FILE *to)
 	}
 }
 
-/* Returns where the next may begin.  */
-static int explain(int x, const char *class, int top, int height, const char *words, FILE *to)
+struct legend {
+	int x, y;                       /* where the next may begin */
+	FILE *to;
+};
+
+static void explain(struct legend *l, const char *class, int height, const char *words)
 {
-	fprintf(to, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"10\" height=\"%d\"/>", class, x, top, height);
-	fprintf(to, "<text class=\"quiet\" x=\"%d\" y=\"65\">%s</text>\n", x + 15, words);
-	return x + 32 + 6 * (int)strlen(words);
+	int width = 32 + 6 * (int)strlen(words), top = l->y - 4 - height / 2;
+
+	if (l->x + width > WIDTH - RIGHT) {
+		l->x = LEFT;
+		l->y += 15;
+		top += 15;
+	}
+	fprintf(l->to, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"10\" height=\"%d\"/>", class, l->x, top, height);
+	fprintf(l->to, "<text class=\"quiet\" x=\"%d\" y=\"%d\">%s</text>\n", l->x + 15, l->y, words);
+	l->x += width;
 }
 
 static void print_legend(const struct picture *p, FILE *to)
 {
+	struct legend l = {LEFT, 65, to};
 	char class[8];
-	int x = LEFT;
 
 	for (size_t i = 0; i < LEVELS; i++) {
-		bool low = stacked[i] == DIRECTION_NONE;
-
 		snprintf(class, sizeof class, "c%d", stacked[i]);
 		if (p->used[stacked[i]])
-			x = explain(x, class, low ? 60 : 56, low ? 5 : 10, looks[stacked[i]].words, to);
+			explain(&l, class, stacked[i] == DIRECTION_NONE ? 5 : 10, looks[stacked[i]].words);
 	}
-	x = explain(x, "runs", 56, 10, "runs, or waits unseen", to);
+	explain(&l, "runs", 10, "runs, or waits unseen");
 	if (p->stall_count)
-		explain(x, "stall", 60, 2, "away from its polls", to);
+		explain(&l, "stall", 2, "away from its polls");
+	if (p->used[CELL_READY])
+		explain(&l, "ready", READY_BAR, "something is ready, and not taken");
 }
 
 static void print_style(FILE *to)
@@ -399,6 +479,7 @@ static void print_style(FILE *to)
 	      ".quiet { font-size: 11px; fill: #626b75 }\n"
 	      ".runs { fill: #d5e3d2 }\n"
 	      ".stall { fill: #d1242f }\n"
+	      ".ready { fill: #1a9e4b }\n"
 	      ".exec { fill: #1c2127 }\n"
 	      ".grid { stroke: #1c2127; stroke-opacity: 0.1 }\n"
 	      ".unknown { stroke: #626b75; stroke-dasharray: 3 5 }\n", to);
@@ -469,11 +550,13 @@ void svg_print(struct trace *t, FILE *to)
 	p.lanes_more = lanes_choose(&p.lanes, &p.all, LANES_MOST);
 	p.rows = must_have(calloc(p.lanes.count + 1, sizeof *p.rows));
 	model_free(operations_each(t, &(struct operation_visitor){add_operation, add_stall, &p}));
+	readiness_each(t, p.model, add_ready, &p);
 	print_picture(&p, to);
 	for (size_t i = 0; i < p.lanes.count; i++)
 		free(p.rows[i].wide);
 	free(p.rows);
 	free(p.stalls);
+	free(p.ready);
 	lanes_free(&p.lanes);
 	model_free(p.model);
 }

@@ -90,7 +90,7 @@ static void add_thread(struct lanes *l, const struct model_process *process, siz
 
 	if (!lane) {
 		lane = new_lane(l);
-		lane->first = is_main ? first_program(process) : process;
+		lane->first = first_program(process);
 		lane->tid = t->tid;
 		lane->fd = MODEL_NO_FD;
 		lane->start_ns = is_main ? process->start_ns : t->start_ns;
