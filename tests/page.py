@@ -126,6 +126,8 @@ def read(path):
     t["stalls"] = p.list(lambda: {
         "lane": p.number(), "start": p.number(), "took": p.number(), "cpu": p.number(), "waits": [0] + p.numbers(t["directions"] - 1), "longest": p.number(),
         "call": t["calls"][p.number()], "fd": p.number()})
+    t["ready_all"] = p.number() - 1
+    t["readiness"] = p.list(lambda: dict(zip(("lane", "fd", "start", "took", "flags"), p.numbers(5))))
     assert p.at == len(p.data), "something is left"
     t["parts"] = parts
     return t

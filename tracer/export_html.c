@@ -21,6 +21,7 @@ enum {
 	LANES_MOST = 20000,
 	FDS_MOST = 20000,
 	STALLS_MOST = 2000,
+	READY_MOST = 2000,
 	NAME_BYTES = 2 << 20,           /* of all fds, and of all commands */
 	NAME_LEAST = 24,
 	BINS_MOST = 4096, BINS_LEAST = 32, BINS_TOGETHER = 400000,
@@ -63,6 +64,8 @@ struct page {
 	uint64_t bin_ns, short_count;
 	struct operation_stall *stalls;
 	size_t stall_count, stalls_all;
+	struct readiness_stretch *ready;
+	size_t ready_count, ready_all;
 };
 
 static size_t bucket(uint64_t ns)
@@ -311,6 +314,30 @@ static void keep_stall(const struct operation_stall *s, void *arg)
 	p->stalls[p->stall_count++] = *s;
 }
 
+static int by_distance(const void *a, const void *b)
+{
+	const struct readiness_stretch *x = a, *y = b;
+	uint64_t m = x->end_ns - x->start_ns, n = y->end_ns - y->start_ns;
+
+	return m != n ? (m > n ? -1 : 1) : x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+}
+
+static void keep_ready(const struct readiness_stretch *r, void *arg)
+{
+	struct page *p = arg;
+
+	if (lanes_of_ready(&p->lanes, r) == LANES_NOWHERE)
+		return;
+	p->ready_all++;
+	if (!p->ready)
+		p->ready = must_have(calloc(READY_MOST, 2 * sizeof *p->ready));
+	if (p->ready_count / 2 == READY_MOST) {
+		qsort(p->ready, p->ready_count, sizeof *p->ready, by_distance);
+		p->ready_count = READY_MOST;
+	}
+	p->ready[p->ready_count++] = *r;
+}
+
 static int by_lane(const void *a, const void *b)
 {
 	const struct kept *x = a, *y = b;
@@ -502,6 +529,15 @@ static void pack_stall(struct packing *to, const struct page *p, const struct op
 	pack_number(to, row_of(p, s->process, s->fd));
 }
 
+static void pack_readiness(struct packing *to, const struct page *p, const struct readiness_stretch *r)
+{
+	pack_number(to, lanes_of_ready(&p->lanes, r));
+	pack_number(to, row_of(p, (size_t)(r->process - p->model->processes), r->fd));
+	pack_number(to, r->start_ns);
+	pack_number(to, r->end_ns - r->start_ns);
+	pack_number(to, (r->direction == READINESS_WRITE ? 1 : 0) | (r->late ? 2 : 0) | (r->tid ? 4 : 0));
+}
+
 static void pack_all(struct packing *to, const struct page *p)
 {
 	pack_trace(to, p);
@@ -521,6 +557,11 @@ static void pack_all(struct packing *to, const struct page *p)
 	pack_number(to, p->stall_count);
 	for (size_t i = 0; i < p->stall_count; i++)
 		pack_stall(to, p, &p->stalls[i]);
+	/* Where nobody looked (--readiness), it is not known that there was none. */
+	pack_optional(to, p->trace->observed_count ? p->ready_all : UINT64_MAX, UINT64_MAX);
+	pack_number(to, p->ready_count);
+	for (size_t i = 0; i < p->ready_count; i++)
+		pack_readiness(to, p, &p->ready[i]);
 }
 
 static void print_page(const struct page *p, FILE *to)
@@ -544,6 +585,7 @@ static void free_page(struct page *p)
 	free(p->bins);
 	free(p->kept);
 	free(p->stalls);
+	free(p->ready);
 	packing_free(&p->packed);
 	lanes_free(&p->lanes);
 	model_free(p->model);
@@ -567,6 +609,11 @@ void html_print(struct trace *t, FILE *to)
 		qsort(p.stalls, p.stall_count, sizeof *p.stalls, by_length);
 	if (p.stall_count > STALLS_MOST)
 		p.stall_count = STALLS_MOST;
+	readiness_each(t, p.model, keep_ready, &p);
+	if (p.ready_count)
+		qsort(p.ready, p.ready_count, sizeof *p.ready, by_distance);
+	if (p.ready_count > READY_MOST)
+		p.ready_count = READY_MOST;
 	print_page(&p, to);
 	free_page(&p);
 }

@@ -7,6 +7,7 @@ const WAITED = 1, STEPS = 2, RETURNED = 4, READY = 8, ASKED = 16, SHIELD = 64, D
 const ACCEPTS = 1, CONNECTS = 2;
 const WOULD_BLOCK = 2, PARK = 3, IS_READY = 4;           /* enum trace_kind */
 const IS_WAITING = 1;
+const IS_WRITE = 1, IS_LATE = 2, IS_TAKEN = 4;          /* of readiness */
 
 /* Numbers in LEB128, and texts behind their sizes.  */
 class Packing {
@@ -212,6 +213,15 @@ function readStall(p) {
 	return stall;
 }
 
+/* How long something was ready, and not taken.  */
+function readReadiness(p) {
+	const ready = {lane: p.number(), fd: p.number(), start: p.number()};
+
+	ready.end = ready.start + p.number();
+	ready.flags = p.number();
+	return ready;
+}
+
 function readAll(p) {
 	const t = readTrace(p);
 
@@ -230,6 +240,9 @@ function readAll(p) {
 	for (const lane of t.lanes)
 		lane.bins = readBins(p, t.binNs);
 	t.stalls = p.list(() => readStall(p));
+	t.readyAll = p.optional();              /* null: it was not recorded */
+	t.readiness = p.list(() => readReadiness(p));
+	t.readyFds = new Set(t.readiness.map(ready => ready.fd));
 	/* For the rest of an operation, which is read when it is looked at. */
 	t.packing = p;
 	return t;

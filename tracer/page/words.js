@@ -279,6 +279,24 @@ function stallWords(trace, stall) {
 	return words.join("; ");
 }
 
+/* "ready to read for 48.0 ms, until it was taken".  */
+function readyWords(ready) {
+	return "ready to " + (ready.flags & IS_WRITE ? "write" : "read") + " for " + (ready.flags & IS_LATE ? "at least " : "") +
+		duration(ready.end - ready.start) + (ready.flags & IS_TAKEN ? ", until it was taken" : ", and not taken before the end");
+}
+
+/* What was ready, and waited to be taken by this operation, or null.  */
+function takenBy(trace, op) {
+	const ops = trace.ops, fd = ops.fd[op];
+
+	return trace.readiness.find(ready => ready.fd === fd && ready.lane === ops.lane[op] && (ready.flags & IS_TAKEN) !== 0 &&
+		ready.end >= ops.start[op] && ready.end <= ops.end[op]) || null;
+}
+
+function readinessWords(trace, ready) {
+	return fdWords(trace, trace.fds[ready.fd], true) + ": " + readyWords(ready);
+}
+
 function endWords(process) {
 	if (process.signal)
 		return "signal " + process.signal;
