@@ -30,7 +30,7 @@ function operationElement(trace, op, isTip, more) {
 	if (how)
 		box.append(element("p", "", how));
 	if (taken)
-		box.append(element("p", "what", "what it took had been " + readyWords(taken)));
+		box.append(element("p", "what", "its fd had been ready for " + readyTime(taken) + " before"));
 	if (stall)
 		box.append(element("p", "", "in a stall: away from its polls for " + duration(stall.end - stall.start)));
 	box.append(momentsElement(momentsOf(trace, op, rest), rest.ready, trace, isTip ? 8 : Infinity));

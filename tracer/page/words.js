@@ -279,10 +279,14 @@ function stallWords(trace, stall) {
 	return words.join("; ");
 }
 
+function readyTime(ready) {
+	return (ready.flags & IS_LATE ? "at least " : "") + duration(ready.end - ready.start);
+}
+
 /* "ready to read for 48.0 ms, until it was taken".  */
 function readyWords(ready) {
-	return "ready to " + (ready.flags & IS_WRITE ? "write" : "read") + " for " + (ready.flags & IS_LATE ? "at least " : "") +
-		duration(ready.end - ready.start) + (ready.flags & IS_TAKEN ? ", until it was taken" : ", and not taken before the end");
+	return "ready to " + (ready.flags & IS_WRITE ? "write" : "read") + " for " + readyTime(ready) +
+		(ready.flags & IS_TAKEN ? ", until it was taken" : ", and not taken before the end");
 }
 
 /* What was ready, and waited to be taken by this operation, or null.  */
