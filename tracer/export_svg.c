@@ -93,7 +93,7 @@ static void add_operation(const struct operation *o, void *arg)
 	struct picture *p = arg;
 	size_t lane = lanes_of_thread(&p->lanes, o->process, o->tid);
 	struct row *row = lane == LANES_NOWHERE ? NULL : &p->rows[lane];
-	uint64_t took = o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0;
+	uint64_t took = o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0, rest = took > o->waited_ns ? took - o->waited_ns : 0;
 
 	p->operations++;
 	if (!row)
@@ -102,8 +102,7 @@ static void add_operation(const struct operation *o, void *arg)
 		add_wide(row, o);
 	else if (o->waited_ns)
 		lanes_spread(&p->all, row->cells, o->direction, o->wait_start_ns, o->wait_end_ns, o->waited_ns);
-	if (took > o->waited_ns)
-		lanes_spread(&p->all, row->cells, DIRECTION_NONE, o->start_ns, o->start_ns + (took - o->waited_ns), took - o->waited_ns);
+	lanes_spread(&p->all, row->cells, DIRECTION_NONE, o->start_ns, o->start_ns + rest, rest);
 	p->used[o->waited_ns ? o->direction : DIRECTION_NONE] = true;
 }
 
@@ -111,9 +110,9 @@ static void add_operation(const struct operation *o, void *arg)
 static void add_stall(const struct operation_stall *s, void *arg)
 {
 	struct picture *p = arg;
-	bool seen = column(p, s->end_ns) - column(p, s->start_ns) >= 1 && lanes_of_thread(&p->lanes, s->process, s->tid) != LANES_NOWHERE;
+	bool wide = column(p, s->end_ns) - column(p, s->start_ns) >= 1;
 
-	if (!seen || p->stall_count == STALLS_MOST)
+	if (!wide || lanes_of_thread(&p->lanes, s->process, s->tid) == LANES_NOWHERE || p->stall_count == STALLS_MOST)
 		return;
 	p->stalls = must_have(realloc(p->stalls, (p->stall_count + 1) * sizeof *p->stalls));
 	p->stalls[p->stall_count++] = *s;
@@ -389,8 +388,9 @@ static void print_ready(const struct picture *p, size_t lane, int y, FILE *to)
 
 		if (lanes_of_ready(&p->lanes, &p->ready[i]) != lane)
 			continue;
-		fprintf(to, "<rect class=\"ready\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"><title>", LEFT + from, y + BAR,
+		fprintf(to, "<rect class=\"ready\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\">", LEFT + from, y + BAR,
 			until - from - 0.5, READY_BAR);
+		fputs("<title>", to);
 		print_readiness(&p->ready[i], to);
 		fputs("</title></rect>\n", to);
 	}

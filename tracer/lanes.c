@@ -70,8 +70,8 @@ static size_t find_thread(const struct model_process *p, uint32_t tid)
 	return p->thread_count == MODEL_THREADS_MAX ? p->thread_count - 1 : SIZE_MAX;
 }
 
-/* The lane of a main thread's program before, or NULL.  Where the trace is sound, it has been added: earlier programs stand before later
- * ones in the model.  */
+/* The lane of a main thread's program before, or NULL.  Where the trace is sound, it has been added: earlier programs stand before
+ * later ones in the model.  */
 static struct lane *lane_before(struct lanes *l, const struct model_process *process, uint32_t tid)
 {
 	const struct model_process *before = tid == process->pid ? process->previous : NULL;
@@ -382,9 +382,9 @@ void lanes_fill(const struct lanes *l, const struct stretch *s, size_t first, si
 
 	memset(cells, 0, count * (size_t)s->columns * sizeof *cells);
 	for (size_t i = 0; i < count; i++) {
-		const struct lane *lane = &l->lanes[first + i];
+		uint64_t start = l->lanes[first + i].start_ns, end = l->lanes[first + i].end_ns;
 
-		lanes_spread(s, cells + i * (size_t)s->columns, DIRECTION_NONE, lane->start_ns, lane->end_ns, lane->end_ns - lane->start_ns);
+		lanes_spread(s, cells + i * (size_t)s->columns, DIRECTION_NONE, start, end, end - start);
 	}
 	model_waits(l->trace, l->model, fill, &f);
 	readiness_each(l->trace, l->model, fill_ready, &f);

@@ -1,5 +1,5 @@
-/* lanes.h - the lanes of all pictures of a trace: one for each thread or fd, in the order in which they are shown; and what each was
- * in a stretch of time, column by column.
+/* lanes.h - the lanes of all pictures of a trace: one for each thread or fd, in the order in which they are shown; and what each
+ * was in a stretch of time, column by column.
  *
  * A main thread goes on over an exec in one lane.  The waits are not kept: each look at another stretch goes through the trace
  * once more, and adds them up in the columns.  */
@@ -41,7 +41,7 @@ struct stretch {
 	int columns;
 };
 
-/* Beside what was waited for: that something was ready, and nobody took it (--readiness); meanwhile it may have been anything.  */
+/* Beside what was waited for: that something was ready, and nobody took it (--readiness), whatever the lane was meanwhile.  */
 enum { CELL_READY = DIRECTION_COUNT, CELL_TIMES };
 
 struct cell {
@@ -51,7 +51,8 @@ struct cell {
 
 /* The characters of a lane; waits are the first letters of the legend's words, capital where one ended.  */
 enum {
-	LANE_NOT_WAITING = '#', LANE_NOT_WAITED_FOR = '-', LANE_READY = '!', LANE_ENDED = '+', LANE_EXEC = '>', LANE_NOT_KNOWN = '?'
+	LANE_NOT_WAITING = '#', LANE_NOT_WAITED_FOR = '-', LANE_READY = '!', LANE_ENDED = '+', LANE_EXEC = '>',
+	LANE_NOT_KNOWN = '?',
 };
 
 /* Makes the lanes of a model that was built from the trace.  */

@@ -227,8 +227,8 @@ static size_t fd_of(const struct pass *p, struct number *n)
 	return n->fd;
 }
 
-static void add_distance(struct pass *p, size_t row, size_t fd, enum readiness_direction d, uint64_t ready, uint64_t served, bool late,
-			 uint32_t tid)
+static void add_distance(struct pass *p, size_t row, size_t fd, enum readiness_direction d, uint64_t ready, uint64_t served,
+			 bool late, uint32_t tid)
 {
 	struct readiness_times *t = &p->result->fds[row].times[d];
 	struct readiness_service s = {reader_ns(p->trace, served), reader_duration(p->trace, served - ready), tid};

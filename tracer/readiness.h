@@ -64,7 +64,7 @@ struct readiness_stretch {
 	bool late;                      /* it may have begun before */
 };
 
-/* Calls visit for each, in the order of their ends; those that nobody took last.  Without a call where readiness_read() has NULL.  */
+/* Calls visit for each, in the order of their ends, and for what nobody took last.  For none where readiness_read() has NULL.  */
 typedef void readiness_visitor(const struct readiness_stretch *s, void *arg);
 void readiness_each(const struct trace *t, const struct model *m, readiness_visitor *visit, void *arg);
 

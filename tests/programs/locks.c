@@ -690,7 +690,9 @@ static void c11(void)
 	static const struct {
 		const char *name;
 		int type;
-	} kinds[] = {{"plain", mtx_plain}, {"timed", mtx_timed}, {"recursive", mtx_plain | mtx_recursive}, {"both", mtx_timed | mtx_recursive}};
+	} kinds[] = {
+		{"plain", mtx_plain}, {"timed", mtx_timed}, {"recursive", mtx_plain | mtx_recursive}, {"both", mtx_timed | mtx_recursive},
+	};
 
 	for (size_t k = 0; k < COUNT(kinds); k++)
 		for (size_t i = 0; i < COUNT(ways); i++) {
