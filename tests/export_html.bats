@@ -67,8 +67,20 @@ thread.join()
 	PYTHON
 }
 
+# A loop that waits for a mutex which another thread holds.
+record_lock() {
+	"$EAGAIN" record -o trace "$PROGRAMS/stalls" epoll mutex >said
+}
+
+@test "svg: a wait for a lock names the lock, and who held it" {
+	record_lock
+	"$EAGAIN" export svg -o picture.svg trace
+	grep -q '<title>waited [0-9.]* m\?s for a lock: pthread_mutex_lock(), 0x[0-9a-f]*, held by tid '"$(sed -n 's/holder //p' said)"'</title>' picture.svg
+	grep -q '>waits for a lock</text>' picture.svg
+}
+
 @test "html: the numbers are the report's, and each operation's are the log's" {
-	for trace in record_pipeline record_loop; do
+	for trace in record_pipeline record_loop record_lock; do
 		rm -rf trace
 		$trace
 		"$EAGAIN" export html -o page.html trace
@@ -93,7 +105,7 @@ thread.join()
 			operations = [o for lane in t["lanes"] for o in lane["operations"]]
 			assert len(operations) == t["all"] == t["kept"]
 			for lane in t["lanes"]:
-			    for d, direction in enumerate(page.DIRECTIONS[:6]):
+			    for d, direction in enumerate(page.DIRECTIONS):
 			        waited = sum(o["waited"] for o in lane["operations"] if direction and o["direction"] == direction)
 			        # Each is rounded by itself.
 			        assert abs(waited - lane["waits"][d]) <= len(lane["operations"]), (lane["tid"], direction)
@@ -114,8 +126,11 @@ thread.join()
 			            steps.insert(3, ("ready", steps[3][1]))
 			        assert [s[0] for s in steps] == [m[0] for m in moments[o["number"]]], (steps, moments[o["number"]])
 			        assert all(abs(s[1] - m[1]) <= 2 for s, m in zip(steps, moments[o["number"]])), (steps, moments[o["number"]])
-			calls = sorted((ns(e["t"]), e["call"]) for e in events if e["ev"] in ("call", "EWOULDBLOCK") and e["op"] == "-")
+			calls = sorted((ns(e["t"]), e["call"]) for e in events if e["ev"] in ("call", "EWOULDBLOCK", "lock") and e["op"] == "-")
 			assert calls == sorted((o["start"], o["call"]) for o in operations if "number" not in o)
+			told = sorted((ns(e["t"]), int(e["addr"], 16), int(e.get("held_by", -1)), ns(e["dur"])) for e in events if e["ev"] == "lock")
+			kept = sorted((o["start"], o["address"], o["result"], o["waited"]) for o in operations if o["direction"] == "lock")
+			assert [lock[:3] for lock in told] == [lock[:3] for lock in kept] and all(abs(a[3] - b[3]) <= 2 for a, b in zip(told, kept)), (told, kept)
 		PYTHON
 	done
 }
@@ -496,6 +511,34 @@ assert len([page.read(f) for f in glob.glob("out.*.html")] + [xml.parse(f) for f
 		    b.press("#tab-processes")
 		    assert len(column(1)) == 1
 		    assert not b.complaints, b.complaints
+	PYTHON
+}
+
+@test "browser: a lock, and who held it; one that is still waited for" {
+	need_browser
+	record_lock
+	"$EAGAIN" export html -o page.html trace
+	mv trace before
+	"$EAGAIN" record -o trace "$PROGRAMS/stalls" epoll deadlock >said &
+	pid=$!
+	until "$EAGAIN" log trace 2>/dev/null | grep -q 'ev=lock call=pthread_rwlock_rdlock'; do kill -0 $pid; done
+	kill -9 $pid
+	ends_with 137 $pid
+	"$EAGAIN" export html -o deadlock.html trace
+	python3 - <<-'PYTHON'
+		import page
+		from browser import Browser
+		for path, words in (("page.html", "pthread_mutex_lock"), ("deadlock.html", "pthread_rwlock_rdlock")):
+		    t = page.read(path)
+		    lane, lock = next((i, o) for i, l in enumerate(t["lanes"]) for o in l["operations"] if o["call"] == words)
+		    with Browser() as b:
+		        b.open(path)
+		        left, top, width, _ = b.box("#lanes-canvas")
+		        b.move(left + (lock["start"] + lock["took"] / 2) / t["wall"] * width, top + 24 * lane + 12)
+		        tip = b.text("#tip")
+		        assert " for a lock" in tip and "%s(), 0x%x" % (words, lock["address"]) in tip, tip
+		        assert "held by stalls (pid " in tip and ("had not returned after" in tip) == (path != "page.html"), tip
+		        assert not b.complaints, b.complaints
 	PYTHON
 }
 

@@ -89,6 +89,25 @@ enum {
 #undef CALL
 };
 
+/* Behind the calls come the functions that wait for locks.  */
+static const char *const locks[] = {
+#define X(id, name, words) name,
+	TRACE_LOCKS(X)
+#undef X
+	"unknown",
+};
+
+enum { LOCKS = sizeof locks / sizeof *locks - 1 };
+
+static unsigned lock_number(const char *name)
+{
+	unsigned i = 0;
+
+	while (i < LOCKS && strcmp(locks[i], name) != 0)
+		i++;
+	return CALLS + 1 + i;
+}
+
 /* What a trace may hold beyond its table is the last of each.  */
 static unsigned known(unsigned id, unsigned count)
 {
@@ -106,7 +125,8 @@ static unsigned flags_of(const struct operation *o)
 {
 	unsigned flags = 0;
 
-	flags |= o->waited_ns ? PACKED_WAITED | (unsigned)o->direction << PACKED_DIRECTION_SHIFT : 0;
+	flags |= o->waited_ns || o->lock ? (unsigned)o->direction << PACKED_DIRECTION_SHIFT : 0;
+	flags |= o->waited_ns ? PACKED_WAITED : 0;
 	flags |= o->number ? PACKED_STEPS : (unsigned)o->flags >> TRACE_WHY_SHIFT << PACKED_WHY_SHIFT;
 	flags |= o->returned ? PACKED_RETURNED : 0;
 	flags |= o->ready_count ? PACKED_READY : 0;
@@ -151,17 +171,19 @@ static void pack_ready(const struct page *p, struct packing *to, const struct op
 static void pack_operation(const struct page *p, struct packing *to, const struct operation *o)
 {
 	pack_number(to, o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0);
-	pack_number(to, known(o->call, CALLS));
+	pack_number(to, o->lock ? lock_number(o->lock) : known(o->call, CALLS));
 	pack_number(to, known(o->way, TRACE_WAY_COUNT));
 	pack_number(to, flags_of(o));
 	pack_number(to, row_of(p, o->process, o->fd));
-	if (o->returned)
+	if (o->returned || o->lock)
 		pack_signed(to, o->result);
 	if (o->waited_ns && o->number) {
 		pack_number(to, o->wait_start_ns > o->start_ns ? o->wait_start_ns - o->start_ns : 0);
 		pack_number(to, o->wait_end_ns - o->wait_start_ns);
 		pack_number(to, o->waited_ns);
 	}
+	if (o->lock)
+		pack_number(to, o->address);
 	if (o->number)
 		pack_steps(to, o);
 	if (o->ready_count)
@@ -359,11 +381,16 @@ static void pack_names(struct packing *to)
 #undef CALL
 	};
 
-	pack_number(to, CALLS + 1);
+	pack_number(to, CALLS + 1 + LOCKS + 1);
 	for (unsigned i = 0; i <= CALLS; i++) {
 		pack_text(to, model_call_name(i), SIZE_MAX);
 		pack_number(to, model_call_direction(i));
 		pack_number(to, classes[i] == OP_ACCEPT ? 1 : classes[i] == OP_CONNECT ? 2 : 0);
+	}
+	for (unsigned i = 0; i <= LOCKS; i++) {
+		pack_text(to, locks[i], SIZE_MAX);
+		pack_number(to, DIRECTION_LOCK);
+		pack_number(to, 0);
 	}
 	pack_number(to, TRACE_WAY_COUNT + 1);
 	for (unsigned i = 0; i <= TRACE_WAY_COUNT; i++)

@@ -31,6 +31,9 @@ struct wide {
 	enum direction direction;
 	size_t process, fd;
 	unsigned call;
+	const char *lock;               /* as in struct operation */
+	uint64_t address;
+	int holder;
 };
 
 struct row {
@@ -85,7 +88,8 @@ static void add_wide(struct row *row, const struct operation *o)
 		row->wide = must_have(realloc(row->wide, row->wide_room * sizeof *row->wide));
 	}
 	row->wide[row->wide_count++] = (struct wide){
-		o->wait_start_ns, o->wait_end_ns, o->waited_ns, o->direction, o->process, o->fd, o->call};
+		o->wait_start_ns, o->wait_end_ns, o->waited_ns, o->direction, o->process, o->fd, o->call,
+		o->lock, o->address, o->lock ? (int)o->result : -1};
 }
 
 static void add_operation(const struct operation *o, void *arg)
@@ -238,7 +242,7 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 	static const char *const words[DIRECTION_COUNT] = {
 		[DIRECTION_NONE] = "waited %s", [DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
 		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
-		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for locks",
+		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for a lock",
 	};
 	const struct model_process *process = &p->model->processes[w->process], *peer;
 	const struct model_fd *f = w->fd < process->fd_count ? &process->fds[w->fd] : NULL;
@@ -254,7 +258,11 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 		if (others)
 			fprintf(to, " and %u other%s", others, others == 1 ? "" : "s");
 	}
-	fprintf(to, ": %s()", model_call_name(w->call));
+	fprintf(to, ": %s()", w->lock ? w->lock : model_call_name(w->call));
+	if (w->lock)
+		fprintf(to, ", 0x%" PRIx64, w->address);
+	if (w->holder >= 0)
+		fprintf(to, ", held by tid %d", w->holder);
 	if (f) {
 		fputs(" on ", to);
 		print_fd(f, to);

@@ -150,7 +150,7 @@ function readOperation(p, ops, i) {
 	ops.way[i] = p.number();
 	ops.flags[i] = flags = p.number();
 	ops.fd[i] = p.number();
-	if (flags & RETURNED)
+	if (flags & RETURNED || isLock(flags))
 		ops.result[i] = p.signed();
 	if ((flags & (WAITED | STEPS)) === WAITED) {
 		ops.waitStart[i] = start;
@@ -162,6 +162,8 @@ function readOperation(p, ops, i) {
 		ops.waited[i] = p.number();
 	}
 	ops.more[i] = p.at;
+	if (isLock(flags))
+		p.number();
 	if (flags & STEPS)
 		readSteps(p);
 	if (flags & READY)
@@ -256,12 +258,18 @@ function unpack(base64) {
 	return new Packing(bytes);
 }
 
-/* Its number, steps and ready fds, as far as it has them.  */
+/* Whether it waited for a lock; the result then is the tid that held it, or -1.  */
+function isLock(flags) {
+	return (flags >> DIRECTION_SHIFT & 7) === LOCK;
+}
+
+/* The lock's address, its number, steps and ready fds, as far as it has them.  */
 function restOf(trace, op) {
 	const p = trace.packing, flags = trace.ops.flags[op];
 
 	p.at = trace.ops.more[op];
-	return {steps: flags & STEPS ? readSteps(p) : null, ready: flags & READY ? readReady(p) : null};
+	const address = isLock(flags) ? p.number() : null;
+	return {address, steps: flags & STEPS ? readSteps(p) : null, ready: flags & READY ? readReady(p) : null};
 }
 
 function callOf(trace, op) {
