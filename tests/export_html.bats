@@ -521,7 +521,7 @@ assert len([page.read(f) for f in glob.glob("out.*.html")] + [xml.parse(f) for f
 	mv trace before
 	"$EAGAIN" record -o trace "$PROGRAMS/stalls" epoll deadlock >said &
 	pid=$!
-	until "$EAGAIN" log trace 2>/dev/null | grep -q 'ev=lock call=pthread_rwlock_rdlock'; do kill -0 $pid; done
+	until "$EAGAIN" log trace 2>/dev/null | grep -q 'ev=lock call=pthread_join'; do kill -0 $pid; done
 	kill -9 $pid
 	ends_with 137 $pid
 	"$EAGAIN" export html -o deadlock.html trace
