@@ -162,8 +162,8 @@ held_by() {
 }
 
 @test "a thread that waits in its reads: what came between is in the log, and no stall" {
-	"$EAGAIN" record perl -e 'pipe R, W; if (!fork) { syswrite W, "ab"; select undef, undef, undef, 0.02; syswrite W, "c"; exit }
-		sysread R, $x, 3; sysread R, $x, 3; my $t = times; 1 while times - $t < 0.1; syswrite W, "d"; sysread R, $x, 3'
+	"$EAGAIN" record perl -e 'pipe R, W; if (!fork) { select undef, undef, undef, 0.05; syswrite W, "abc"; exit }
+		sysread R, $x, 3; my $t = times; 1 while times - $t < 0.1; syswrite W, "d"; sysread R, $x, 3'
 	"$EAGAIN" log | grep -q 'ev=away call=\(write\|read\) .* loop=park cpu='
 	run -1 grep 'stalled' <("$EAGAIN" report)
 }
