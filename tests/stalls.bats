@@ -135,12 +135,17 @@ held_by() {
 	"$EAGAIN" report | grep -q ', slept [1-9]'
 }
 
-@test "a stall: it was in another call, for a pipe or a child; an epoll loop also in poll" {
+@test "a stall: it was in another call, for a pipe, a file's lock or a child; an epoll loop also in poll" {
 	stalled epoll read call
 	grep -q ' read [0-9]*$' verdict
 	stalled epoll poll-inside call
 	grep -q ' poll [0-9]*$' verdict
 	"$EAGAIN" report | grep -q 'in other calls (poll, fd [0-9]*, pipe:\[[0-9]*\])'
+	stalled epoll flock call
+	grep -q ' flock [0-9]*$' verdict
+	stalled poll fcntl call
+	grep -q ' fcntl [0-9]*$' verdict
+	"$EAGAIN" report | grep -q 'in other calls (fcntl, fd [0-9]*, /.*/locked)'
 	stalled select child call
 	grep -q ' waitpid None$' verdict
 }

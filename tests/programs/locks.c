@@ -2,6 +2,7 @@
  *
  * What is printed depends on nothing else, so that a run under eagain can be compared with a native one.  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -705,9 +707,6 @@ static void c11(void)
 	c11_sleeps();
 }
 
-/* Cancellation.  */
-
-static sem_t empty, one;
 static const char *cleaned;
 
 static void clean(void *what)
@@ -717,6 +716,122 @@ static void clean(void *what)
 		pthread_mutex_unlock(&mutex);
 }
 
+static void say_end(const char *what, pthread_t t)
+{
+	void *value;
+
+	pthread_join(t, &value);
+	printf("cancel, %s: %s, cleaned: %s\n", what, value == PTHREAD_CANCELED ? "canceled" : "returned", cleaned ? cleaned : "-");
+	cleaned = NULL;
+}
+
+/* Files.  */
+
+static int file;
+
+static int lock_file(bool with_flock, int fd)
+{
+	return with_flock ? flock(fd, LOCK_EX) : fcntl(fd, F_SETLKW, &(struct flock){.l_type = F_WRLCK});
+}
+
+static int unlock_file(bool with_flock, int fd)
+{
+	return with_flock ? flock(fd, LOCK_UN) : fcntl(fd, F_SETLK, &(struct flock){.l_type = F_UNLCK});
+}
+
+/* A child that holds the lock, so long or until it is killed.  */
+static pid_t hold_file(bool with_flock, useconds_t us)
+{
+	int held[2];
+	pid_t child;
+	char c;
+
+	if (pipe(held) < 0)
+		_exit(99);
+	child = fork();
+	if (child == 0) {
+		lock_file(with_flock, open("locked", O_RDWR | O_CLOEXEC));
+		if (write(held[1], "x", 1) != 1)
+			_exit(99);
+		usleep(us);
+		_exit(0);
+	}
+	if (read(held[0], &c, 1) != 1)
+		_exit(99);
+	close(held[0]);
+	close(held[1]);
+	errno = UNTOUCHED;
+	return child;
+}
+
+static void *wait_for_file(void *with_flock)
+{
+	pthread_cleanup_push(clean, "file");
+	lock_file(*(bool *)with_flock, file);
+	pthread_cleanup_pop(0);
+	unlock_file(*(bool *)with_flock, file);
+	return NULL;
+}
+
+static void file_lock(const char *what, bool with_flock)
+{
+	pthread_t t;
+	pid_t child;
+
+	errno = UNTOUCHED;
+	say_errno(what, "free", lock_file(with_flock, file));
+	say_errno(what, "own", lock_file(with_flock, file));
+	say_errno(what, "given back", unlock_file(with_flock, file));
+	child = hold_file(with_flock, SOON_US);
+	say_errno(what, "free soon", lock_file(with_flock, file));
+	unlock_file(with_flock, file);
+	waitpid(child, NULL, 0);
+	for (int restart = 0; restart < 2; restart++) {
+		struct sigaction a = {.sa_handler = handler, .sa_flags = restart ? SA_RESTART : 0};
+		struct itimerval alarm = {.it_value.tv_usec = SOON_US};
+
+		sigaction(SIGALRM, &a, NULL);
+		child = hold_file(with_flock, 10 * SOON_US);
+		setitimer(ITIMER_REAL, &alarm, NULL);
+		say_errno(what, restart ? "SA_RESTART" : "no SA_RESTART", lock_file(with_flock, file));
+		waitpid(child, NULL, 0);
+		unlock_file(with_flock, file);
+	}
+	child = hold_file(with_flock, 60000000);
+	pthread_create(&t, NULL, wait_for_file, &with_flock);
+	usleep(SOON_US);
+	pthread_cancel(t);
+	if (with_flock)
+		kill(child, SIGKILL);
+	say_end(what, t);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	errno = UNTOUCHED;
+	say_errno(what, "no fd", lock_file(with_flock, -1));
+}
+
+static void files(void)
+{
+	int other;
+
+	file = open("locked", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	other = open("locked", O_RDWR | O_CLOEXEC);
+	file_lock("flock", true);
+	file_lock("fcntl", false);
+	errno = UNTOUCHED;
+	say_errno("flock", "held", flock(file, LOCK_EX));
+	say_errno("flock", "held, LOCK_NB", flock(other, LOCK_EX | LOCK_NB));
+	say_errno("flock", "no operation", flock(file, 77));
+	say_errno("fcntl", "no memory", fcntl(file, F_SETLKW, (struct flock *)8));
+	say_errno("fcntl", "F_OFD_SETLKW", fcntl(file, F_OFD_SETLKW, &(struct flock){.l_type = F_WRLCK}));
+	close(file);
+	close(other);
+	unlink("locked");
+}
+
+/* Cancellation.  */
+
+static sem_t empty, one;
 static void *cancelled_cond_wait(void *unused)
 {
 	pthread_mutex_lock(&mutex);
@@ -765,15 +880,6 @@ static void *pending(void *which)
 	default: break;
 	}
 	return NULL;
-}
-
-static void say_end(const char *what, pthread_t t)
-{
-	void *value;
-
-	pthread_join(t, &value);
-	printf("cancel, %s: %s, cleaned: %s\n", what, value == PTHREAD_CANCELED ? "canceled" : "returned", cleaned ? cleaned : "-");
-	cleaned = NULL;
 }
 
 static void cancellation(void)
@@ -868,6 +974,7 @@ int main(void)
 	joins();
 	barriers();
 	c11();
+	files();
 	cancellation();
 	forks();
 	return 0;

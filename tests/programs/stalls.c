@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
@@ -207,6 +208,17 @@ static void *signal_cnd(void *unused)
 	return unused;
 }
 
+static void *hold_file(void *unused)
+{
+	int fd = open("locked", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	flock(fd, LOCK_EX);
+	fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK});
+	say_holder();
+	close(fd);
+	return unused;
+}
+
 static void *wake_futex(void *unused)
 {
 	say_holder();
@@ -317,6 +329,26 @@ static void sleep_in_c11(void)
 	thrd_sleep(&(struct timespec){.tv_nsec = LONG_US * 1000L}, NULL);
 }
 
+static void wait_in_flock(void)
+{
+	pthread_t thread = beside(hold_file);
+	int fd = open("locked", O_RDWR | O_CLOEXEC);
+
+	flock(fd, LOCK_EX);
+	close(fd);
+	pthread_detach(thread);
+}
+
+static void wait_in_fcntl(void)
+{
+	pthread_t thread = beside(hold_file);
+	int fd = open("locked", O_RDWR | O_CLOEXEC);
+
+	fcntl(fd, F_SETLKW, &(struct flock){.l_type = F_WRLCK});
+	close(fd);
+	pthread_detach(thread);
+}
+
 static void wait_for_futex(void)
 {
 	pthread_t thread = beside(wake_futex);
@@ -421,7 +453,7 @@ static const struct {
 	{"sleep", do_sleep, NULL}, {"select-sleep", sleep_in_select, NULL}, {"read", read_slowly, NULL},
 	{"poll-inside", poll_inside, NULL}, {"child", wait_for_child, NULL}, {"deadlock", deadlock, NULL},
 	{"fork", fork_child, NULL}, {"mtx", wait_for_mtx, prepare_c11}, {"cnd", wait_for_cnd, prepare_c11},
-	{"thrd", wait_for_thrd, NULL}, {"thrd-sleep", sleep_in_c11, NULL},
+	{"thrd", wait_for_thrd, NULL}, {"thrd-sleep", sleep_in_c11, NULL}, {"flock", wait_in_flock, NULL}, {"fcntl", wait_in_fcntl, NULL},
 };
 
 static int epoll;
