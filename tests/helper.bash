@@ -142,7 +142,7 @@ record_late_once() {
 	local n pid
 	"$EAGAIN" record --readiness -o trace perl -MPOSIX -e '
 		open R, "+<", $ARGV[0];
-		sub feed { select undef, undef, undef, 0.05; if (!fork) { syswrite R, "x"; POSIX::_exit(0) } wait }
+		sub feed { select undef, undef, undef, 0.05; if (!fork) { open W, ">", $ARGV[0]; syswrite W, "x"; POSIX::_exit(0) } wait }
 		feed; 1 until -e "go1"; sysread R, $b, 10;
 		feed; select undef, undef, undef, 0.02 until -e "go2"; sysread R, $b, 10;
 		feed; select undef, undef, undef, 0.02 until -e "go3"; POSIX::_exit(0)' "$1" &
