@@ -137,6 +137,7 @@ static void print_call(const struct listing *l, const struct listed *c, int widt
 {
 	const struct model_fd *f = c->fd == MODEL_NO_FD ? NULL : &l->model->processes[c->process].fds[c->fd];
 	int name_width = width > BEFORE_NAME + BEHIND_NAME ? width - BEFORE_NAME - BEHIND_NAME : 0;
+	const char *call = c->lock ? "lock" : model_call_name(c->call);
 	char op[16] = "-", fd[16] = "-", name[256], took[16], result[32];
 
 	if (c->op)
@@ -144,7 +145,7 @@ static void print_call(const struct listing *l, const struct listed *c, int widt
 	if (f)
 		snprintf(fd, sizeof fd, "%d", f->fd);
 	name_of(c, f, name, sizeof name);
-	fprintf(to, "%8s %-12.12s %5s %-*.*s %14.9f %9s %10.10s", op, c->lock ? "lock" : model_call_name(c->call), fd, name_width, name_width, name,
+	fprintf(to, "%8s %-12.12s %5s %-*.*s %14.9f %9s %10.10s", op, call, fd, name_width, name_width, name,
 		(double)c->start_ns / 1e9, duration(c->end_ns - c->start_ns, took), result_of(c, result));
 }
 

@@ -195,8 +195,9 @@ static void see_call(struct pass *p, struct thread *t, const struct trace_record
 static void see_lock(struct pass *p, struct thread *t, const struct trace_record *r, const struct reader_place *place)
 {
 	struct operation o = {
-		.process = (size_t)(place->file - p->trace->files), .tid = place->tid, .fd = MODEL_NO_FD, .direction = DIRECTION_LOCK,
-		.lock = stalls_lock_name(r->way), .address = (uint64_t)r->number, .result = r->fd, .returned = r->duration != 0,
+		.process = (size_t)(place->file - p->trace->files), .tid = place->tid, .fd = MODEL_NO_FD,
+		.direction = DIRECTION_LOCK, .lock = stalls_lock_name(r->way), .address = (uint64_t)r->number, .result = r->fd,
+		.returned = r->duration != 0,
 		.start_ns = reader_ns(p->trace, r->t), .end_ns = reader_ns(p->trace, r->t + r->duration),
 	};
 

@@ -29,7 +29,7 @@ struct operation {
 	size_t fd;                      /* index into the process's, or MODEL_NO_FD */
 	uint8_t call, way, flags;       /* as in its last record */
 	uint32_t number;                /* 0: it was done at its first attempt, or plain */
-	const char *lock;               /* the function, if it waited for a lock: then `call` is none, and the result its holder, or -1 */
+	const char *lock;               /* the function, if it waited for a lock: `call` is none, and the result its holder, or -1 */
 	uint64_t address;               /* of the lock */
 	bool returned;                  /* else nothing ended it that is recorded */
 	int64_t result;

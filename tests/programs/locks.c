@@ -693,7 +693,8 @@ static void c11(void)
 		const char *name;
 		int type;
 	} kinds[] = {
-		{"plain", mtx_plain}, {"timed", mtx_timed}, {"recursive", mtx_plain | mtx_recursive}, {"both", mtx_timed | mtx_recursive},
+		{"plain", mtx_plain}, {"timed", mtx_timed}, {"recursive", mtx_plain | mtx_recursive},
+		{"both", mtx_timed | mtx_recursive},
 	};
 
 	for (size_t k = 0; k < COUNT(kinds); k++)

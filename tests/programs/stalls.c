@@ -453,7 +453,8 @@ static const struct {
 	{"sleep", do_sleep, NULL}, {"select-sleep", sleep_in_select, NULL}, {"read", read_slowly, NULL},
 	{"poll-inside", poll_inside, NULL}, {"child", wait_for_child, NULL}, {"deadlock", deadlock, NULL},
 	{"fork", fork_child, NULL}, {"mtx", wait_for_mtx, prepare_c11}, {"cnd", wait_for_cnd, prepare_c11},
-	{"thrd", wait_for_thrd, NULL}, {"thrd-sleep", sleep_in_c11, NULL}, {"flock", wait_in_flock, NULL}, {"fcntl", wait_in_fcntl, NULL},
+	{"thrd", wait_for_thrd, NULL}, {"thrd-sleep", sleep_in_c11, NULL},
+	{"flock", wait_in_flock, NULL}, {"fcntl", wait_in_fcntl, NULL},
 };
 
 static int epoll;
