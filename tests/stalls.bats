@@ -87,6 +87,16 @@ held_by() {
 	"$EAGAIN" report | grep -q 's switched out while others ran ([0-9]* times)'
 }
 
+@test "a stall: the page faults of the recording are not the program's" {
+	# shellcheck disable=SC2016 # perl's
+	"$EAGAIN" record perl -e 'open Z, "/dev/zero"; pipe R, W; syswrite W, "x"; vec($in, fileno R, 1) = 1;
+		sub ready { select(my $r = $in, undef, undef, undef) } ready; for (1 .. 2) { sysread Z, $b, 1 for 1 .. 100000; ready }'
+	"$EAGAIN" report --json >json
+	[ "$(grep -o '"minor_faults":[0-9]*' json | wc -l)" -ge 2 ]
+	# A page of the trace has room for 128 of them.
+	[ "$(grep -o '"m[a-z]*_faults":[0-9]*' json | awk -F: '{ n += $2 } END { print n }')" -lt 500 ]
+}
+
 @test "a stall: page faults, of a file on its disk, and of new memory" {
 	stalled epoll minor-faults page_faults
 	stalled epoll major-faults page_faults
