@@ -83,6 +83,12 @@
 	LIBC(int, pthread_clockjoin_np, (pthread_t, void **, clockid_t, const struct timespec *))                      \
 	LIBC(int, pthread_getcpuclockid, (pthread_t, clockid_t *))                                                     \
 	LIBC(int, pthread_barrier_wait, (pthread_barrier_t *))                                                         \
+	LIBC(int, mtx_lock, (mtx_t *))                                                                                 \
+	LIBC(int, mtx_timedlock, (mtx_t *, const struct timespec *))                                                   \
+	LIBC(int, mtx_trylock, (mtx_t *))                                                                              \
+	LIBC(int, cnd_wait, (cnd_t *, mtx_t *))                                                                        \
+	LIBC(int, cnd_timedwait, (cnd_t *, mtx_t *, const struct timespec *))                                          \
+	LIBC(int, thrd_join, (thrd_t, int *))                                                                          \
 	LIBC(int, aio_read, (struct aiocb *))                                                                          \
 	LIBC(int, aio_write, (struct aiocb *))                                                                         \
 	LIBC(int, aio_fsync, (int, struct aiocb *))                                                                    \

@@ -32,8 +32,8 @@ static void ask(struct counts *c)
 	c->cpu_ns = clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 	sys(SYS_getrusage, RUSAGE_THREAD, &r);
 	c->used = (struct trace_away){
-		.involuntary = (uint32_t)r.ru_nivcsw, .voluntary = (uint32_t)r.ru_nvcsw, .minor = (uint32_t)r.ru_minflt,
-		.major = (uint32_t)r.ru_majflt,
+		.involuntary = (uint32_t)r.ru_nivcsw, .voluntary = (uint32_t)r.ru_nvcsw,
+		.minor = (uint32_t)r.ru_minflt - tracefile_thread.minor, .major = (uint32_t)r.ru_majflt - tracefile_thread.major,
 		.system_ns = (uint64_t)r.ru_stime.tv_sec * 1000000000 + (uint64_t)r.ru_stime.tv_usec * 1000,
 	};
 }

@@ -592,8 +592,14 @@ static void use_chunk(struct tracefile_thread *t, struct trace_chunk *c)
 static bool populate(void *p, uint64_t size, bool needed)
 {
 	uint64_t skip = (uintptr_t)p & (file.page - 1);
-	bool done = sys(SYS_madvise, (char *)p - skip, size + skip, MADV_POPULATE_WRITE) == 0;
+	struct rusage before = {0}, after = {0};
+	bool done;
 
+	sys(SYS_getrusage, RUSAGE_THREAD, &before);
+	done = sys(SYS_madvise, (char *)p - skip, size + skip, MADV_POPULATE_WRITE) == 0;
+	sys(SYS_getrusage, RUSAGE_THREAD, &after);
+	tracefile_thread.minor += (uint32_t)(after.ru_minflt - before.ru_minflt);
+	tracefile_thread.major += (uint32_t)(after.ru_majflt - before.ru_majflt);
 	if (!done && needed)
 		sys(SYS_munmap, (char *)p - skip, size + skip);
 	return done;

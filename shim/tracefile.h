@@ -19,6 +19,7 @@ struct tracefile_thread {
 	uint32_t tid;
 	struct trace_chunk *chunk;      /* the latest of a ring through `link`: the next is the oldest */
 	uint64_t ring;                  /* bytes of all of them */
+	uint32_t minor, major;          /* page faults to touch them: not the program's */
 };
 
 extern __thread struct tracefile_thread tracefile_thread;

@@ -145,7 +145,7 @@ record_pipeline() {
 	# From within a list, too.
 	type_in '"$EAGAIN" timeline -i'
 	shows 'q quit'
-	press Enter
+	press w Enter
 	shows 'q back'
 	press C-z
 	shows Stopped

@@ -67,8 +67,20 @@ thread.join()
 	PYTHON
 }
 
+# A loop that waits for a mutex which another thread holds.
+record_lock() {
+	"$EAGAIN" record -o trace "$PROGRAMS/stalls" epoll mutex >said
+}
+
+@test "svg: a wait for a lock names the lock, and who held it" {
+	record_lock
+	"$EAGAIN" export svg -o picture.svg trace
+	grep -q '<title>waited [0-9.]* m\?s for a lock: pthread_mutex_lock(), 0x[0-9a-f]*, held by tid '"$(sed -n 's/holder //p' said)"'</title>' picture.svg
+	grep -q '>waits for a lock</text>' picture.svg
+}
+
 @test "html: the numbers are the report's, and each operation's are the log's" {
-	for trace in record_pipeline record_loop; do
+	for trace in record_pipeline record_loop record_lock; do
 		rm -rf trace
 		$trace
 		"$EAGAIN" export html -o page.html trace
@@ -93,7 +105,7 @@ thread.join()
 			operations = [o for lane in t["lanes"] for o in lane["operations"]]
 			assert len(operations) == t["all"] == t["kept"]
 			for lane in t["lanes"]:
-			    for d, direction in enumerate(page.DIRECTIONS[:6]):
+			    for d, direction in enumerate(page.DIRECTIONS):
 			        waited = sum(o["waited"] for o in lane["operations"] if direction and o["direction"] == direction)
 			        # Each is rounded by itself.
 			        assert abs(waited - lane["waits"][d]) <= len(lane["operations"]), (lane["tid"], direction)
@@ -103,7 +115,7 @@ thread.join()
 			for e in events:
 			    if e.get("op", "-") != "-":
 			        moments.setdefault(int(e["op"]), []).append((e["ev"], ns(e["t"])))
-			assert moments.keys() == {o["number"] for o in operations if "number" in o} and moments
+			assert moments.keys() == {o["number"] for o in operations if "number" in o} and (moments or any(o["direction"] == "lock" for o in operations))
 			for o in operations:
 			    if "number" in o and not o["more"]:
 			        at, steps = o["start"], [("enter", o["start"])]
@@ -114,8 +126,11 @@ thread.join()
 			            steps.insert(3, ("ready", steps[3][1]))
 			        assert [s[0] for s in steps] == [m[0] for m in moments[o["number"]]], (steps, moments[o["number"]])
 			        assert all(abs(s[1] - m[1]) <= 2 for s, m in zip(steps, moments[o["number"]])), (steps, moments[o["number"]])
-			calls = sorted((ns(e["t"]), e["call"]) for e in events if e["ev"] in ("call", "EWOULDBLOCK") and e["op"] == "-")
+			calls = sorted((ns(e["t"]), e["call"]) for e in events if e["ev"] in ("call", "EWOULDBLOCK", "lock") and e["op"] == "-")
 			assert calls == sorted((o["start"], o["call"]) for o in operations if "number" not in o)
+			told = sorted((ns(e["t"]), int(e["addr"], 16), int(e.get("held_by", -1)), ns(e["dur"])) for e in events if e["ev"] == "lock")
+			kept = sorted((o["start"], o["address"], o["result"], o["waited"]) for o in operations if o["direction"] == "lock")
+			assert [lock[:3] for lock in told] == [lock[:3] for lock in kept] and all(abs(a[3] - b[3]) <= 2 for a, b in zip(told, kept)), (told, kept)
 		PYTHON
 	done
 }
@@ -135,6 +150,63 @@ thread.join()
 		assert all(sum(abs(o["start"] - s["start"] - s["took"]) <= 2 for o in polls) == 1 for s in read + computed)
 		assert all(len(o["ready"]) == 1 and t["kinds"][t["fds"][o["ready"][0][0] - 1]["kind"]] == "pipe" for o in polls)
 	PYTHON
+}
+
+# With a name that means something to a page and a picture.
+record_ready() {
+	mkdir '<'
+	record_late '</title><b>&'
+}
+
+@test "html: what was ready and not taken is what the report says of it" {
+	record_ready
+	"$EAGAIN" export html -o page.html trace
+	"$EAGAIN" report --json trace >report.json
+	python3 - <<-'PYTHON'
+		import json, page
+		t = page.read("page.html")
+		(row,) = [r for p in json.load(open("report.json"))["processes"] for r in p["readiness"] if r["kind"] == "fifo"]
+		late, unserved = [r for r in t["readiness"] if r["flags"] & 4], [r for r in t["readiness"] if not r["flags"] & 4]
+		assert t["ready_all"] == len(t["readiness"]) == 3 and len(late) == 2 and len(unserved) == 1, t["readiness"]
+		assert all(abs(r["took"] - w["ns"]) <= 2 for r, w in zip(late, row["worst"])) and abs(unserved[0]["took"] - row["unserved_ns"]) <= 2, (late, unserved, row)
+		for r in t["readiness"]:
+		    fd, lane = t["fds"][r["fd"] - 1], t["lanes"][r["lane"]]
+		    assert fd["name"] == row["name"] and fd["fd"] == row["fd"] and t["processes"][fd["process"]]["pid"] == lane["tid"]
+		reads = [o for o in t["lanes"][late[0]["lane"]]["operations"] if o["call"] == "read" and o["fd"] == late[0]["fd"]]
+		assert len(reads) == 2
+		for o, r in zip(reads, sorted(late, key=lambda r: r["start"])):
+		    assert o["start"] <= r["start"] + r["took"] <= o["start"] + o["took"]
+	PYTHON
+	# Where nobody looked, nothing is known; and that is not none.
+	rm -r trace
+	"$EAGAIN" record -o trace true
+	"$EAGAIN" export html -o page.html trace
+	python3 -c 'import page; t = page.read("page.html"); assert t["ready_all"] == -1 and t["readiness"] == []'
+}
+
+@test "svg: what was ready and not taken is drawn below the lane, and says so" {
+	record_ready
+	"$EAGAIN" export svg -o picture.svg trace
+	python3 - <<-'PYTHON'
+		import xml.etree.ElementTree as xml
+		svg = "{http://www.w3.org/2000/svg}"
+		root = xml.parse("picture.svg").getroot()
+		lane = root.findall(svg + "g")[0]
+		bar = next(r for r in lane.findall(svg + "rect") if r.get("class") == "runs")
+		ready = [r for r in lane.findall(svg + "rect") if r.get("class") == "ready"]
+		sleeps = [r for r in lane.findall(svg + "rect") if r.findtext(svg + "title", "").startswith("slept ")]
+		titles = [r.findtext(svg + "title") for r in ready]
+		assert len(ready) == 3 and all("</title><b>&: ready to read for " in t for t in titles), titles
+		assert [t.rpartition(" s, ")[2].rpartition(" ms, ")[2] for t in titles] == 2 * ["until it was taken"] + ["and not taken before the end"], titles
+		x, end = lambda r: float(r.get("x")), lambda r: float(r.get("x")) + float(r.get("width"))
+		assert all(float(r.get("y")) >= float(bar.get("y")) + float(bar.get("height")) - 0.01 for r in ready)
+		assert all(end(a) <= x(b) + 1 for a, b in zip(ready, ready[1:])) and end(ready[2]) <= end(bar) + 1
+		# First it computed, and then it slept until it took it.
+		assert not [s for s in sleeps if x(s) < end(ready[0]) - 1 and end(s) > x(ready[0]) + 1] and [s for s in sleeps if x(ready[1]) <= x(s) and end(s) <= end(ready[1]) + 1]
+		assert "something is ready, and not taken" in [t.text for t in root.findall(svg + "text")]
+	PYTHON
+	"$EAGAIN" record -o without true
+	run -1 grep 'is ready' <("$EAGAIN" export svg without)
 }
 
 @test "html: what is too much for a page is added up, and nothing is lost in the sum" {
@@ -439,6 +511,75 @@ assert len([page.read(f) for f in glob.glob("out.*.html")] + [xml.parse(f) for f
 		    b.press("#tab-processes")
 		    assert len(column(1)) == 1
 		    assert not b.complaints, b.complaints
+	PYTHON
+}
+
+@test "browser: a lock, and who held it; one that is still waited for" {
+	need_browser
+	record_lock
+	"$EAGAIN" export html -o page.html trace
+	mv trace before
+	"$EAGAIN" record -o trace "$PROGRAMS/stalls" epoll deadlock >said &
+	pid=$!
+	until "$EAGAIN" log trace 2>/dev/null | grep -q 'ev=lock call=pthread_join'; do kill -0 $pid; done
+	kill -9 $pid
+	ends_with 137 $pid
+	"$EAGAIN" export html -o deadlock.html trace
+	python3 - <<-'PYTHON'
+		import page
+		from browser import Browser
+		for path, words in (("page.html", "pthread_mutex_lock"), ("deadlock.html", "pthread_rwlock_rdlock")):
+		    (lock,) = [o for o in page.read(path)["lanes"][0]["operations"] if o["call"] == words]
+		    # Where the machine is slow, the trace ends as it begins.
+		    if not lock["waited"]:
+		        continue
+		    with Browser() as b:
+		        b.open(path)
+		        # From wait to wait in the first lane.
+		        for _ in range(50):
+		            b.key("n")
+		            kept = b.text("#table")
+		            if words in kept:
+		                break
+		        assert " for a lock" in kept and "%s(), 0x%x, held by stalls (pid " % (words, lock["address"]) in kept, kept
+		        assert ("had not returned after" in kept) == (path == "deadlock.html"), kept
+		        assert not b.complaints, b.complaints
+	PYTHON
+}
+
+@test "browser: what was ready and not taken" {
+	need_browser
+	record_ready
+	"$EAGAIN" export html -o page.html trace
+	python3 - <<-'PYTHON'
+		import page
+		from browser import Browser
+		t = page.read("page.html")
+		late = next(r for r in t["readiness"] if r["flags"] & 4)
+		with Browser() as b:
+		    b.open("page.html")
+		    assert "ready" in b.texts("#legend li")
+		    left, top, width, _ = b.box("#lanes-canvas")
+		    at = lambda ns: left + ns / t["wall"] * width
+		    # In the middle of the sleep before it was taken: below the lane in its colour, and said.
+		    b.move(at(late["start"] + late["took"] / 2), top + 24 * late["lane"] + 12)
+		    assert "</title><b>&: ready to read for " in b.text("#tip") and ", until it was taken" in b.text("#tip"), b.text("#tip")
+		    pixel = b.evaluate("[...document.getElementById('lanes-canvas').getContext('2d').getImageData(%d, %d, 1, 1).data]"
+		                       % (at(late["start"] + late["took"] / 2) - left - 4, 24 * late["lane"] + 22))
+		    assert pixel[:3] == [0x1a, 0x9e, 0x4b], pixel
+		    b.press("#tab-readiness")
+		    rows = b.texts("#table tbody tr")
+		    assert b.text("#tab-readiness") == "Ready, not taken 3" and len(rows) == 3 and sum("nobody: perl" in r for r in rows) == 1, rows
+		    b.press("#table tbody tr")
+		    assert not b.text("#range").startswith("shown: " + b.text("#range").split(" of ")[1])
+		    b.press("#by-fd")
+		    left, top, width, height = b.box("#lanes-canvas")
+		    tips = []
+		    for y in range(12, int(height), 24):
+		        b.move(left + width / 2, top + y)
+		        tips.append(b.text("#tip") or "")
+		    assert any("</title><b>&: ready to read for " in tip for tip in tips), tips
+		    assert not b.complaints and not [r for r in b.requests if not r.startswith("file:")], (b.complaints, b.requests)
 	PYTHON
 }
 

@@ -124,6 +124,41 @@ kind_of() {
 		on && /^\tX\(/ { n++; if (index($0, "X(" id ",")) print n }' "$TOP/tracer/format.h"
 }
 
+# record_late FIFO: a trace of a program that has FIFO written to, and takes that late: first it computes, then it sleeps; and then
+# never.  Where the machine is busy the observer may come too late itself, and then says so: once more.
+record_late() {
+	mkfifo "$1"
+	for _ in 1 2 3 4 5 6; do
+		rm -rf trace go[123]
+		record_late_once "$1"
+		"$EAGAIN" report trace >report
+		! grep -q 'read 2 times, known of 2' report || ! grep -q 'at the end, and not read' report || return 0
+	done
+	cat report
+	return 1
+}
+
+record_late_once() {
+	local n pid
+	"$EAGAIN" record --readiness -o trace perl -MPOSIX -e '
+		open R, "+<", $ARGV[0];
+		sub feed { select undef, undef, undef, 0.05; if (!fork) { open W, ">", $ARGV[0]; syswrite W, "x"; POSIX::_exit(0) } wait }
+		feed; 1 until -e "go1"; sysread R, $b, 10;
+		feed; select undef, undef, undef, 0.02 until -e "go2"; sysread R, $b, 10;
+		feed; select undef, undef, undef, 0.02 until -e "go3"; POSIX::_exit(0)' "$1" &
+	pid=$!
+	for n in 1 2 3; do
+		until "$EAGAIN" log trace >log 2>/dev/null && [ "$(grep -c "^[^ ]* $(sed -n '1s/^[^ ]* \(pid=[0-9]*\) .*/\1/p' log) .*ev=edge .*for=read" log)" -ge $n ]; do
+			kill -0 $pid
+			! grep -q ev=reap log || grep -q ev=watch log || { kill $pid; skip "nothing can be observed here"; }
+		done
+		sleep 0.15
+		: >go$n
+	done
+	ends_with 0 $pid
+	"$EAGAIN" log trace >log
+}
+
 # note TEXT: a line in the test's output, also when it passes.
 note() {
 	echo "# $*" >&3

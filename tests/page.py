@@ -72,12 +72,14 @@ def operation(p, t):
     o = dict(zip(("took", "call", "way", "flags", "fd"), p.numbers(5)))
     flags = o["flags"]
     o["call"], o["direction"], o["waited"] = t["calls"][o["call"]], DIRECTIONS[flags >> 7 & 7], 0
-    if flags & 4:
+    if flags & 4 or o["direction"] == "lock":
         o["result"] = p.signed()
     if flags & 3 == 3:
         o["parked"], _, o["waited"] = p.numbers(3)
     elif flags & 1:
         o["waited"] = o["took"]
+    if o["direction"] == "lock":
+        o["address"] = p.number()
     if flags & 2:
         o["number"], o["length"], count, o["more"] = p.numbers(4)
         o["steps"] = [(n >> 2, after) for n, after in (p.numbers(2) for _ in range(count))]
@@ -126,6 +128,8 @@ def read(path):
     t["stalls"] = p.list(lambda: {
         "lane": p.number(), "start": p.number(), "took": p.number(), "cpu": p.number(), "waits": [0] + p.numbers(t["directions"] - 1), "longest": p.number(),
         "call": t["calls"][p.number()], "fd": p.number()})
+    t["ready_all"] = p.number() - 1
+    t["readiness"] = p.list(lambda: dict(zip(("lane", "fd", "start", "took", "flags"), p.numbers(5))))
     assert p.at == len(p.data), "something is left"
     t["parts"] = parts
     return t

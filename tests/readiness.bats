@@ -274,7 +274,7 @@ complains() {
 	RANDOM=3
 	for round in $(seq 40); do
 		damage trace bad
-		for verb in 'report' 'report --json' 'log'; do
+		for verb in 'report' 'report --json' 'log' 'timeline --by=fd' 'export html' 'export svg'; do
 			status=0
 			# shellcheck disable=SC2086 # several words
 			timeout 20 "$EAGAIN" $verb bad >out 2>err || status=$?

@@ -87,6 +87,16 @@ held_by() {
 	"$EAGAIN" report | grep -q 's switched out while others ran ([0-9]* times)'
 }
 
+@test "a stall: the page faults of the recording are not the program's" {
+	# shellcheck disable=SC2016 # perl's
+	"$EAGAIN" record perl -e 'open Z, "/dev/zero"; pipe R, W; syswrite W, "x"; vec($in, fileno R, 1) = 1;
+		sub ready { select(my $r = $in, undef, undef, undef) } ready; for (1 .. 2) { sysread Z, $b, 1 for 1 .. 100000; ready }'
+	"$EAGAIN" report --json >json
+	[ "$(grep -o '"minor_faults":[0-9]*' json | wc -l)" -ge 2 ]
+	# A page of the trace has room for 128 of them.
+	[ "$(grep -o '"m[a-z]*_faults":[0-9]*' json | awk -F: '{ n += $2 } END { print n }')" -lt 500 ]
+}
+
 @test "a stall: page faults, of a file on its disk, and of new memory" {
 	stalled epoll minor-faults page_faults
 	stalled epoll major-faults page_faults
@@ -119,18 +129,33 @@ held_by() {
 	held_by futex None
 }
 
+@test "a stall: it waited for a mutex, a condition, a thread of C11" {
+	stalled epoll mtx lock
+	held_by mtx_lock holder
+	stalled poll cnd lock
+	held_by cnd_timedwait None
+	stalled select thrd lock
+	held_by thrd_join holder
+}
+
 @test "a stall: it slept, also in a select of no fds" {
 	stalled epoll sleep asleep
+	stalled epoll thrd-sleep asleep
 	stalled poll select-sleep asleep
 	"$EAGAIN" report | grep -q ', slept [1-9]'
 }
 
-@test "a stall: it was in another call, for a pipe or a child; an epoll loop also in poll" {
+@test "a stall: it was in another call, for a pipe, a file's lock or a child; an epoll loop also in poll" {
 	stalled epoll read call
 	grep -q ' read [0-9]*$' verdict
 	stalled epoll poll-inside call
 	grep -q ' poll [0-9]*$' verdict
 	"$EAGAIN" report | grep -q 'in other calls (poll, fd [0-9]*, pipe:\[[0-9]*\])'
+	stalled epoll flock call
+	grep -q ' flock [0-9]*$' verdict
+	stalled poll fcntl call
+	grep -q ' fcntl [0-9]*$' verdict
+	"$EAGAIN" report | grep -q 'in other calls (fcntl, fd [0-9]*, /.*/locked)'
 	stalled select child call
 	grep -q ' waitpid None$' verdict
 }
@@ -152,8 +177,8 @@ held_by() {
 }
 
 @test "a thread that waits in its reads: what came between is in the log, and no stall" {
-	"$EAGAIN" record perl -e 'pipe R, W; if (!fork) { syswrite W, "ab"; select undef, undef, undef, 0.02; syswrite W, "c"; exit }
-		sysread R, $x, 3; sysread R, $x, 3; my $t = times; 1 while times - $t < 0.1; syswrite W, "d"; sysread R, $x, 3'
+	"$EAGAIN" record perl -e 'pipe R, W; if (!fork) { select undef, undef, undef, 0.05; syswrite W, "abc"; exit }
+		sysread R, $x, 3; my $t = times; 1 while times - $t < 0.1; syswrite W, "d"; sysread R, $x, 3'
 	"$EAGAIN" log | grep -q 'ev=away call=\(write\|read\) .* loop=park cpu='
 	run -1 grep 'stalled' <("$EAGAIN" report)
 }
@@ -214,7 +239,7 @@ held_by() {
 	same "$PROGRAMS/locks"
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/native/stdout")" -gt 900 ]
 	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.record.auto" | sed -n 's/.*ev=lock call=\([a-z_]*\) .*/\1/p' | sort -u >waited
-	[ "$(wc -l <waited)" = 20 ] || { cat waited; false; }
+	[ "$(wc -l <waited)" = 25 ] || { cat waited; false; }
 }
 
 @test "locks: a program that was linked with the conditions of LinuxThreads" {

@@ -120,6 +120,22 @@ plain() {
 	grep -Eq '^perl .*pp+[P+]' <<<"$output"
 }
 
+@test "--readiness: what was ready and not taken, in the lane of its fd, and where its thread computed" {
+	record_late fifo
+	run -0 "$EAGAIN" timeline trace
+	grep -Eq '^perl .*!!!+[^!s]*.?.?[sS]+' <<<"$output"
+	ordered '! something is ready, and not taken'
+	run -0 "$EAGAIN" timeline --by=fd trace
+	grep -Eq '^  fd [0-9]+ .*!!!' <<<"$output"
+	# No more from when it was taken to when it was written to again.
+	taken=$(sed -n 's/^t=\([0-9.]*\) .*ev=call call=read .*fifo ret=1 .*/\1/p' log | head -n 1)
+	again=$(awk -v taken="$taken" '{ t = substr($1, 3) } t > taken && /ev=call call=write .*fifo ret=1/ { print t; exit }' log)
+	run -0 "$EAGAIN" timeline --by=fd --from="$taken" --to="$again" trace
+	[[ $output != *'!!'* ]]
+	"$EAGAIN" record true
+	run -1 grep '!' <("$EAGAIN" timeline)
+}
+
 @test "a stretch of the trace: --from and --to" {
 	"$EAGAIN" record bash -c '(sleep 0.3; echo one; sleep 0.3; echo two) | cat' >/dev/null
 	run -0 "$EAGAIN" timeline --from=100ms --to=0.2

@@ -34,7 +34,8 @@ static const char help[] =
 	"  p  in poll                +  the same, and a wait ended here\n"
 	"  s  sleeps                 >  exec: another program\n"
 	"  c  waits for a child      ?  not known: was waiting when last seen\n"
-	"  l  waits for a lock       a capital: such a wait ended here\n"
+	"  l  waits for a lock       !  something is ready, and not taken\n"
+	"  a capital: such a wait ended here\n"
 	"\n"
 	"  left right, h l    the cursor, and at its edge the window\n"
 	"  < >, shift-arrows  the window, by half of it\n"
@@ -338,6 +339,9 @@ static void draw_cell(const struct browser *b, FILE *to)
 			fprintf(to, " %" PRIu64 "%%", (uint64_t)((double)c->ns[d] / (double)all * 100 + 0.5));
 		comma = ", ";
 	}
+	if (all && c->ns[CELL_READY] >= all / 100)
+		fprintf(to, "; something is ready %" PRIu64 "%%",
+			c->ns[CELL_READY] < all ? (uint64_t)((double)c->ns[CELL_READY] / (double)all * 100 + 0.5) : 100);
 }
 
 static void lane_name(const struct browser *b, size_t lane, char name[NAME_SIZE])

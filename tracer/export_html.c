@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "export.h"
-#include "export_lanes.h"
+#include "lanes.h"
 #include "line.h"
 #include "operations.h"
 #include "packing.h"
@@ -21,6 +21,7 @@ enum {
 	LANES_MOST = 20000,
 	FDS_MOST = 20000,
 	STALLS_MOST = 2000,
+	READY_MOST = 2000,
 	NAME_BYTES = 2 << 20,           /* of all fds, and of all commands */
 	NAME_LEAST = 24,
 	BINS_MOST = 4096, BINS_LEAST = 32, BINS_TOGETHER = 400000,
@@ -49,7 +50,8 @@ struct bin {
 struct page {
 	const struct trace *trace;
 	struct model *model;
-	struct export_lanes *lanes;
+	struct lanes lanes;
+	size_t lanes_more;
 	uint64_t bytes_of[BUCKETS], operations;
 	uint64_t shortest_ns;           /* that is packed by itself */
 	struct packing packed;
@@ -62,6 +64,8 @@ struct page {
 	uint64_t bin_ns, short_count;
 	struct operation_stall *stalls;
 	size_t stall_count, stalls_all;
+	struct readiness_stretch *ready;
+	size_t ready_count, ready_all;
 };
 
 static size_t bucket(uint64_t ns)
@@ -85,6 +89,25 @@ enum {
 #undef CALL
 };
 
+/* Behind the calls come the functions that wait for locks.  */
+static const char *const locks[] = {
+#define X(id, name, words) name,
+	TRACE_LOCKS(X)
+#undef X
+	"unknown",
+};
+
+enum { LOCKS = sizeof locks / sizeof *locks - 1 };
+
+static unsigned lock_number(const char *name)
+{
+	unsigned i = 0;
+
+	while (i < LOCKS && strcmp(locks[i], name) != 0)
+		i++;
+	return CALLS + 1 + i;
+}
+
 /* What a trace may hold beyond its table is the last of each.  */
 static unsigned known(unsigned id, unsigned count)
 {
@@ -102,7 +125,8 @@ static unsigned flags_of(const struct operation *o)
 {
 	unsigned flags = 0;
 
-	flags |= o->waited_ns ? PACKED_WAITED | (unsigned)o->direction << PACKED_DIRECTION_SHIFT : 0;
+	flags |= o->waited_ns || o->lock ? (unsigned)o->direction << PACKED_DIRECTION_SHIFT : 0;
+	flags |= o->waited_ns ? PACKED_WAITED : 0;
 	flags |= o->number ? PACKED_STEPS : (unsigned)o->flags >> TRACE_WHY_SHIFT << PACKED_WHY_SHIFT;
 	flags |= o->returned ? PACKED_RETURNED : 0;
 	flags |= o->ready_count ? PACKED_READY : 0;
@@ -147,17 +171,19 @@ static void pack_ready(const struct page *p, struct packing *to, const struct op
 static void pack_operation(const struct page *p, struct packing *to, const struct operation *o)
 {
 	pack_number(to, o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0);
-	pack_number(to, known(o->call, CALLS));
+	pack_number(to, o->lock ? lock_number(o->lock) : known(o->call, CALLS));
 	pack_number(to, known(o->way, TRACE_WAY_COUNT));
 	pack_number(to, flags_of(o));
 	pack_number(to, row_of(p, o->process, o->fd));
-	if (o->returned)
+	if (o->returned || o->lock)
 		pack_signed(to, o->result);
 	if (o->waited_ns && o->number) {
 		pack_number(to, o->wait_start_ns > o->start_ns ? o->wait_start_ns - o->start_ns : 0);
 		pack_number(to, o->wait_end_ns - o->wait_start_ns);
 		pack_number(to, o->waited_ns);
 	}
+	if (o->lock)
+		pack_number(to, o->address);
 	if (o->number)
 		pack_steps(to, o);
 	if (o->ready_count)
@@ -247,7 +273,7 @@ static void choose_fds(struct page *p)
 
 static void make_bins(struct page *p)
 {
-	size_t lanes = p->lanes->count + 1, count = BINS_TOGETHER / lanes;
+	size_t lanes = p->lanes.count + 1, count = BINS_TOGETHER / lanes;
 
 	p->bin_count = count < BINS_LEAST ? BINS_LEAST : count > BINS_MOST ? BINS_MOST : count;
 	p->bin_ns = p->model->wall_ns / p->bin_count + 1;
@@ -267,17 +293,12 @@ static void add_short(struct page *p, size_t lane, const struct operation *o)
 	b->ns[DIRECTION_NONE] += ns > waited ? ns - waited : 0;
 }
 
-static size_t lane_of(const struct page *p, size_t process, uint32_t tid)
-{
-	return process < p->model->process_count ? export_lanes_find(p->lanes, process, tid) : EXPORT_LANES_NONE;
-}
-
 static void keep(const struct operation *o, void *arg)
 {
 	struct page *p = arg;
-	size_t lane = lane_of(p, o->process, o->tid), offset = p->packed.size;
+	size_t lane = lanes_of_thread(&p->lanes, o->process, o->tid), offset = p->packed.size;
 
-	if (lane == EXPORT_LANES_NONE)
+	if (lane == LANES_NOWHERE)
 		return;
 	if (duration_of(o) < p->shortest_ns) {
 		add_short(p, lane, o);
@@ -303,7 +324,7 @@ static void keep_stall(const struct operation_stall *s, void *arg)
 {
 	struct page *p = arg;
 
-	if (lane_of(p, s->process, s->tid) == EXPORT_LANES_NONE)
+	if (lanes_of_thread(&p->lanes, s->process, s->tid) == LANES_NOWHERE)
 		return;
 	p->stalls_all++;
 	if (!p->stalls)
@@ -313,6 +334,30 @@ static void keep_stall(const struct operation_stall *s, void *arg)
 		p->stall_count = STALLS_MOST;
 	}
 	p->stalls[p->stall_count++] = *s;
+}
+
+static int by_distance(const void *a, const void *b)
+{
+	const struct readiness_stretch *x = a, *y = b;
+	uint64_t m = x->end_ns - x->start_ns, n = y->end_ns - y->start_ns;
+
+	return m != n ? (m > n ? -1 : 1) : x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+}
+
+static void keep_ready(const struct readiness_stretch *r, void *arg)
+{
+	struct page *p = arg;
+
+	if (lanes_of_ready(&p->lanes, r) == LANES_NOWHERE)
+		return;
+	p->ready_all++;
+	if (!p->ready)
+		p->ready = must_have(calloc(READY_MOST, 2 * sizeof *p->ready));
+	if (p->ready_count / 2 == READY_MOST) {
+		qsort(p->ready, p->ready_count, sizeof *p->ready, by_distance);
+		p->ready_count = READY_MOST;
+	}
+	p->ready[p->ready_count++] = *r;
 }
 
 static int by_lane(const void *a, const void *b)
@@ -336,11 +381,16 @@ static void pack_names(struct packing *to)
 #undef CALL
 	};
 
-	pack_number(to, CALLS + 1);
+	pack_number(to, CALLS + 1 + LOCKS + 1);
 	for (unsigned i = 0; i <= CALLS; i++) {
 		pack_text(to, model_call_name(i), SIZE_MAX);
 		pack_number(to, model_call_direction(i));
 		pack_number(to, classes[i] == OP_ACCEPT ? 1 : classes[i] == OP_CONNECT ? 2 : 0);
+	}
+	for (unsigned i = 0; i <= LOCKS; i++) {
+		pack_text(to, locks[i], SIZE_MAX);
+		pack_number(to, DIRECTION_LOCK);
+		pack_number(to, 0);
 	}
 	pack_number(to, TRACE_WAY_COUNT + 1);
 	for (unsigned i = 0; i <= TRACE_WAY_COUNT; i++)
@@ -372,7 +422,7 @@ static void pack_trace(struct packing *to, const struct page *p)
 	pack_number(to, p->operations);
 	pack_number(to, p->short_count);
 	pack_number(to, p->shortest_ns);
-	pack_number(to, p->lanes->left_out);
+	pack_number(to, p->lanes_more);
 	pack_number(to, p->fd_count - p->fd_rows);
 	pack_number(to, p->stalls_all);
 	pack_number(to, DIRECTION_COUNT);
@@ -403,7 +453,7 @@ static void pack_process(struct packing *to, const struct page *p, const struct 
 		pack_number(to, process->wait_ns[d]);
 }
 
-static void pack_lane(struct packing *to, const struct page *p, const struct export_lane *lane)
+static void pack_lane(struct packing *to, const struct page *p, const struct lane *lane)
 {
 	pack_number(to, (size_t)(lane->last - p->model->processes));
 	pack_number(to, lane->tid);
@@ -411,7 +461,7 @@ static void pack_lane(struct packing *to, const struct page *p, const struct exp
 	pack_number(to, lane->start_ns);
 	pack_number(to, lane->end_ns > lane->start_ns ? lane->end_ns - lane->start_ns : 0);
 	pack_optional(to, lane->cpu_ns, MODEL_UNKNOWN);
-	pack_number(to, lane->waiting && lane->last->exit_status < 0 && !lane->last->vanished && !lane->last->reaped);
+	pack_number(to, lanes_is_lost(lane));
 	for (size_t d = DIRECTION_NONE + 1; d < DIRECTION_COUNT; d++)
 		pack_number(to, lane->wait_ns[d]);
 }
@@ -453,7 +503,7 @@ static void pack_operations(struct packing *to, const struct page *p)
 {
 	size_t at = 0;
 
-	for (size_t lane = 0; lane < p->lanes->count; lane++) {
+	for (size_t lane = 0; lane < p->lanes.count; lane++) {
 		size_t end = at;
 		uint64_t before = 0;
 
@@ -495,7 +545,7 @@ static void pack_bins(struct packing *to, const struct page *p, size_t lane)
 
 static void pack_stall(struct packing *to, const struct page *p, const struct operation_stall *s)
 {
-	pack_number(to, lane_of(p, s->process, s->tid));
+	pack_number(to, lanes_of_thread(&p->lanes, s->process, s->tid));
 	pack_number(to, s->start_ns);
 	pack_number(to, s->end_ns - s->start_ns);
 	pack_optional(to, s->cpu_ns, MODEL_UNKNOWN);
@@ -506,6 +556,15 @@ static void pack_stall(struct packing *to, const struct page *p, const struct op
 	pack_number(to, row_of(p, s->process, s->fd));
 }
 
+static void pack_readiness(struct packing *to, const struct page *p, const struct readiness_stretch *r)
+{
+	pack_number(to, lanes_of_ready(&p->lanes, r));
+	pack_number(to, row_of(p, (size_t)(r->process - p->model->processes), r->fd));
+	pack_number(to, r->start_ns);
+	pack_number(to, r->end_ns - r->start_ns);
+	pack_number(to, (r->direction == READINESS_WRITE ? 1 : 0) | (r->late ? 2 : 0) | (r->tid ? 4 : 0));
+}
+
 static void pack_all(struct packing *to, const struct page *p)
 {
 	pack_trace(to, p);
@@ -513,18 +572,23 @@ static void pack_all(struct packing *to, const struct page *p)
 	pack_number(to, p->model->process_count);
 	for (size_t i = 0; i < p->model->process_count; i++)
 		pack_process(to, p, &p->model->processes[i]);
-	pack_number(to, p->lanes->count);
-	for (size_t i = 0; i < p->lanes->count; i++)
-		pack_lane(to, p, &p->lanes->lane[i]);
+	pack_number(to, p->lanes.count);
+	for (size_t i = 0; i < p->lanes.count; i++)
+		pack_lane(to, p, &p->lanes.lanes[i]);
 	pack_fds(to, p);
 	pack_number(to, p->kept_count);
 	pack_operations(to, p);
 	pack_number(to, p->bin_ns);
-	for (size_t i = 0; i < p->lanes->count; i++)
+	for (size_t i = 0; i < p->lanes.count; i++)
 		pack_bins(to, p, i);
 	pack_number(to, p->stall_count);
 	for (size_t i = 0; i < p->stall_count; i++)
 		pack_stall(to, p, &p->stalls[i]);
+	/* Where nobody looked (--readiness), it is not known that there was none. */
+	pack_optional(to, p->trace->observed_count ? p->ready_all : UINT64_MAX, UINT64_MAX);
+	pack_number(to, p->ready_count);
+	for (size_t i = 0; i < p->ready_count; i++)
+		pack_readiness(to, p, &p->ready[i]);
 }
 
 static void print_page(const struct page *p, FILE *to)
@@ -548,8 +612,9 @@ static void free_page(struct page *p)
 	free(p->bins);
 	free(p->kept);
 	free(p->stalls);
+	free(p->ready);
 	packing_free(&p->packed);
-	export_lanes_free(p->lanes);
+	lanes_free(&p->lanes);
 	model_free(p->model);
 }
 
@@ -559,7 +624,8 @@ void html_print(struct trace *t, FILE *to)
 
 	p.model = operations_each(t, &(struct operation_visitor){measure, NULL, &p});
 	choose_shortest(&p);
-	p.lanes = export_lanes_make(p.model, LANES_MOST);
+	lanes_make(&p.lanes, t, p.model, false);
+	p.lanes_more = lanes_choose(&p.lanes, &(struct stretch){.to_ns = p.model->wall_ns}, LANES_MOST);
 	choose_fds(&p);
 	make_bins(&p);
 	p.packed.size = 0;
@@ -570,6 +636,11 @@ void html_print(struct trace *t, FILE *to)
 		qsort(p.stalls, p.stall_count, sizeof *p.stalls, by_length);
 	if (p.stall_count > STALLS_MOST)
 		p.stall_count = STALLS_MOST;
+	readiness_each(t, p.model, keep_ready, &p);
+	if (p.ready_count)
+		qsort(p.ready, p.ready_count, sizeof *p.ready, by_distance);
+	if (p.ready_count > READY_MOST)
+		p.ready_count = READY_MOST;
 	print_page(&p, to);
 	free_page(&p);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "export.h"
-#include "export_lanes.h"
+#include "lanes.h"
 #include "line.h"
 #include "operations.h"
 #include "say.h"
@@ -21,6 +21,7 @@ enum {
 	LANES_MOST = 60,
 	WIDE_LEAST = 3, WIDE_MOST = 400,        /* columns; and of a lane, for calls in signal handlers overlap */
 	STALLS_MOST = 200,
+	READY_MOST = 400, READY_BAR = 3,
 	TICKS = 8,
 	LABEL_CHARACTERS = 34, COMMAND_CHARACTERS = 120,
 };
@@ -30,23 +31,29 @@ struct wide {
 	enum direction direction;
 	size_t process, fd;
 	unsigned call;
+	const char *lock;               /* as in struct operation */
+	uint64_t address;
+	int holder;
 };
 
 struct row {
-	uint64_t ns[COLUMNS][DIRECTION_COUNT];  /* waited; at DIRECTION_NONE: in calls that did not wait */
+	struct cell cells[COLUMNS];     /* at DIRECTION_NONE: in calls that did not wait */
 	struct wide *wide;
 	size_t wide_count, wide_room;
 };
 
 struct picture {
 	struct model *model;
-	struct export_lanes *lanes;
+	struct lanes lanes;
+	size_t lanes_more;
+	struct stretch all;
 	struct row *rows;
-	double column_ns;
 	struct operation_stall *stalls;
 	size_t stall_count;
+	struct readiness_stretch *ready;        /* those that are wide enough to be pointed at */
+	size_t ready_count;
 	uint64_t operations;
-	bool used[DIRECTION_COUNT];    /* what the legend has to explain */
+	bool used[CELL_TIMES];         /* what the legend has to explain */
 };
 
 static const struct {
@@ -67,31 +74,12 @@ enum { LEVELS = sizeof stacked / sizeof *stacked };
 
 static double column(const struct picture *p, uint64_t ns)
 {
-	double at = (double)ns / p->column_ns;
+	double at = (double)ns / (double)p->all.column_ns;
 
 	return at < COLUMNS ? at : COLUMNS;
 }
 
 /* The second pass.  */
-
-static size_t lane_of(const struct picture *p, size_t process, uint32_t tid)
-{
-	return process < p->model->process_count ? export_lanes_find(p->lanes, process, tid) : EXPORT_LANES_NONE;
-}
-
-static void spread(const struct picture *p, struct row *row, enum direction d, uint64_t start, uint64_t end, uint64_t ns)
-{
-	size_t first = (size_t)column(p, start), last = (size_t)column(p, end);
-	double all = (double)(end - start);
-
-	for (size_t c = first; c <= last && c < COLUMNS; c++) {
-		double from = (double)c * p->column_ns, to = from + p->column_ns;
-
-		from = from < (double)start ? (double)start : from;
-		to = to > (double)end ? (double)end : to;
-		row->ns[c][d] += all > 0 && to > from ? (uint64_t)((double)ns * (to - from) / all) : 0;
-	}
-}
 
 static void add_wide(struct row *row, const struct operation *o)
 {
@@ -100,15 +88,16 @@ static void add_wide(struct row *row, const struct operation *o)
 		row->wide = must_have(realloc(row->wide, row->wide_room * sizeof *row->wide));
 	}
 	row->wide[row->wide_count++] = (struct wide){
-		o->wait_start_ns, o->wait_end_ns, o->waited_ns, o->direction, o->process, o->fd, o->call};
+		o->wait_start_ns, o->wait_end_ns, o->waited_ns, o->direction, o->process, o->fd, o->call,
+		o->lock, o->address, o->lock ? (int)o->result : -1};
 }
 
 static void add_operation(const struct operation *o, void *arg)
 {
 	struct picture *p = arg;
-	size_t lane = lane_of(p, o->process, o->tid);
-	struct row *row = lane == EXPORT_LANES_NONE ? NULL : &p->rows[lane];
-	uint64_t took = o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0;
+	size_t lane = lanes_of_thread(&p->lanes, o->process, o->tid);
+	struct row *row = lane == LANES_NOWHERE ? NULL : &p->rows[lane];
+	uint64_t took = o->end_ns > o->start_ns ? o->end_ns - o->start_ns : 0, rest = took > o->waited_ns ? took - o->waited_ns : 0;
 
 	p->operations++;
 	if (!row)
@@ -116,9 +105,8 @@ static void add_operation(const struct operation *o, void *arg)
 	if (o->waited_ns && column(p, o->wait_end_ns) - column(p, o->wait_start_ns) >= WIDE_LEAST && row->wide_count < WIDE_MOST)
 		add_wide(row, o);
 	else if (o->waited_ns)
-		spread(p, row, o->direction, o->wait_start_ns, o->wait_end_ns, o->waited_ns);
-	if (took > o->waited_ns)
-		spread(p, row, DIRECTION_NONE, o->start_ns, o->start_ns + (took - o->waited_ns), took - o->waited_ns);
+		lanes_spread(&p->all, row->cells, o->direction, o->wait_start_ns, o->wait_end_ns, o->waited_ns);
+	lanes_spread(&p->all, row->cells, DIRECTION_NONE, o->start_ns, o->start_ns + rest, rest);
 	p->used[o->waited_ns ? o->direction : DIRECTION_NONE] = true;
 }
 
@@ -126,12 +114,28 @@ static void add_operation(const struct operation *o, void *arg)
 static void add_stall(const struct operation_stall *s, void *arg)
 {
 	struct picture *p = arg;
-	bool seen = column(p, s->end_ns) - column(p, s->start_ns) >= 1 && lane_of(p, s->process, s->tid) != EXPORT_LANES_NONE;
+	bool wide = column(p, s->end_ns) - column(p, s->start_ns) >= 1;
 
-	if (!seen || p->stall_count == STALLS_MOST)
+	if (!wide || lanes_of_thread(&p->lanes, s->process, s->tid) == LANES_NOWHERE || p->stall_count == STALLS_MOST)
 		return;
 	p->stalls = must_have(realloc(p->stalls, (p->stall_count + 1) * sizeof *p->stalls));
 	p->stalls[p->stall_count++] = *s;
+}
+
+static void add_ready(const struct readiness_stretch *r, void *arg)
+{
+	struct picture *p = arg;
+	size_t lane = lanes_of_ready(&p->lanes, r);
+
+	if (lane == LANES_NOWHERE)
+		return;
+	p->used[CELL_READY] = true;
+	if (column(p, r->end_ns) - column(p, r->start_ns) < WIDE_LEAST || p->ready_count == READY_MOST) {
+		lanes_spread(&p->all, p->rows[lane].cells, CELL_READY, r->start_ns, r->end_ns, r->end_ns - r->start_ns);
+		return;
+	}
+	p->ready = must_have(realloc(p->ready, (p->ready_count + 1) * sizeof *p->ready));
+	p->ready[p->ready_count++] = *r;
 }
 
 /* The text.  */
@@ -190,14 +194,14 @@ static void print_process(const struct model_process *process, uint32_t tid, siz
 
 static void print_label(const struct picture *p, size_t i, FILE *to)
 {
-	const struct export_lane *lane = &p->lanes->lane[i];
-	const char *name = lane->name;
+	const struct lane *lane = &p->lanes.lanes[i];
+	const char *name = lanes_own_name(lane);
 
-	if (!export_lanes_is_thread(p->lanes, i)) {
+	if (!lanes_same_process(&p->lanes, i)) {
 		print_process(lane->last, lane->tid, LABEL_CHARACTERS, to);
 		return;
 	}
-	if (*name && strcmp(name, lane[-1].name) != 0) {
+	if (*name) {
 		print_text(name, sizeof lane->last->threads->name, to);
 		fputs(", ", to);
 	}
@@ -205,7 +209,7 @@ static void print_label(const struct picture *p, size_t i, FILE *to)
 }
 
 /* "waited 1.018 s to read, slept 0.2 s, computed 2.6 ms".  */
-static void print_times(const struct export_lane *lane, FILE *to)
+static void print_times(const struct lane *lane, FILE *to)
 {
 	static const char *const before[DIRECTION_COUNT] = {
 		[DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
@@ -226,13 +230,19 @@ static void print_times(const struct export_lane *lane, FILE *to)
 		fprintf(to, "%scomputed %s", divider, duration(lane->cpu_ns, text));
 }
 
+static void print_fd(const struct model_fd *f, FILE *to)
+{
+	fprintf(to, f->many ? "one of " : "fd %d, ", f->fd);
+	print_text(f->name ? f->name : "?", COMMAND_CHARACTERS, to);
+}
+
 /* "waited 1.018 s to read from gzip -cd (pid 1864): read() on fd 0, pipe:[123]".  */
 static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 {
 	static const char *const words[DIRECTION_COUNT] = {
 		[DIRECTION_NONE] = "waited %s", [DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
 		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
-		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for locks",
+		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for a lock",
 	};
 	const struct model_process *process = &p->model->processes[w->process], *peer;
 	const struct model_fd *f = w->fd < process->fd_count ? &process->fds[w->fd] : NULL;
@@ -248,11 +258,29 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 		if (others)
 			fprintf(to, " and %u other%s", others, others == 1 ? "" : "s");
 	}
-	fprintf(to, ": %s()", model_call_name(w->call));
+	fprintf(to, ": %s()", w->lock ? w->lock : model_call_name(w->call));
+	if (w->lock)
+		fprintf(to, ", 0x%" PRIx64, w->address);
+	if (w->holder >= 0)
+		fprintf(to, ", held by tid %d", w->holder);
 	if (f) {
-		fprintf(to, f->many ? " on one of " : " on fd %d, ", f->fd);
-		print_text(f->name ? f->name : "?", COMMAND_CHARACTERS, to);
+		fputs(" on ", to);
+		print_fd(f, to);
 	}
+}
+
+/* "fd 0, pipe:[123]: ready to read for 50.2 ms, until it was taken".  */
+static void print_readiness(const struct readiness_stretch *r, FILE *to)
+{
+	char text[16];
+
+	if (r->fd < r->process->fd_count)
+		print_fd(&r->process->fds[r->fd], to);
+	else
+		fputs("an fd", to);
+	fprintf(to, ": ready to %s for %s%s, ", r->direction == READINESS_WRITE ? "write" : "read", r->late ? "at least " : "",
+		duration(r->end_ns - r->start_ns, text));
+	fputs(r->tid ? "until it was taken" : "and not taken before the end", to);
 }
 
 /* The picture.  */
@@ -261,10 +289,10 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 static int height_of(const struct picture *p, const struct row *row, size_t c, size_t level)
 {
 	enum direction d = stacked[level];
-	double bar = d == DIRECTION_NONE ? CALL_BAR : BAR, share = (double)row->ns[c][d] / p->column_ns;
+	double bar = d == DIRECTION_NONE ? CALL_BAR : BAR, share = (double)row->cells[c].ns[d] / (double)p->all.column_ns;
 	int height = (int)(share * bar * 2 + 0.5);
 
-	return !row->ns[c][d] ? 0 : height < 3 ? 3 : height;
+	return !row->cells[c].ns[d] ? 0 : height < 3 ? 3 : height;
 }
 
 /* From where to where, in half pixels from the bottom.  */
@@ -317,17 +345,15 @@ static void print_wide(const struct picture *p, const struct row *row, int y, FI
 }
 
 /* Where its program became another; and that it is not known what became of it.  */
-static void print_marks(const struct picture *p, const struct export_lane *lane, int y, FILE *to)
+static void print_marks(const struct picture *p, const struct lane *lane, int y, FILE *to)
 {
-	bool unknown = lane->waiting && lane->last->exit_status < 0 && !lane->last->vanished && !lane->last->reaped;
-
 	for (const struct model_process *q = lane->last; lane->tid == q->pid && q->previous; q = q->previous) {
 		fprintf(to, "<path class=\"exec\" d=\"M%.1f %dv%dh1v-%dl4 -2.5z\"><title>exec: ", LEFT + column(p, q->start_ns),
 			y - 2, BAR + 4, BAR - 1);
 		print_process(q, q->pid, COMMAND_CHARACTERS, to);
 		fputs("</title></path>\n", to);
 	}
-	if (unknown && column(p, lane->end_ns) < COLUMNS - 1)
+	if (lanes_is_lost(lane) && column(p, lane->end_ns) < COLUMNS - 1)
 		fprintf(to, "<path class=\"unknown\" d=\"M%.1f %dH%d\"><title>not known: was waiting when last seen</title></path>\n",
 			LEFT + column(p, lane->end_ns), y + BAR / 2, LEFT + COLUMNS);
 }
@@ -340,7 +366,7 @@ static void print_stalls(const struct picture *p, size_t lane, int y, FILE *to)
 		const struct operation_stall *s = &p->stalls[i];
 		double from = column(p, s->start_ns);
 
-		if (lane_of(p, s->process, s->tid) != lane)
+		if (lanes_of_thread(&p->lanes, s->process, s->tid) != lane)
 			continue;
 		fprintf(to, "<rect class=\"stall\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"2\">", LEFT + from, y - 3,
 			column(p, s->end_ns) - from);
@@ -348,16 +374,46 @@ static void print_stalls(const struct picture *p, size_t lane, int y, FILE *to)
 	}
 }
 
+/* Below the lane: what was ready, and waited to be taken.  */
+static void print_ready(const struct picture *p, size_t lane, int y, FILE *to)
+{
+	bool begun = false;
+
+	for (size_t c = 0; c < COLUMNS; c++) {
+		double share = (double)p->rows[lane].cells[c].ns[CELL_READY] / (double)p->all.column_ns;
+		double height = share * READY_BAR < 1 ? 1 : share < 1 ? share * READY_BAR : READY_BAR;
+
+		if (share <= 0)
+			continue;
+		fputs(begun ? "" : "<path class=\"ready\" d=\"", to);
+		begun = true;
+		fprintf(to, "M%zu %dh1v%.1fh-1z", LEFT + c, y + BAR, height);
+	}
+	if (begun)
+		fputs("\"/>\n", to);
+	for (size_t i = 0; i < p->ready_count; i++) {
+		double from = column(p, p->ready[i].start_ns), until = column(p, p->ready[i].end_ns);
+
+		if (lanes_of_ready(&p->lanes, &p->ready[i]) != lane)
+			continue;
+		fprintf(to, "<rect class=\"ready\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\">", LEFT + from, y + BAR,
+			until - from - 0.5, READY_BAR);
+		fputs("<title>", to);
+		print_readiness(&p->ready[i], to);
+		fputs("</title></rect>\n", to);
+	}
+}
+
 static void print_lane(const struct picture *p, size_t i, FILE *to)
 {
-	const struct export_lane *lane = &p->lanes->lane[i];
+	const struct lane *lane = &p->lanes.lanes[i];
 	int y = TOP + LANE * (int)i + (LANE - BAR) / 2;
 	double from = column(p, lane->start_ns), until = column(p, lane->end_ns);
 
 	fputs("<g>\n<title>", to);
 	print_process(lane->last, lane->tid, COMMAND_CHARACTERS, to);
 	print_times(lane, to);
-	fprintf(to, "</title>\n<text class=\"name\" x=\"%d\" y=\"%d\">", export_lanes_is_thread(p->lanes, i) ? 34 : 20, y + BAR - 4);
+	fprintf(to, "</title>\n<text class=\"name\" x=\"%d\" y=\"%d\">", lanes_same_process(&p->lanes, i) ? 34 : 20, y + BAR - 4);
 	print_label(p, i, to);
 	fprintf(to, "</text>\n<rect class=\"runs\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>\n", LEFT + from, y,
 		until - from > 0.5 ? until - from : 0.5, BAR);
@@ -365,23 +421,14 @@ static void print_lane(const struct picture *p, size_t i, FILE *to)
 		print_level(p, &p->rows[i], level, y, to);
 	print_wide(p, &p->rows[i], y, to);
 	print_stalls(p, i, y, to);
+	print_ready(p, i, y, to);
 	print_marks(p, lane, y, to);
 	fputs("</g>\n", to);
 }
 
-/* 1, 2 or 5 times a power of ten.  */
-static uint64_t tick_step(uint64_t least)
-{
-	uint64_t power = 1;
-
-	while (power < UINT64_MAX / 100 && power * 10 <= least)
-		power *= 10;
-	return least <= power ? power : least <= power * 2 ? power * 2 : least <= power * 5 ? power * 5 : power * 10;
-}
-
 static void print_axis(const struct picture *p, int bottom, FILE *to)
 {
-	uint64_t wall = p->model->wall_ns, step = tick_step(wall / TICKS + 1), last = wall / step * step;
+	uint64_t wall = p->model->wall_ns, step = lanes_step(wall / TICKS + 1), last = wall / step * step;
 	double unit = wall >= 1000000000 ? 1e9 : wall >= 1000000 ? 1e6 : 1e3;
 	const char *name = unit > 1e6 ? " s" : unit > 1e3 ? " ms" : " us";
 
@@ -395,29 +442,40 @@ static void print_axis(const struct picture *p, int bottom, FILE *to)
 	}
 }
 
-/* Returns where the next may begin.  */
-static int explain(int x, const char *class, int top, int height, const char *words, FILE *to)
+struct legend {
+	int x, y;                       /* where the next may begin */
+	FILE *to;
+};
+
+static void explain(struct legend *l, const char *class, int height, const char *words)
 {
-	fprintf(to, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"10\" height=\"%d\"/>", class, x, top, height);
-	fprintf(to, "<text class=\"quiet\" x=\"%d\" y=\"65\">%s</text>\n", x + 15, words);
-	return x + 32 + 6 * (int)strlen(words);
+	int width = 32 + 6 * (int)strlen(words), top = l->y - 4 - height / 2;
+
+	if (l->x + width > WIDTH - RIGHT) {
+		l->x = LEFT;
+		l->y += 15;
+		top += 15;
+	}
+	fprintf(l->to, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"10\" height=\"%d\"/>", class, l->x, top, height);
+	fprintf(l->to, "<text class=\"quiet\" x=\"%d\" y=\"%d\">%s</text>\n", l->x + 15, l->y, words);
+	l->x += width;
 }
 
 static void print_legend(const struct picture *p, FILE *to)
 {
+	struct legend l = {LEFT, 65, to};
 	char class[8];
-	int x = LEFT;
 
 	for (size_t i = 0; i < LEVELS; i++) {
-		bool low = stacked[i] == DIRECTION_NONE;
-
 		snprintf(class, sizeof class, "c%d", stacked[i]);
 		if (p->used[stacked[i]])
-			x = explain(x, class, low ? 60 : 56, low ? 5 : 10, looks[stacked[i]].words, to);
+			explain(&l, class, stacked[i] == DIRECTION_NONE ? 5 : 10, looks[stacked[i]].words);
 	}
-	x = explain(x, "runs", 56, 10, "runs, or waits unseen", to);
+	explain(&l, "runs", 10, "runs, or waits unseen");
 	if (p->stall_count)
-		explain(x, "stall", 60, 2, "away from its polls", to);
+		explain(&l, "stall", 2, "away from its polls");
+	if (p->used[CELL_READY])
+		explain(&l, "ready", READY_BAR, "something is ready, and not taken");
 }
 
 static void print_style(FILE *to)
@@ -429,6 +487,7 @@ static void print_style(FILE *to)
 	      ".quiet { font-size: 11px; fill: #626b75 }\n"
 	      ".runs { fill: #d5e3d2 }\n"
 	      ".stall { fill: #d1242f }\n"
+	      ".ready { fill: #1a9e4b }\n"
 	      ".exec { fill: #1c2127 }\n"
 	      ".grid { stroke: #1c2127; stroke-opacity: 0.1 }\n"
 	      ".unknown { stroke: #626b75; stroke-dasharray: 3 5 }\n", to);
@@ -450,7 +509,7 @@ static const struct model_process *first_process(const struct model *m)
 static void print_head(const struct picture *p, int height, FILE *to)
 {
 	const struct model_process *first = first_process(p->model);
-	size_t threads = p->lanes->count + p->lanes->left_out;
+	size_t threads = p->lanes.count + p->lanes_more;
 	char text[16];
 
 	fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"", to);
@@ -463,8 +522,8 @@ static void print_head(const struct picture *p, int height, FILE *to)
 	fprintf(to, "</text>\n<text class=\"quiet\" x=\"20\" y=\"46\">%s in all", text);
 	fprintf(to, ", %zu thread%s, ", threads, threads == 1 ? "" : "s");
 	fprintf(to, "%" PRIu64 " call%s", p->operations, p->operations == 1 ? "" : "s");
-	if (p->lanes->left_out)
-		fprintf(to, "; %zu more thread%s waited less, not shown", p->lanes->left_out, p->lanes->left_out == 1 ? "" : "s");
+	if (p->lanes_more)
+		fprintf(to, "; %zu more thread%s waited less, not shown", p->lanes_more, p->lanes_more == 1 ? "" : "s");
 	if (p->model->lost || p->model->dropped)
 		fputs("; not everything was recorded", to);
 	fputs("</text>\n", to);
@@ -472,12 +531,12 @@ static void print_head(const struct picture *p, int height, FILE *to)
 
 static void print_picture(const struct picture *p, FILE *to)
 {
-	int bottom = TOP + LANE * (int)p->lanes->count;
+	int bottom = TOP + LANE * (int)p->lanes.count;
 
 	print_head(p, bottom + BOTTOM, to);
 	print_legend(p, to);
 	print_axis(p, bottom, to);
-	for (size_t i = 0; i < p->lanes->count; i++)
+	for (size_t i = 0; i < p->lanes.count; i++)
 		print_lane(p, i, to);
 	fputs("</svg>\n", to);
 }
@@ -494,15 +553,18 @@ void svg_print(struct trace *t, FILE *to)
 	struct picture p = {0};
 
 	p.model = operations_each(t, &(struct operation_visitor){ignore, NULL, NULL});
-	p.lanes = export_lanes_make(p.model, LANES_MOST);
-	p.column_ns = ((double)p.model->wall_ns + 1) / COLUMNS;
-	p.rows = must_have(calloc(p.lanes->count + 1, sizeof *p.rows));
+	p.all = lanes_stretch(0, p.model->wall_ns, COLUMNS);
+	lanes_make(&p.lanes, t, p.model, false);
+	p.lanes_more = lanes_choose(&p.lanes, &p.all, LANES_MOST);
+	p.rows = must_have(calloc(p.lanes.count + 1, sizeof *p.rows));
 	model_free(operations_each(t, &(struct operation_visitor){add_operation, add_stall, &p}));
+	readiness_each(t, p.model, add_ready, &p);
 	print_picture(&p, to);
-	for (size_t i = 0; i < p.lanes->count; i++)
+	for (size_t i = 0; i < p.lanes.count; i++)
 		free(p.rows[i].wide);
 	free(p.rows);
 	free(p.stalls);
-	export_lanes_free(p.lanes);
+	free(p.ready);
+	lanes_free(&p.lanes);
 	model_free(p.model);
 }

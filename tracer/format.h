@@ -301,7 +301,12 @@ enum trace_keep {
 	X(JOIN_TIMED, "pthread_timedjoin_np", "a thread's end")                                                       \
 	X(JOIN_CLOCK, "pthread_clockjoin_np", "a thread's end")                                                       \
 	X(BARRIER, "pthread_barrier_wait", "a barrier")                                                               \
-	X(FUTEX, "futex", "a futex")
+	X(FUTEX, "futex", "a futex")                                                                                  \
+	X(MTX, "mtx_lock", "a mutex")                                                                                 \
+	X(MTX_TIMED, "mtx_timedlock", "a mutex")                                                                      \
+	X(CND, "cnd_wait", "a condition")                                                                             \
+	X(CND_TIMED, "cnd_timedwait", "a condition")                                                                  \
+	X(THRD, "thrd_join", "a thread's end")
 
 enum trace_lock {
 #define X(id, name, words) TRACE_LOCK_##id,

@@ -1,4 +1,4 @@
-/* lanes.c - from the model to lanes, and from its waits to cells.
+/* lanes.c - from the model to lanes, and from its waits, and what was ready meanwhile, to cells.
  *
  * A character of a lane is what most of its stretch of time was.  A wait that ended there makes it a capital, so that one wait
  * can be told from two, however short the time between them.  */
@@ -9,17 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "readiness.h"
 #include "say.h"
 #include "screen.h"
 
 enum { COMMAND_MAX = 256 };
-
-/* The waits of this thread, or fd, of this process belong to a lane.  In the order of the model.  */
-struct owner {
-	const struct model_process *process;
-	size_t key;                     /* tid, or index of the fd */
-	size_t lane;                    /* id */
-};
 
 static const char letters[DIRECTION_COUNT] = {
 	[DIRECTION_READ] = 'r', [DIRECTION_WRITE] = 'w', [DIRECTION_POLL] = 'p', [DIRECTION_SLEEP] = 's', [DIRECTION_CHILD] = 'c',
@@ -46,15 +40,6 @@ static struct lane *new_lane(struct lanes *l)
 	return &l->lanes[l->count++];
 }
 
-static void own(struct lanes *l, const struct model_process *process, size_t key, const struct lane *lane)
-{
-	if (l->owner_count == l->owner_room) {
-		l->owner_room = l->owner_room ? l->owner_room * 2 : 64;
-		l->owners = must_have(realloc(l->owners, l->owner_room * sizeof *l->owners));
-	}
-	l->owners[l->owner_count++] = (struct owner){process, key, lane->id};
-}
-
 static const struct model_process *first_program(const struct model_process *process)
 {
 	while (process->previous)
@@ -62,64 +47,118 @@ static const struct model_process *first_program(const struct model_process *pro
 	return process;
 }
 
-/* The main thread goes on over an exec, in the same lane.  main_lanes: of each process, its main thread's id + 1.  */
-static void add_thread(struct lanes *l, size_t *main_lanes, const struct model_process *process, const struct model_thread *t)
+static size_t index_of(const struct lanes *l, const struct model_process *process)
 {
-	bool is_main = t->tid == process->pid;
-	size_t *main_lane = &main_lanes[process - l->model->processes];
-	size_t before = is_main && process->previous ? main_lanes[process->previous - l->model->processes] : 0;
-	struct lane *lane = before ? &l->lanes[before - 1] : new_lane(l);
+	return (size_t)(process - l->model->processes);
+}
 
-	if (!before) {
+/* Index into the process's threads, which are by tid; the last is all later ones, too, where there are very many.  */
+static size_t find_thread(const struct model_process *p, uint32_t tid)
+{
+	size_t low = 0, high = p->thread_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (p->threads[middle].tid < tid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < p->thread_count && p->threads[low].tid == tid)
+		return low;
+	return p->thread_count == MODEL_THREADS_MAX ? p->thread_count - 1 : SIZE_MAX;
+}
+
+/* The lane of a main thread's program before, or NULL.  Where the trace is sound, it has been added: earlier programs stand before
+ * later ones in the model.  */
+static struct lane *lane_before(struct lanes *l, const struct model_process *process, uint32_t tid)
+{
+	const struct model_process *before = tid == process->pid ? process->previous : NULL;
+	const size_t *of = before ? l->of[index_of(l, before)] : NULL;
+	size_t thread = of ? find_thread(before, tid) : SIZE_MAX;
+
+	return thread == SIZE_MAX || of[thread] == LANES_NOWHERE ? NULL : &l->lanes[of[thread]];
+}
+
+static void add_thread(struct lanes *l, const struct model_process *process, size_t thread)
+{
+	const struct model_thread *t = &process->threads[thread];
+	bool is_main = t->tid == process->pid;
+	uint64_t cpu_ns = process->thread_count == 1 ? process->cpu_ns : t->cpu_ns;
+	struct lane *lane = lane_before(l, process, t->tid);
+
+	if (!lane) {
+		lane = new_lane(l);
 		lane->first = first_program(process);
 		lane->tid = t->tid;
 		lane->fd = MODEL_NO_FD;
 		lane->start_ns = is_main ? process->start_ns : t->start_ns;
 	}
 	lane->last = process;
-	lane->end_ns = t->end_ns;
-	lane->waited_ns += sum(t->wait_ns);
+	lane->name = t->name;
+	lane->end_ns = is_main ? process->end_ns : t->end_ns;
+	for (size_t d = 0; d < DIRECTION_COUNT; d++)
+		lane->wait_ns[d] += t->wait_ns[d];
+	lane->waited_ns = sum(lane->wait_ns);
+	lane->cpu_ns = cpu_ns == MODEL_UNKNOWN || lane->cpu_ns == MODEL_UNKNOWN ? MODEL_UNKNOWN : lane->cpu_ns + cpu_ns;
 	lane->waiting = t->waiting;
-	if (is_main)
-		*main_lane = lane->id + 1;
-	own(l, process, t->tid, lane);
+	l->of[index_of(l, process)][thread] = lane->id;
 }
 
-static void add_fd(struct lanes *l, const struct model_process *process, size_t fd)
+static struct lane *add_fd(struct lanes *l, const struct model_process *process, size_t fd)
 {
 	const struct model_fd *f = &process->fds[fd];
-	struct lane *lane;
+	struct lane *lane = new_lane(l);
 
-	if (!sum(f->wait_ns) && !f->waiting)
-		return;
-	lane = new_lane(l);
 	lane->first = first_program(process);
 	lane->last = process;
 	lane->tid = process->pid;
+	lane->name = "";
 	lane->fd = fd;
 	lane->start_ns = process->start_ns;
 	lane->end_ns = process->end_ns;
+	memcpy(lane->wait_ns, f->wait_ns, sizeof lane->wait_ns);
 	lane->waited_ns = sum(f->wait_ns);
+	lane->cpu_ns = MODEL_UNKNOWN;
 	lane->waiting = f->waiting;
-	own(l, process, fd, lane);
+	l->of[index_of(l, process)][fd] = lane->id;
+	return lane;
 }
 
-/* A process's lanes stand together, its main thread, or lowest fd, first.  */
+/* An fd that nobody ever waited for has a lane, too, if it ever waited to be taken.  */
+static void add_ready_fd(const struct readiness_stretch *r, void *arg)
+{
+	struct lanes *l = arg;
+	size_t id;
+
+	if (r->fd == MODEL_NO_FD)
+		return;
+	id = l->of[index_of(l, r->process)][r->fd];
+	if (id == LANES_NOWHERE)
+		id = add_fd(l, r->process, r->fd)->id;
+	l->lanes[id].waited_ns += r->end_ns - r->start_ns;
+}
+
+/* A process's lanes stand together, its main thread first; or by fd.  */
 static int by_start(const void *a, const void *b)
 {
 	const struct lane *x = a, *y = b;
+	bool x_main = x->tid == x->first->pid, y_main = y->tid == y->first->pid;
 
 	if (x->first->start_ns != y->first->start_ns)
 		return x->first->start_ns < y->first->start_ns ? -1 : 1;
 	if (x->first != y->first)
 		return x->first->pid < y->first->pid ? -1 : x->first->pid > y->first->pid || x->first > y->first ? 1 : -1;
+	if (x_main != y_main)
+		return x_main ? -1 : 1;
 	if (x->last != y->last)
 		return x->last->start_ns < y->last->start_ns ? -1 : x->last->start_ns > y->last->start_ns || x->last > y->last ? 1 : -1;
 	if (x->fd != y->fd)
 		return x->fd < y->fd ? -1 : 1;
-	if ((x->tid == x->first->pid) != (y->tid == y->first->pid))
-		return x->tid == x->first->pid ? -1 : 1;
-	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+	if (x->start_ns != y->start_ns)
+		return x->start_ns < y->start_ns ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
 }
 
 static int by_wait(const void *a, const void *b)
@@ -128,62 +167,84 @@ static int by_wait(const void *a, const void *b)
 
 	if (x->waited_ns != y->waited_ns)
 		return x->waited_ns > y->waited_ns ? -1 : 1;
-	return x->start_ns < y->start_ns ? -1 : x->start_ns > y->start_ns;
+	if (x->start_ns != y->start_ns)
+		return x->start_ns < y->start_ns ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
 }
 
 static void put_in_order(struct lanes *l)
 {
 	if (l->count)
 		qsort(l->lanes, l->count, sizeof *l->lanes, by_start);
-	for (size_t i = 0; i < l->owner_count; i++)
-		l->place[l->owners[i].lane] = LANES_NOWHERE;
+	for (size_t i = 0; i < l->all; i++)
+		l->place[i] = LANES_NOWHERE;
 	for (size_t i = 0; i < l->count; i++)
 		l->place[l->lanes[i].id] = i;
 }
 
-void lanes_make(struct lanes *l, const struct trace *t, struct model *m, bool by_fd)
+static void add_process(struct lanes *l, size_t i)
 {
-	size_t *main_lanes = must_have(calloc(m->process_count + 1, sizeof *main_lanes));
+	const struct model_process *process = &l->model->processes[i];
+	size_t count = l->by_fd ? process->fd_count : process->thread_count;
 
-	*l = (struct lanes){.trace = t, .model = m, .by_fd = by_fd};
-	for (size_t i = 0; i < m->process_count; i++) {
-		const struct model_process *process = &m->processes[i];
-
-		for (size_t k = 0; by_fd && k < process->fd_count; k++)
+	l->of[i] = must_have(malloc((count + 1) * sizeof **l->of));
+	for (size_t k = 0; k < count; k++)
+		l->of[i][k] = LANES_NOWHERE;
+	for (size_t k = 0; k < count; k++)
+		if (!l->by_fd)
+			add_thread(l, process, k);
+		else if (sum(process->fds[k].wait_ns) || process->fds[k].waiting)
 			add_fd(l, process, k);
-		for (size_t k = 0; !by_fd && k < process->thread_count; k++)
-			add_thread(l, main_lanes, process, &process->threads[k]);
-	}
-	l->place = must_have(calloc(l->count + 1, sizeof *l->place));
+}
+
+void lanes_make(struct lanes *l, const struct trace *t, const struct model *m, bool by_fd)
+{
+	*l = (struct lanes){.trace = t, .model = m, .by_fd = by_fd};
+	l->of = must_have(calloc(m->process_count + 1, sizeof *l->of));
+	for (size_t i = 0; i < m->process_count; i++)
+		add_process(l, i);
+	if (by_fd)
+		readiness_each(t, m, add_ready_fd, l);
+	l->all = l->count;
+	l->place = must_have(calloc(l->all + 1, sizeof *l->place));
 	put_in_order(l);
-	free(main_lanes);
 }
 
 void lanes_free(struct lanes *l)
 {
+	for (size_t i = 0; l->of && i < l->model->process_count; i++)
+		free(l->of[i]);
+	free(l->of);
 	free(l->lanes);
-	free(l->owners);
 	free(l->place);
 }
 
-static int by_owner(const void *a, const void *b)
+static size_t place_of(const struct lanes *l, size_t process, size_t key)
 {
-	const struct owner *x = a, *y = b;
+	size_t id = key == SIZE_MAX ? LANES_NOWHERE : l->of[process][key];
 
-	if (x->process != y->process)
-		return x->process < y->process ? -1 : 1;
-	return x->key < y->key ? -1 : x->key > y->key;
+	return id == LANES_NOWHERE ? LANES_NOWHERE : l->place[id];
+}
+
+size_t lanes_of_thread(const struct lanes *l, size_t process, uint32_t tid)
+{
+	return process < l->model->process_count ? place_of(l, process, find_thread(&l->model->processes[process], tid)) :
+						   LANES_NOWHERE;
 }
 
 size_t lanes_of(const struct lanes *l, const struct model_wait *w)
 {
-	struct owner key = {w->process, l->by_fd ? w->fd : w->tid, 0};
-	const struct owner *o;
+	if (l->by_fd)
+		return place_of(l, index_of(l, w->process), w->fd);
+	return w->polled ? LANES_NOWHERE : lanes_of_thread(l, index_of(l, w->process), w->tid);
+}
 
-	if (l->by_fd ? w->fd == MODEL_NO_FD : w->polled)
-		return LANES_NOWHERE;
-	o = l->owner_count ? bsearch(&key, l->owners, l->owner_count, sizeof *o, by_owner) : NULL;
-	return o ? l->place[o->lane] : LANES_NOWHERE;
+/* Of what nobody took, its process's main thread.  */
+size_t lanes_of_ready(const struct lanes *l, const struct readiness_stretch *r)
+{
+	if (l->by_fd)
+		return place_of(l, index_of(l, r->process), r->fd);
+	return lanes_of_thread(l, index_of(l, r->process), r->tid ? r->tid : r->process->pid);
 }
 
 /* Lanes whose time in the stretch is being added up.  */
@@ -192,15 +253,26 @@ struct addition {
 	const struct stretch *stretch;
 };
 
-static void add_up(const struct model_wait *w, void *arg)
+static void add_time(const struct addition *a, size_t lane, uint64_t start, uint64_t end)
 {
-	const struct addition *a = arg;
-	size_t lane = lanes_of(a->lanes, w);
-	uint64_t start = w->start_ns > a->stretch->from_ns ? w->start_ns : a->stretch->from_ns;
-	uint64_t end = w->end_ns < a->stretch->to_ns ? w->end_ns : a->stretch->to_ns;
-
+	start = start > a->stretch->from_ns ? start : a->stretch->from_ns;
+	end = end < a->stretch->to_ns ? end : a->stretch->to_ns;
 	if (lane != LANES_NOWHERE && start < end)
 		a->lanes->lanes[lane].waited_ns += end - start;
+}
+
+static void add_wait(const struct model_wait *w, void *arg)
+{
+	const struct addition *a = arg;
+
+	add_time(a, lanes_of(a->lanes, w), w->start_ns, w->end_ns);
+}
+
+static void add_ready(const struct readiness_stretch *r, void *arg)
+{
+	const struct addition *a = arg;
+
+	add_time(a, lanes_of_ready(a->lanes, r), r->start_ns, r->end_ns);
 }
 
 size_t lanes_choose(struct lanes *l, const struct stretch *s, size_t most)
@@ -209,7 +281,7 @@ size_t lanes_choose(struct lanes *l, const struct stretch *s, size_t most)
 	size_t there = 0;
 
 	for (size_t i = 0; i < l->count; i++)
-		if (l->lanes[i].start_ns < s->to_ns && (l->lanes[i].end_ns >= s->from_ns || l->lanes[i].waiting))
+		if (l->lanes[i].start_ns <= s->to_ns && (l->lanes[i].end_ns >= s->from_ns || l->lanes[i].waiting))
 			l->lanes[there++] = l->lanes[i];
 	l->count = there;
 	put_in_order(l);
@@ -218,7 +290,9 @@ size_t lanes_choose(struct lanes *l, const struct stretch *s, size_t most)
 	if (s->from_ns || s->to_ns < l->model->wall_ns) {
 		for (size_t i = 0; i < there; i++)
 			l->lanes[i].waited_ns = 0;
-		model_waits(l->trace, l->model, add_up, &a);
+		model_waits(l->trace, l->model, add_wait, &a);
+		if (l->by_fd)
+			readiness_each(l->trace, l->model, add_ready, &a);
 	}
 	qsort(l->lanes, there, sizeof *l->lanes, by_wait);
 	l->count = most;
@@ -231,14 +305,25 @@ struct stretch lanes_stretch(uint64_t from_ns, uint64_t to_ns, int columns)
 	return (struct stretch){from_ns, to_ns, (to_ns - from_ns) / (uint64_t)columns + 1, columns};
 }
 
+uint64_t lanes_step(uint64_t least)
+{
+	uint64_t power = 1;
+
+	while (power < UINT64_MAX / 100 && power * 10 <= least)
+		power *= 10;
+	return least <= power ? power : least <= power * 2 ? power * 2 : least <= power * 5 ? power * 5 : power * 10;
+}
+
 static uint64_t column(const struct stretch *s, uint64_t ns)
 {
 	ns = ns < s->from_ns ? s->from_ns : ns > s->to_ns ? s->to_ns : ns;
 	return (ns - s->from_ns) / s->column_ns;
 }
 
-static void spread(const struct stretch *s, struct cell *cells, enum direction d, uint64_t start, uint64_t end)
+void lanes_spread(const struct stretch *s, struct cell *cells, size_t kind, uint64_t start, uint64_t end, uint64_t ns)
 {
+	uint64_t all = end > start ? end - start : 0;
+
 	if (start < s->from_ns)
 		start = s->from_ns;
 	if (end > s->to_ns)
@@ -248,7 +333,7 @@ static void spread(const struct stretch *s, struct cell *cells, enum direction d
 
 		if (next > end)
 			next = end;
-		cells[c].ns[d] += next - start;
+		cells[c].ns[kind] += ns == all ? next - start : (uint64_t)((double)ns * (double)(next - start) / (double)all);
 		start = next;
 	}
 }
@@ -260,19 +345,35 @@ struct filling {
 	struct cell *cells;
 };
 
+/* The cells of a lane if they are wanted, or NULL.  */
+static struct cell *cells_of(const struct filling *f, size_t lane)
+{
+	if (lane == LANES_NOWHERE || lane < f->first || lane - f->first >= f->count)
+		return NULL;
+	return f->cells + (lane - f->first) * (size_t)f->stretch->columns;
+}
+
 static void fill(const struct model_wait *w, void *arg)
 {
 	const struct filling *f = arg;
 	const struct stretch *s = f->stretch;
-	size_t lane = w->end_ns >= s->from_ns && w->start_ns <= s->to_ns ? lanes_of(f->lanes, w) : LANES_NOWHERE;
-	struct cell *cells;
+	bool seen = w->end_ns >= s->from_ns && w->start_ns <= s->to_ns;
+	struct cell *cells = seen ? cells_of(f, lanes_of(f->lanes, w)) : NULL;
 
-	if (lane == LANES_NOWHERE || lane < f->first || lane - f->first >= f->count)
+	if (!cells)
 		return;
-	cells = f->cells + (lane - f->first) * (size_t)s->columns;
-	spread(s, cells, w->direction, w->start_ns, w->end_ns);
+	lanes_spread(s, cells, w->direction, w->start_ns, w->end_ns, w->end_ns - w->start_ns);
 	if (!w->left && w->end_ns <= s->to_ns)
 		cells[column(s, w->end_ns)].ended |= 1U << w->direction;
+}
+
+static void fill_ready(const struct readiness_stretch *r, void *arg)
+{
+	const struct filling *f = arg;
+	struct cell *cells = cells_of(f, lanes_of_ready(f->lanes, r));
+
+	if (cells)
+		lanes_spread(f->stretch, cells, CELL_READY, r->start_ns, r->end_ns, r->end_ns - r->start_ns);
 }
 
 void lanes_fill(const struct lanes *l, const struct stretch *s, size_t first, size_t count, struct cell *cells)
@@ -280,9 +381,13 @@ void lanes_fill(const struct lanes *l, const struct stretch *s, size_t first, si
 	struct filling f = {l, s, first, count, cells};
 
 	memset(cells, 0, count * (size_t)s->columns * sizeof *cells);
-	for (size_t i = 0; i < count; i++)
-		spread(s, cells + i * (size_t)s->columns, DIRECTION_NONE, l->lanes[first + i].start_ns, l->lanes[first + i].end_ns);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t start = l->lanes[first + i].start_ns, end = l->lanes[first + i].end_ns;
+
+		lanes_spread(s, cells + i * (size_t)s->columns, DIRECTION_NONE, start, end, end - start);
+	}
 	model_waits(l->trace, l->model, fill, &f);
+	readiness_each(l->trace, l->model, fill_ready, &f);
 	for (size_t i = 0; i < count * (size_t)s->columns; i++) {
 		uint64_t all = cells[i].ns[DIRECTION_NONE], waited = sum(cells[i].ns) - all;
 
@@ -301,6 +406,8 @@ static char look(const struct lanes *l, const struct cell *c)
 		return c->ended >> most & 1 ? (char)toupper(letters[most]) : letters[most];
 	if (c->ended)
 		return LANE_ENDED;
+	if (c->ns[CELL_READY] > c->ns[most] / 2)
+		return LANE_READY;
 	return !c->ns[most] ? ' ' : l->by_fd ? LANE_NOT_WAITED_FOR : LANE_NOT_WAITING;
 }
 
@@ -319,7 +426,7 @@ static void mark(const struct lanes *l, const struct stretch *s, const struct la
 	for (const struct model_process *q = lane->last; lane->tid == q->pid && q->previous; q = q->previous)
 		if (is_in(s, q->start_ns) && (column(s, q->start_ns) > column(s, lane->start_ns) || lane->start_ns < s->from_ns))
 			text[column(s, q->start_ns)] = LANE_EXEC;
-	if (lane->waiting && lane->last->exit_status < 0 && !lane->last->vanished && !lane->last->reaped && end < s->to_ns)
+	if (lanes_is_lost(lane) && end < s->to_ns)
 		for (uint64_t c = end < s->from_ns ? 0 : column(s, end) + 1; c <= column(s, s->to_ns); c++)
 			text[c] = LANE_NOT_KNOWN;
 }
@@ -330,6 +437,11 @@ void lanes_text(const struct lanes *l, const struct stretch *s, const struct lan
 		text[c] = look(l, &cells[c]);
 	text[s->columns] = 0;
 	mark(l, s, lane, text);
+}
+
+bool lanes_is_lost(const struct lane *lane)
+{
+	return lane->waiting && lane->last->exit_status < 0 && !lane->last->vanished && !lane->last->reaped;
 }
 
 bool lanes_same_process(const struct lanes *l, size_t lane)
@@ -352,24 +464,23 @@ void lanes_process_label(const struct model_process *process, uint32_t tid, char
 	snprintf(label, size, "%s%s", command, number);
 }
 
-static const char *thread_name(const struct model_process *process, uint32_t tid)
+const char *lanes_own_name(const struct lane *lane)
 {
-	for (size_t i = 0; i < process->thread_count; i++)
-		if (process->threads[i].tid == tid)
-			return process->threads[i].name;
-	return "";
+	size_t main_thread = find_thread(lane->last, lane->last->pid);
+	const char *name = main_thread == SIZE_MAX ? "" : lane->last->threads[main_thread].name;
+
+	return strcmp(lane->name, name) != 0 ? lane->name : "";
 }
 
-/* "worker, tid 2315", or "tid 2315" if it is called like its process.  */
-static void label_thread(const struct model_process *process, uint32_t tid, char *label, size_t size)
+/* "worker, tid 2315", or "tid 2315".  */
+static void label_thread(const struct lane *lane, char *label, size_t size)
 {
-	char name[sizeof process->threads->name];
+	char name[sizeof lane->last->threads->name];
 
-	screen_text(name, sizeof name, thread_name(process, tid));
-	if (*name && strcmp(name, thread_name(process, process->pid)) != 0)
-		snprintf(label, size, "  %s, tid %" PRIu32, name, tid);
+	if (screen_text(name, sizeof name, lanes_own_name(lane)))
+		snprintf(label, size, "  %s, tid %" PRIu32, name, lane->tid);
 	else
-		snprintf(label, size, "  tid %" PRIu32, tid);
+		snprintf(label, size, "  tid %" PRIu32, lane->tid);
 }
 
 void lanes_label(const struct lanes *l, size_t lane, char *label, size_t size)
@@ -380,7 +491,7 @@ void lanes_label(const struct lanes *l, size_t lane, char *label, size_t size)
 
 	if (at->fd == MODEL_NO_FD) {
 		if (lanes_same_process(l, lane))
-			label_thread(at->last, at->tid, label, size);
+			label_thread(at, label, size);
 		else
 			lanes_process_label(at->last, at->tid, label, size);
 		return;

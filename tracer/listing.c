@@ -65,7 +65,8 @@ static void see(const struct operation *o, void *arg)
 		l->calls = must_have(realloc(l->calls, l->room * sizeof *l->calls));
 	}
 	l->calls[l->count++] = (struct listed){
-		.process = o->process, .fd = o->fd, .op = o->number, .call = o->call, .returned = o->returned,
+		.process = o->process, .fd = o->fd, .op = o->number, .call = o->call, .lock = o->lock, .address = o->address,
+		.returned = o->returned,
 		.polled = s->lane->fd != MODEL_NO_FD && o->fd != s->lane->fd, .result = o->result, .start_ns = o->start_ns,
 		.end_ns = o->end_ns,
 	};
@@ -110,26 +111,41 @@ static const char *result_of(const struct listed *c, char text[32])
 {
 	const char *error = c->returned && c->result < 0 ? line_errno_name(-(uint64_t)c->result) : NULL;
 
-	if (!c->returned)
-		return "not yet";
+	if (!c->returned || c->lock)
+		return c->returned ? "" : "not yet";
 	if (c->polled || error)
 		return c->polled ? "ready" : error;
 	snprintf(text, 32, "%" PRId64, c->result);
 	return text;
 }
 
+/* "pipe:[8123]", "pthread_mutex_lock 0x55d0c3a1b040, held by tid 2315".  */
+static void name_of(const struct listed *c, const struct model_fd *f, char *name, size_t size)
+{
+	int n;
+
+	if (!c->lock) {
+		screen_text(name, size, f && f->name ? f->name : "");
+		return;
+	}
+	n = snprintf(name, size, "%s 0x%" PRIx64, c->lock, c->address);
+	if (c->result >= 0)
+		snprintf(name + n, size - (size_t)n, ", held by tid %" PRId64, c->result);
+}
+
 static void print_call(const struct listing *l, const struct listed *c, int width, FILE *to)
 {
 	const struct model_fd *f = c->fd == MODEL_NO_FD ? NULL : &l->model->processes[c->process].fds[c->fd];
 	int name_width = width > BEFORE_NAME + BEHIND_NAME ? width - BEFORE_NAME - BEHIND_NAME : 0;
+	const char *call = c->lock ? "lock" : model_call_name(c->call);
 	char op[16] = "-", fd[16] = "-", name[256], took[16], result[32];
 
 	if (c->op)
 		snprintf(op, sizeof op, "%" PRIu32, c->op);
 	if (f)
 		snprintf(fd, sizeof fd, "%d", f->fd);
-	screen_text(name, sizeof name, f && f->name ? f->name : "");
-	fprintf(to, "%8s %-12.12s %5s %-*.*s %14.9f %9s %10.10s", op, model_call_name(c->call), fd, name_width, name_width, name,
+	name_of(c, f, name, sizeof name);
+	fprintf(to, "%8s %-12.12s %5s %-*.*s %14.9f %9s %10.10s", op, call, fd, name_width, name_width, name,
 		(double)c->start_ns / 1e9, duration(c->end_ns - c->start_ns, took), result_of(c, result));
 }
 

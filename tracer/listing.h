@@ -8,6 +8,8 @@ struct listed {
 	size_t process, fd;             /* indices into the model's, and into the process's, or MODEL_NO_FD */
 	uint32_t op;                    /* 0: it did not have to wait, or was a plain call */
 	unsigned call;
+	const char *lock;               /* or which function waited for the lock at `address`, which the tid `result` held, or -1 */
+	uint64_t address;
 	bool returned, polled;          /* polled: a poll, which the lane's fd ended */
 	int64_t result;
 	uint64_t start_ns, end_ns;

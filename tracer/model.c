@@ -742,10 +742,12 @@ static void see_enter(struct build *b, const struct trace_record *r)
 
 static void see_usage(struct build *b, const struct trace_record *r)
 {
-	uint64_t ns = (uint64_t)r->number;
+	/* What its main thread has used before it was this image, the process has. */
+	uint64_t ns = (uint64_t)r->number, before = r->fd < 0 || b->thread->tid == b->process->pid ? b->start_cpu_ns : 0;
 
+	ns = ns > before ? ns - before : 0;
 	if (r->fd < 0)
-		b->process->cpu_ns = ns > b->start_cpu_ns ? ns - b->start_cpu_ns : 0;
+		b->process->cpu_ns = ns;
 	else
 		b->thread->cpu_ns = ns;
 }

@@ -191,6 +191,24 @@ static void see_call(struct pass *p, struct thread *t, const struct trace_record
 	*t->poll = o;
 }
 
+/* One that is not over goes on as others do.  */
+static void see_lock(struct pass *p, struct thread *t, const struct trace_record *r, const struct reader_place *place)
+{
+	struct operation o = {
+		.process = (size_t)(place->file - p->trace->files), .tid = place->tid, .fd = MODEL_NO_FD,
+		.direction = DIRECTION_LOCK, .lock = stalls_lock_name(r->way), .address = (uint64_t)r->number, .result = r->fd,
+		.returned = r->duration != 0,
+		.start_ns = reader_ns(p->trace, r->t), .end_ns = reader_ns(p->trace, r->t + r->duration),
+	};
+
+	if (p->has_wait)
+		add_wait(&o, &p->wait);
+	if (o.returned)
+		tell(p, &o);
+	else
+		*add_open(p, t) = o;
+}
+
 /* Its thread is in this call still, or was until the process ended.  */
 static void see_enter(struct pass *p, struct thread *t, const struct trace_record *r, const struct reader_place *place, size_t fd)
 {
@@ -289,6 +307,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	switch (r->kind) {
 	case TRACE_CALL: see_call(p, t, r, place, fd); break;
 	case TRACE_ENTER: see_enter(p, t, r, place, fd); break;
+	case TRACE_LOCK: see_lock(p, t, r, place); break;
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN:
 		if (r->op)
 			see_step(p, t, r, place, fd);

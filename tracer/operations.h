@@ -1,5 +1,5 @@
-/* operations.h - the operations of a trace, each whole: from its entry to its return, with what it waited for on the way; and
- * the stretches in which a thread that polls did not.  */
+/* operations.h - the operations of a trace, each whole: from its entry to its return, with what it waited for on the way, locks
+ * among them; and the stretches in which a thread that polls did not.  */
 #ifndef EAGAIN_OPERATIONS_H
 #define EAGAIN_OPERATIONS_H
 
@@ -29,6 +29,8 @@ struct operation {
 	size_t fd;                      /* index into the process's, or MODEL_NO_FD */
 	uint8_t call, way, flags;       /* as in its last record */
 	uint32_t number;                /* 0: it was done at its first attempt, or plain */
+	const char *lock;               /* the function, if it waited for a lock: `call` is none, and the result its holder, or -1 */
+	uint64_t address;               /* of the lock */
 	bool returned;                  /* else nothing ended it that is recorded */
 	int64_t result;
 	uint64_t length;                /* bytes asked for; 0: not known */

@@ -42,7 +42,7 @@ struct object {
 		bool wanted;            /* for writing: a write would have blocked */
 		bool parked;            /* somebody waits in it */
 		uint64_t waits_until;   /* a call without records of its wait is in it until then, on behalf of */
-		size_t waiter;
+		size_t waiter, waiter_fd;
 		uint32_t waiter_tid;
 	} sides[READINESS_DIRECTIONS];
 };
@@ -55,13 +55,19 @@ struct number {
 	struct object *object;
 	char *name;
 	unsigned kind, access;
+	uint64_t inode;
 	size_t row, rows[MEANINGS];     /* of its meaning now, NO_ROW: none yet; of all so far */
 	unsigned row_count;
+	size_t fd;                      /* of its meaning now, where it is looked for: index into the model's, or MODEL_NO_FD */
+	bool is_found;
 };
 
 struct pass {
 	const struct trace *trace;
 	struct readiness *result;
+	const struct model *model;      /* with visit, which may be NULL: whom to tell of each distance */
+	readiness_visitor *visit;
+	void *visit_arg;
 	size_t room;
 	uint64_t *ends;                 /* ticks, of each process file */
 	uint64_t switched[TRACE_SWITCHES];      /* ticks: the recording was switched off, or on; */
@@ -194,8 +200,35 @@ static void add_worst(struct readiness_times *t, const struct readiness_service 
 	t->worst[i] = *s;
 }
 
-static void add_distance(struct pass *p, size_t row, enum readiness_direction d, uint64_t ready, uint64_t served, bool late,
-			 uint32_t tid)
+static void tell(struct pass *p, size_t process, struct readiness_stretch *s)
+{
+	if (!p->visit || s->start_ns >= s->end_ns)
+		return;
+	s->process = &p->model->processes[process];
+	p->visit(s, p->visit_arg);
+}
+
+/* The model tells apart more meanings of a number than are rows here; they come in the same order.  */
+static size_t fd_of(const struct pass *p, struct number *n)
+{
+	const struct model_process *process = p->visit ? &p->model->processes[n->key >> 32] : NULL;
+	size_t count = process ? process->fd_count : 0, from = n->fd < count ? n->fd : 0;
+
+	if (n->is_found)
+		return n->fd;
+	n->is_found = true;
+	n->fd = MODEL_NO_FD;
+	for (size_t i = 0; i < count && n->fd == MODEL_NO_FD; i++) {
+		const struct model_fd *f = &process->fds[(from + i) % count];
+
+		if (f->fd == (int)(uint32_t)n->key && f->inode == n->inode)
+			n->fd = (from + i) % count;
+	}
+	return n->fd;
+}
+
+static void add_distance(struct pass *p, size_t row, size_t fd, enum readiness_direction d, uint64_t ready, uint64_t served,
+			 bool late, uint32_t tid)
 {
 	struct readiness_times *t = &p->result->fds[row].times[d];
 	struct readiness_service s = {reader_ns(p->trace, served), reader_duration(p->trace, served - ready), tid};
@@ -209,6 +242,8 @@ static void add_distance(struct pass *p, size_t row, enum readiness_direction d,
 	if (s.distance_ns > t->max_ns)
 		t->max_ns = s.distance_ns;
 	add_worst(t, &s);
+	tell(p, p->result->fds[row].process, &(struct readiness_stretch){
+		.fd = fd, .direction = d, .tid = tid, .start_ns = reader_ns(p->trace, ready), .end_ns = s.at_ns, .late = late});
 }
 
 /* The row of what the number means now; the last one takes all that are too many.  */
@@ -289,11 +324,13 @@ static void see_name(struct pass *p, struct number *n, const struct trace_record
 		leave_object(p, n);
 		n->object = o;
 		n->row = NO_ROW;
+		n->is_found = false;
 	}
 	free(n->name);
 	n->name = must_have(strdup(text));
 	n->kind = r->fd_kind;
 	n->access = r->access;
+	n->inode = r->inode;
 	if (n->row == NO_ROW || p->result->fds[n->row].more)
 		return;
 	free(p->result->fds[n->row].name);
@@ -304,6 +341,7 @@ static void see_close(struct pass *p, struct number *n)
 {
 	leave_object(p, n);
 	n->row = NO_ROW;
+	n->is_found = false;
 }
 
 /* Its number is closed without a record of that.  */
@@ -331,7 +369,7 @@ static void see_ready(struct pass *p, struct number *n, const struct trace_recor
 
 	if (s->waits_until) {
 		if (r->t <= s->waits_until) {
-			add_distance(p, s->waiter, d, r->t, s->waits_until, late, s->waiter_tid);
+			add_distance(p, s->waiter, s->waiter_fd, d, r->t, s->waits_until, late, s->waiter_tid);
 			s->taken = s->waits_until;
 		}
 		s->waits_until = 0;
@@ -381,7 +419,7 @@ static void see_service(struct pass *p, struct number *n, enum readiness_directi
 	row = row_of(p, n);
 	p->result->fds[row].times[d].services++;
 	if (s->ready && s->ready <= from && is_recorded_since(p, s->ready))
-		add_distance(p, row, d, s->ready, from, s->late, tid);
+		add_distance(p, row, fd_of(p, n), d, s->ready, from, s->late, tid);
 	s->ready = 0;
 	s->taken = to;
 	s->wanted = false;
@@ -403,6 +441,7 @@ static void see_call(struct pass *p, struct number *n, const struct trace_record
 		if (n->row != NO_ROW) {
 			s->waits_until = end;
 			s->waiter = n->row;
+			s->waiter_fd = fd_of(p, n);
 			s->waiter_tid = tid;
 		}
 	} else {
@@ -492,14 +531,18 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		see_fd(p, n, r, place);
 }
 
-static void see_unserved(struct pass *p, const struct number *n)
+static void see_unserved(struct pass *p, struct number *n)
 {
 	for (int d = 0; n->object && d < READINESS_DIRECTIONS; d++) {
 		const struct side *s = &n->object->sides[d];
 		uint64_t end = p->ends[n->key >> 32];
 
-		if (s->ready && n->row != NO_ROW && s->row == n->row && s->ready < end)
-			p->result->fds[s->row].times[d].unserved_ns = reader_duration(p->trace, end - s->ready);
+		if (!s->ready || n->row == NO_ROW || s->row != n->row || s->ready >= end)
+			continue;
+		p->result->fds[s->row].times[d].unserved_ns = reader_duration(p->trace, end - s->ready);
+		tell(p, n->key >> 32, &(struct readiness_stretch){
+			.fd = fd_of(p, n), .direction = (enum readiness_direction)d, .start_ns = reader_ns(p->trace, s->ready),
+			.end_ns = reader_ns(p->trace, end), .late = s->late});
 	}
 }
 
@@ -530,7 +573,7 @@ static int by_number(const void *a, const void *b)
 	return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
-struct readiness *readiness_read(const struct trace *t)
+static struct readiness *read_all(const struct trace *t, const struct model *m, readiness_visitor *visit, void *arg)
 {
 	struct pass *p;
 	struct readiness *r;
@@ -540,6 +583,9 @@ struct readiness *readiness_read(const struct trace *t)
 	p = must_have(calloc(1, sizeof *p));
 	r = p->result = must_have(calloc(1, sizeof *r));
 	p->trace = t;
+	p->model = m;
+	p->visit = visit;
+	p->visit_arg = arg;
 	p->ends = must_have(calloc(t->file_count + 1, sizeof *p->ends));
 	find_switches(p);
 	reader_each(t, NULL, see, p);
@@ -550,6 +596,16 @@ struct readiness *readiness_read(const struct trace *t)
 	if (r->count)
 		qsort(r->fds, r->count, sizeof *r->fds, by_number);
 	return r;
+}
+
+struct readiness *readiness_read(const struct trace *t)
+{
+	return read_all(t, NULL, NULL, NULL);
+}
+
+void readiness_each(const struct trace *t, const struct model *m, readiness_visitor *visit, void *arg)
+{
+	readiness_free(read_all(t, m, visit, arg));
 }
 
 void readiness_free(struct readiness *r)

@@ -54,6 +54,20 @@ struct readiness {
 struct readiness *readiness_read(const struct trace *t);
 void readiness_free(struct readiness *r);
 
+/* One distance that is known: it was ready from start to end, when it was taken.  */
+struct readiness_stretch {
+	const struct model_process *process;
+	size_t fd;                      /* index into the process's, or MODEL_NO_FD */
+	enum readiness_direction direction;
+	uint32_t tid;                   /* who took it; 0: nobody, before the process's end */
+	uint64_t start_ns, end_ns;
+	bool late;                      /* it may have begun before */
+};
+
+/* Calls visit for each, in the order of their ends, and for what nobody took last.  For none where readiness_read() has NULL.  */
+typedef void readiness_visitor(const struct readiness_stretch *s, void *arg);
+void readiness_each(const struct trace *t, const struct model *m, readiness_visitor *visit, void *arg);
+
 /* Below which `percent` of the known distances are, to within a tenth.  */
 uint64_t readiness_percentile(const struct readiness_times *t, unsigned percent);
 

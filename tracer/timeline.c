@@ -31,6 +31,7 @@ static enum color color_of(char character)
 {
 	switch (character) {
 	case 'r': case 'w': case 'p': case 'l': return COLOR_WAIT;
+	case LANE_READY: return COLOR_WOULD_BLOCK;
 	case 's': case 'c': case LANE_NOT_WAITED_FOR: return COLOR_DETAIL;
 	default: return COLOR_READY;
 	}
@@ -77,23 +78,6 @@ static void print_lane(const struct lanes *l, size_t lane, int label_width, cons
 	timeline_cells(text, -1, to);
 }
 
-/* 1, 2 or 5 times a power of ten.  */
-static uint64_t tick_step(uint64_t least)
-{
-	uint64_t step = 1;
-
-	while (step < UINT64_MAX / 100) {
-		if (step >= least)
-			return step;
-		if (step * 2 >= least)
-			return step * 2;
-		if (step * 5 >= least)
-			return step * 5;
-		step *= 10;
-	}
-	return step;
-}
-
 const char *timeline_moment(uint64_t ns, char text[32])
 {
 	double n = (double)ns;
@@ -122,7 +106,7 @@ static uint64_t choose_step(const struct stretch *s)
 
 	do {
 		columns = needed;
-		step = tick_step(s->column_ns * columns);
+		step = lanes_step(s->column_ns * columns);
 		for (uint64_t t = first_tick(s, step); t < s->to_ns; t += step) {
 			uint64_t n = strlen(timeline_moment(t, text)) + 2;
 
@@ -183,6 +167,7 @@ void timeline_legend(const bool used[128], int width, FILE *to)
 		{'r', "r waits to read"}, {'w', "w waits to write"}, {'p', "p in poll"}, {'s', "s sleeps"}, {'c', "c waits for a child"},
 		{'l', "l waits for a lock"},
 		{LANE_NOT_WAITING, "# runs, or waits unseen"}, {LANE_NOT_WAITED_FOR, "- not waited for"},
+		{LANE_READY, "! something is ready, and not taken"},
 		{LANE_ENDED, "+ the same, and a wait ended here"}, {LANE_EXEC, "> exec: another program"},
 		{LANE_NOT_KNOWN, "? not known: was waiting when last seen"},
 	};

@@ -236,7 +236,7 @@ static void see_wait(const struct model_wait *wait, void *waits)
 
 static bool is_held(unsigned lock)
 {
-	return lock <= TRACE_LOCK_WRITE_CLOCK;
+	return lock <= TRACE_LOCK_WRITE_CLOCK || lock == TRACE_LOCK_MTX || lock == TRACE_LOCK_MTX_TIMED;
 }
 
 /* Files come and go: which of them it was is not kept.  */

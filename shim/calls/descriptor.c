@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -156,6 +157,8 @@ static int do_fcntl(int fd, int command, long argument)
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 		return duplicate(fd, SYS_fcntl, command, argument);
+	case F_SETLKW:
+		return (int)serve(CALL_fcntl, SYS_fcntl, fd, command, argument, 0, 0, 0);
 	default:
 		if (unlikely(fd >= hidden_ceiling))
 			hidden_give_up(fd);
@@ -175,6 +178,15 @@ EXPORT int fcntl(int fd, int command, ...)
 	argument = va_arg(arguments, long);
 	va_end(arguments);
 	return do_fcntl(fd, command, argument);
+}
+
+/* Not a cancellation point, as to wait for a lock by fcntl(2) is.  */
+EXPORT int flock(int fd, int operation)
+{
+	struct op op = op_of(CALL_flock, SYS_flock, fd, operation, 0, 0, 0, 0);
+
+	op.not_cancellable = true;
+	return (int)as_libc(op_run(&op));
 }
 
 EXPORT int fcntl64(int fd, int command, ...) __attribute__((alias("fcntl")));

@@ -255,6 +255,55 @@ EXPORT int pthread_barrier_wait(pthread_barrier_t *b)
 	return WAIT(TRACE_LOCK_BARRIER, b, 0, libc.pthread_barrier_wait(b));
 }
 
+/* C11's are the same inside of libc, and say what became of it in their own numbers: 0 is thrd_success.  */
+
+static const pthread_mutex_t *mutex_of(const mtx_t *m)
+{
+	return (const pthread_mutex_t *)m;
+}
+
+EXPORT int mtx_lock(mtx_t *m)
+{
+	int result;
+
+	PASS(mtx_lock, m);
+	if (is_certainly_free(mutex_of(m)))
+		return libc.mtx_lock(m);
+	result = libc.mtx_trylock(m);
+	if (likely(result != thrd_busy))
+		return result;
+	return WAIT(TRACE_LOCK_MTX, m, mutex_of(m)->__data.__owner, libc.mtx_lock(m));
+}
+
+EXPORT int mtx_timedlock(mtx_t *restrict m, const struct timespec *restrict end)
+{
+	int result;
+
+	PASS(mtx_timedlock, m, end);
+	result = libc.mtx_trylock(m);
+	if (likely(result != thrd_busy))
+		return result;
+	return WAIT(TRACE_LOCK_MTX_TIMED, m, mutex_of(m)->__data.__owner, libc.mtx_timedlock(m, end));
+}
+
+EXPORT int cnd_wait(cnd_t *c, mtx_t *m)
+{
+	PASS(cnd_wait, c, m);
+	return WAIT(TRACE_LOCK_CND, c, 0, libc.cnd_wait(c, m));
+}
+
+EXPORT int cnd_timedwait(cnd_t *restrict c, mtx_t *restrict m, const struct timespec *restrict end)
+{
+	PASS(cnd_timedwait, c, m, end);
+	return WAIT(TRACE_LOCK_CND_TIMED, c, 0, libc.cnd_timedwait(c, m, end));
+}
+
+EXPORT int thrd_join(thrd_t thread, int *value)
+{
+	PASS(thrd_join, thread, value);
+	return WAIT(TRACE_LOCK_THRD, (const void *)thread, tid_of(thread), libc.thrd_join(thread, value));
+}
+
 /* Only a few of its operations wait.  */
 long lock_futex(const long a[6])
 {

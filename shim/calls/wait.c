@@ -33,6 +33,14 @@ EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *ti
 	return (int)-timed(CALL_clock_nanosleep, SYS_clock_nanosleep, clock, flags, (long)time, (long)left, 0);
 }
 
+/* C11: -1 where a signal ended it, -2 where it failed; errno is left alone (glibc, thrd_sleep.c).  */
+EXPORT int thrd_sleep(const struct timespec *time, struct timespec *left)
+{
+	long result = timed(CALL_thrd_sleep, SYS_clock_nanosleep, CLOCK_REALTIME, 0, (long)time, (long)left, 0);
+
+	return result == 0 ? 0 : result == -EINTR ? -1 : -2;
+}
+
 /* What is left of it, in whole seconds.  errno tells only of an interruption.  */
 EXPORT unsigned sleep(unsigned seconds)
 {

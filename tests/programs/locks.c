@@ -2,6 +2,7 @@
  *
  * What is printed depends on nothing else, so that a run under eagain can be compared with a native one.  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,9 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -597,9 +601,113 @@ static void barriers(void)
 	printf("barrier: %d of 3 is the one\n", serial);
 }
 
-/* Cancellation.  */
+/* C11's: a result is thrd_success (0) or another thrd_..., whatever errno has that number.  */
 
-static sem_t empty, one;
+static int take_mtx(void *m)
+{
+	return mtx_lock(m);
+}
+
+static int give_mtx(void *m)
+{
+	return mtx_unlock(m);
+}
+
+static int mtx_plainly(void *m, clockid_t clock, const struct timespec *end)
+{
+	(void)clock;
+	(void)end;
+	return mtx_lock(m);
+}
+
+static int mtx_timed_way(void *m, clockid_t clock, const struct timespec *end)
+{
+	(void)clock;
+	return mtx_timedlock(m, end);
+}
+
+static mtx_t c11_mutex;
+static cnd_t c11_condition;
+
+static int tell_c11(void *unused)
+{
+	(void)unused;
+	usleep(SOON_US);
+	mtx_lock(&c11_mutex);
+	told = true;
+	cnd_broadcast(&c11_condition);
+	mtx_unlock(&c11_mutex);
+	return 7;
+}
+
+static void c11_conditions(void)
+{
+	struct timespec past = {.tv_sec = 1}, bad = {.tv_nsec = 1000000000}, late = after(CLOCK_REALTIME, 60000000);
+
+	mtx_init(&c11_mutex, mtx_timed);
+	cnd_init(&c11_condition);
+	for (int way = 0; way < 2; way++) {
+		int result = thrd_success, value = 0;
+		thrd_t thread;
+
+		told = false;
+		mtx_lock(&c11_mutex);
+		thrd_create(&thread, tell_c11, NULL);
+		errno = UNTOUCHED;
+		while (!told && result == thrd_success)
+			result = way ? cnd_timedwait(&c11_condition, &c11_mutex, &late) : cnd_wait(&c11_condition, &c11_mutex);
+		say("cnd", "told", result);
+		mtx_unlock(&c11_mutex);
+		say("thrd_join", "ends", thrd_join(thread, &value));
+		printf("value %d\n", value);
+	}
+	mtx_lock(&c11_mutex);
+	say("cnd_timedwait", "in the past", cnd_timedwait(&c11_condition, &c11_mutex, &past));
+	say("cnd_timedwait", "no time", cnd_timedwait(&c11_condition, &c11_mutex, &bad));
+	say("cnd_timedwait", "mutex is ours", mtx_unlock(&c11_mutex));
+	say("thrd_join", "self", thrd_join(thrd_current(), NULL));
+}
+
+static void c11_sleeps(void)
+{
+	struct timespec soon = {.tv_nsec = SOON_US * 1000L}, bad = {.tv_nsec = -1}, left = {5, 6};
+	struct itimerval alarm = {.it_value.tv_usec = SOON_US};
+	struct sigaction a = {.sa_handler = handler};
+
+	errno = UNTOUCHED;
+	say("thrd_sleep", "over", thrd_sleep(&soon, &left));
+	say("thrd_sleep", "no time", thrd_sleep(&bad, NULL));
+	sigaction(SIGALRM, &a, NULL);
+	setitimer(ITIMER_REAL, &alarm, NULL);
+	soon.tv_sec = 60;
+	say("thrd_sleep", "interrupted", thrd_sleep(&soon, &left));
+	printf("left: %d\n", left.tv_sec == 59 || left.tv_sec == 60);
+}
+
+static void c11(void)
+{
+	static const struct way ways[] = {
+		{"mtx_lock", mtx_plainly, CLOCK_REALTIME, false}, {"mtx_timedlock", mtx_timed_way, CLOCK_REALTIME, true},
+	};
+	static const struct {
+		const char *name;
+		int type;
+	} kinds[] = {
+		{"plain", mtx_plain}, {"timed", mtx_timed}, {"recursive", mtx_plain | mtx_recursive},
+		{"both", mtx_timed | mtx_recursive},
+	};
+
+	for (size_t k = 0; k < COUNT(kinds); k++)
+		for (size_t i = 0; i < COUNT(ways); i++) {
+			mtx_t m;
+
+			mtx_init(&m, kinds[k].type);
+			take_in_states(kinds[k].name, &ways[i], &m, take_mtx, give_mtx, kinds[k].type & mtx_recursive);
+		}
+	c11_conditions();
+	c11_sleeps();
+}
+
 static const char *cleaned;
 
 static void clean(void *what)
@@ -609,6 +717,122 @@ static void clean(void *what)
 		pthread_mutex_unlock(&mutex);
 }
 
+static void say_end(const char *what, pthread_t t)
+{
+	void *value;
+
+	pthread_join(t, &value);
+	printf("cancel, %s: %s, cleaned: %s\n", what, value == PTHREAD_CANCELED ? "canceled" : "returned", cleaned ? cleaned : "-");
+	cleaned = NULL;
+}
+
+/* Files.  */
+
+static int file;
+
+static int lock_file(bool with_flock, int fd)
+{
+	return with_flock ? flock(fd, LOCK_EX) : fcntl(fd, F_SETLKW, &(struct flock){.l_type = F_WRLCK});
+}
+
+static int unlock_file(bool with_flock, int fd)
+{
+	return with_flock ? flock(fd, LOCK_UN) : fcntl(fd, F_SETLK, &(struct flock){.l_type = F_UNLCK});
+}
+
+/* A child that holds the lock, so long or until it is killed.  */
+static pid_t hold_file(bool with_flock, useconds_t us)
+{
+	int held[2];
+	pid_t child;
+	char c;
+
+	if (pipe(held) < 0)
+		_exit(99);
+	child = fork();
+	if (child == 0) {
+		lock_file(with_flock, open("locked", O_RDWR | O_CLOEXEC));
+		if (write(held[1], "x", 1) != 1)
+			_exit(99);
+		usleep(us);
+		_exit(0);
+	}
+	if (read(held[0], &c, 1) != 1)
+		_exit(99);
+	close(held[0]);
+	close(held[1]);
+	errno = UNTOUCHED;
+	return child;
+}
+
+static void *wait_for_file(void *with_flock)
+{
+	pthread_cleanup_push(clean, "file");
+	lock_file(*(bool *)with_flock, file);
+	pthread_cleanup_pop(0);
+	unlock_file(*(bool *)with_flock, file);
+	return NULL;
+}
+
+static void file_lock(const char *what, bool with_flock)
+{
+	pthread_t t;
+	pid_t child;
+
+	errno = UNTOUCHED;
+	say_errno(what, "free", lock_file(with_flock, file));
+	say_errno(what, "own", lock_file(with_flock, file));
+	say_errno(what, "given back", unlock_file(with_flock, file));
+	child = hold_file(with_flock, SOON_US);
+	say_errno(what, "free soon", lock_file(with_flock, file));
+	unlock_file(with_flock, file);
+	waitpid(child, NULL, 0);
+	for (int restart = 0; restart < 2; restart++) {
+		struct sigaction a = {.sa_handler = handler, .sa_flags = restart ? SA_RESTART : 0};
+		struct itimerval alarm = {.it_value.tv_usec = SOON_US};
+
+		sigaction(SIGALRM, &a, NULL);
+		child = hold_file(with_flock, 10 * SOON_US);
+		setitimer(ITIMER_REAL, &alarm, NULL);
+		say_errno(what, restart ? "SA_RESTART" : "no SA_RESTART", lock_file(with_flock, file));
+		waitpid(child, NULL, 0);
+		unlock_file(with_flock, file);
+	}
+	child = hold_file(with_flock, 60000000);
+	pthread_create(&t, NULL, wait_for_file, &with_flock);
+	usleep(SOON_US);
+	pthread_cancel(t);
+	if (with_flock)
+		kill(child, SIGKILL);
+	say_end(what, t);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	errno = UNTOUCHED;
+	say_errno(what, "no fd", lock_file(with_flock, -1));
+}
+
+static void files(void)
+{
+	int other;
+
+	file = open("locked", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	other = open("locked", O_RDWR | O_CLOEXEC);
+	file_lock("flock", true);
+	file_lock("fcntl", false);
+	errno = UNTOUCHED;
+	say_errno("flock", "held", flock(file, LOCK_EX));
+	say_errno("flock", "held, LOCK_NB", flock(other, LOCK_EX | LOCK_NB));
+	say_errno("flock", "no operation", flock(file, 77));
+	say_errno("fcntl", "no memory", fcntl(file, F_SETLKW, (struct flock *)8));
+	say_errno("fcntl", "F_OFD_SETLKW", fcntl(file, F_OFD_SETLKW, &(struct flock){.l_type = F_WRLCK}));
+	close(file);
+	close(other);
+	unlink("locked");
+}
+
+/* Cancellation.  */
+
+static sem_t empty, one;
 static void *cancelled_cond_wait(void *unused)
 {
 	pthread_mutex_lock(&mutex);
@@ -657,15 +881,6 @@ static void *pending(void *which)
 	default: break;
 	}
 	return NULL;
-}
-
-static void say_end(const char *what, pthread_t t)
-{
-	void *value;
-
-	pthread_join(t, &value);
-	printf("cancel, %s: %s, cleaned: %s\n", what, value == PTHREAD_CANCELED ? "canceled" : "returned", cleaned ? cleaned : "-");
-	cleaned = NULL;
 }
 
 static void cancellation(void)
@@ -759,6 +974,8 @@ int main(void)
 	interrupted("no SA_RESTART", 0);
 	joins();
 	barriers();
+	c11();
+	files();
 	cancellation();
 	forks();
 	return 0;

@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -179,6 +181,44 @@ static void *end_late(void *unused)
 	return unused;
 }
 
+static mtx_t c11_mutex;
+static cnd_t c11_condition;
+
+static void prepare_c11(void)
+{
+	if (mtx_init(&c11_mutex, mtx_plain) != thrd_success || cnd_init(&c11_condition) != thrd_success)
+		fail("mtx_init");
+}
+
+static void *hold_mtx(void *unused)
+{
+	mtx_lock(&c11_mutex);
+	say_holder();
+	mtx_unlock(&c11_mutex);
+	return unused;
+}
+
+static void *signal_cnd(void *unused)
+{
+	say_holder();
+	mtx_lock(&c11_mutex);
+	done = 1;
+	cnd_signal(&c11_condition);
+	mtx_unlock(&c11_mutex);
+	return unused;
+}
+
+static void *hold_file(void *unused)
+{
+	int fd = open("locked", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	flock(fd, LOCK_EX);
+	fcntl(fd, F_OFD_SETLK, &(struct flock){.l_type = F_WRLCK});
+	say_holder();
+	close(fd);
+	return unused;
+}
+
 static void *wake_futex(void *unused)
 {
 	say_holder();
@@ -256,6 +296,57 @@ static void wait_for_barrier(void)
 static void wait_for_thread(void)
 {
 	pthread_join(beside(end_late), NULL);
+}
+
+static void wait_for_mtx(void)
+{
+	pthread_t thread = beside(hold_mtx);
+
+	mtx_lock(&c11_mutex);
+	mtx_unlock(&c11_mutex);
+	pthread_detach(thread);
+}
+
+static void wait_for_cnd(void)
+{
+	struct timespec late = {.tv_sec = time(NULL) + 60};
+	pthread_t thread = beside(signal_cnd);
+
+	mtx_lock(&c11_mutex);
+	while (!done)
+		cnd_timedwait(&c11_condition, &c11_mutex, &late);
+	mtx_unlock(&c11_mutex);
+	pthread_detach(thread);
+}
+
+static void wait_for_thrd(void)
+{
+	thrd_join(beside(end_late), NULL);
+}
+
+static void sleep_in_c11(void)
+{
+	thrd_sleep(&(struct timespec){.tv_nsec = LONG_US * 1000L}, NULL);
+}
+
+static void wait_in_flock(void)
+{
+	pthread_t thread = beside(hold_file);
+	int fd = open("locked", O_RDWR | O_CLOEXEC);
+
+	flock(fd, LOCK_EX);
+	close(fd);
+	pthread_detach(thread);
+}
+
+static void wait_in_fcntl(void)
+{
+	pthread_t thread = beside(hold_file);
+	int fd = open("locked", O_RDWR | O_CLOEXEC);
+
+	fcntl(fd, F_SETLKW, &(struct flock){.l_type = F_WRLCK});
+	close(fd);
+	pthread_detach(thread);
 }
 
 static void wait_for_futex(void)
@@ -361,7 +452,9 @@ static const struct {
 	{"barrier", wait_for_barrier, NULL}, {"join", wait_for_thread, NULL}, {"futex", wait_for_futex, NULL},
 	{"sleep", do_sleep, NULL}, {"select-sleep", sleep_in_select, NULL}, {"read", read_slowly, NULL},
 	{"poll-inside", poll_inside, NULL}, {"child", wait_for_child, NULL}, {"deadlock", deadlock, NULL},
-	{"fork", fork_child, NULL},
+	{"fork", fork_child, NULL}, {"mtx", wait_for_mtx, prepare_c11}, {"cnd", wait_for_cnd, prepare_c11},
+	{"thrd", wait_for_thrd, NULL}, {"thrd-sleep", sleep_in_c11, NULL},
+	{"flock", wait_in_flock, NULL}, {"fcntl", wait_in_fcntl, NULL},
 };
 
 static int epoll;

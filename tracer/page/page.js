@@ -19,7 +19,7 @@ function byId(id) {
 function operationElement(trace, op, isTip, more) {
 	const ops = trace.ops, rest = restOf(trace, op), box = element("div", "operation"), lane = trace.lanes[ops.lane[op]];
 	const fd = trace.fds[ops.fd[op]], peer = peerWords(trace, fd), how = howWords(trace, op);
-	const number = rest.steps ? ", op " + rest.steps.number : "";
+	const number = rest.steps ? ", op " + rest.steps.number : "", taken = takenBy(trace, op);
 	const stall = trace.stalls.find(s => s.lane === ops.lane[op] && s.start <= ops.start[op] && s.end >= ops.end[op]);
 
 	box.append(element("h2", "", outcomeWords(trace, op)));
@@ -29,6 +29,8 @@ function operationElement(trace, op, isTip, more) {
 	box.append(element("p", "name", "by " + laneWords(trace, lane, ops.start[op]) + number));
 	if (how)
 		box.append(element("p", "", how));
+	if (taken)
+		box.append(element("p", "what", "its fd had been ready for " + readyTime(taken) + " before"));
 	if (stall)
 		box.append(element("p", "", "in a stall: away from its polls for " + duration(stall.end - stall.start)));
 	box.append(momentsElement(momentsOf(trace, op, rest), rest.ready, trace, isTip ? 8 : Infinity));
@@ -66,6 +68,8 @@ class Page {
 				table: fdTable(trace, fd => this.pickFd(trace.fds.indexOf(fd)), fd => this.showLongest(fd))},
 			{id: "stalls", title: "Stalls", rows: trace.stallsAll,
 				table: stallTable(trace, stall => this.showStretch(stall.start, stall.end, p.rowOf(stall.lane, 0)))},
+			{id: "readiness", title: "Ready, not taken", rows: trace.readyAll || 0,
+				table: readinessTable(trace, ready => this.showStretch(ready.start, ready.end, p.rowOf(ready.lane, ready.fd)))},
 			{id: "processes", title: "Processes", rows: trace.processes.length,
 				table: processTable(trace, process => this.showStretch(process.start, process.end, rowOf(process)))},
 			{id: "operation", title: "Operation"},
@@ -116,6 +120,9 @@ class Page {
 			note(count(t.fdsMore, "more fd") + " waited less and moved less, not shown");
 		if (t.stallsAll > t.stalls.length)
 			note("Of " + count(t.stallsAll, "stall") + " the " + t.stalls.length + " longest are shown");
+		if (t.readyAll > t.readiness.length)
+			note("Of " + count(t.readyAll, "time") + " that something was ready, and not taken, the " + t.readiness.length +
+				" longest are shown");
 		this.explainColors();
 	}
 
@@ -127,7 +134,8 @@ class Page {
 			["read", "to read", has(READ)], ["write", "to write", has(WRITE)], ["lock", "for a lock", has(LOCK)],
 			["poll", "in poll", has(POLL)], ["child", "for a child", has(CHILD)], ["sleep", "sleeps", has(SLEEP)],
 			["runs", "runs, or unseen", true], ["call", "a call", true],
-			["stall", "a stall", this.trace.stalls.length > 0]]) {
+			["stall", "a stall", this.trace.stalls.length > 0],
+			["ready", "ready", this.trace.readiness.length > 0]]) {
 			const item = element("li", name);
 
 			item.append(element("i"), words);
@@ -166,10 +174,19 @@ class Page {
 		else if (id === "operation")
 			content = element("p", "", "Click an operation to keep it here.");
 		else if (!table.all.length)
-			content = element("p", "", id === "stalls" ? "No thread was long away from its polls." : "There are none.");
+			content = element("p", "", this.noneWords(id));
 		else
 			content = table.element(p.filter, item => p.fd > 0 && t.fds[p.fd] === item, () => this.fillTable());
 		byId("table").replaceChildren(content);
+	}
+
+	noneWords(id) {
+		if (id === "stalls")
+			return "No thread was long away from its polls.";
+		if (id === "readiness")
+			return this.trace.readyAll === null ? "It was not recorded when what was ready: record with --readiness." :
+				"Nothing is known to have been ready that was not taken.";
+		return "There are none.";
 	}
 
 	/* At most once a frame.  */
@@ -356,12 +373,25 @@ class Page {
 		return {row, op: best, more: Math.max(0, found.length - 1)};
 	}
 
+	/* What was ready between two moments, and not taken, behind the rest.  */
+	tellReady(box, row, from, to, told) {
+		const found = this.picture.readyAt(row, from, to).filter(ready => ready !== told), most = 5;
+
+		for (const ready of found.slice(0, most))
+			box.append(element("p", "what name", readinessWords(this.trace, ready)));
+		if (found.length > most)
+			box.append(element("p", "", "and " + (found.length - most) + " more were ready"));
+		return found.length > 0;
+	}
+
 	/* Beside operations: what is known of the time between them.  */
 	betweenElement(row, x) {
 		const p = this.picture, t = this.trace, ops = t.ops, ns = p.time(x), lane = t.lanes[row.lane];
 		const box = element("div", "operation");
 
-		if (!lane || ns < row.start || ns > row.end)
+		if (!lane)
+			return row.fd && this.tellReady(box, row, p.time(x - 2), p.time(x + 2)) ? box : null;
+		if (ns < row.start || ns > row.end)
 			return null;
 		const next = p.firstAfter(row, ns), bin = row.bins.find(b => ns >= b.at && ns < b.at + t.binNs);
 		const from = next > row.from ? p.lasts[next - 1] : row.start, to = next < row.to ? ops.start[p.at(next)] : row.end;
@@ -378,6 +408,7 @@ class Page {
 		if (stall)
 			box.append(element("p", "what", "away from its polls for " + duration(stall.end - stall.start) + ": " +
 				stallWords(t, stall)));
+		this.tellReady(box, row, p.time(x - 2), p.time(x + 2));
 		return box;
 	}
 
@@ -387,6 +418,8 @@ class Page {
 
 		if (found)
 			box = found.op < 0 ? this.betweenElement(found.row, x) : operationElement(t, found.op, true, found.more);
+		if (found && found.op >= 0)
+			this.tellReady(box, found.row, p.time(x - 2), p.time(x + 2), takenBy(t, found.op));
 		p.cursor = {x, y};
 		p.hover = found ? found.op : -1;
 		tip.hidden = !box;

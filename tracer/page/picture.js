@@ -4,7 +4,7 @@
  * the pixel's time.  Where many lie in one pixel, they have been added up beforehand, in groups of 64.  */
 "use strict";
 
-const ROW = 24, BAR_TOP = 4, BAR = 17, CALL_BAR = 7, GROUP = 64, LABEL_LEAST = 34;
+const ROW = 24, BAR_TOP = 4, BAR = 17, CALL_BAR = 7, READY_BAR = 3, GROUP = 64, LABEL_LEAST = 34;
 const COLORS = ["call", "read", "write", "poll", "sleep", "child", "lock", "dim"];
 const CLASSES = COLORS.length, DIM = CLASSES - 1;
 /* Waits first that one can do something about. */
@@ -34,7 +34,7 @@ class Picture {
 		const style = getComputedStyle(document.documentElement);
 
 		this.color = {};
-		for (const name of ["back", "panel", "line", "text", "quiet", "strong", "runs", "stall", "on", "shade", ...COLORS])
+		for (const name of ["back", "panel", "line", "text", "quiet", "strong", "runs", "stall", "ready", "on", "shade", ...COLORS])
 			this.color[name] = style.getPropertyValue("--" + name).trim();
 		this.colors = COLORS.map(name => this.color[name]);
 		this.overview = null;
@@ -107,7 +107,7 @@ class Picture {
 
 		if (this.filter)
 			return match.fds[fd] || match.processes[f.process];
-		return f.waited > 0 || (f.flags & IS_WAITING) !== 0 || moved;
+		return f.waited > 0 || (f.flags & IS_WAITING) !== 0 || moved || this.trace.readyFds.has(fd);
 	}
 
 	arrangeFds(match) {
@@ -436,6 +436,7 @@ class Picture {
 		if (row.unknown && end < this.width)
 			this.drawUnknown(c, Math.max(0, end), y);
 		this.drawOperations(c, row, y + BAR_TOP);
+		this.drawReadiness(c, row, y + BAR_TOP + BAR);
 		if (!this.byFd) {
 			this.drawStalls(c, row, y + BAR_TOP);
 			this.drawExecs(c, row, y + BAR_TOP);
@@ -589,6 +590,27 @@ class Picture {
 
 				c.fillRect(from, y - 3, Math.max(2, Math.min(this.width, this.x(stall.end)) - from), 2);
 			}
+	}
+
+	/* Below the lane: what was ready, and waited to be taken.  */
+	drawReadiness(c, row, y) {
+		c.fillStyle = this.color.ready;
+		for (const ready of this.trace.readiness)
+			if (this.isOf(row, ready) && ready.end > this.from && ready.start < this.to) {
+				const [from, to] = this.span(ready.start, ready.end);
+
+				c.fillRect(from, y, Math.max(1, to - from - (to - from > 4 ? 0.6 : 0)), READY_BAR);
+			}
+	}
+
+	/* Whether it is of the row's thread, or fd.  */
+	isOf(row, ready) {
+		return row.fd ? ready.fd === row.fd : ready.lane === row.lane;
+	}
+
+	/* What of a row was ready at some moment between two, and not taken; the longest first.  */
+	readyAt(row, from, to) {
+		return this.trace.readiness.filter(ready => this.isOf(row, ready) && ready.start <= to && ready.end >= from);
 	}
 
 	/* Where its program became another.  */

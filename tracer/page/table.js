@@ -147,6 +147,17 @@ function stallTable(trace, pick) {
 	], trace.stalls, 0, pick);
 }
 
+function readinessTable(trace, pick) {
+	return new Table([
+		timeColumn("ready for", ready => ready.end - ready.start),
+		orderColumn("since", ready => ready.start, moment),
+		wordColumn("for", ready => ready.flags & IS_WRITE ? "write" : "read"),
+		nameColumn("fd", ready => fdWords(trace, trace.fds[ready.fd])),
+		nameColumn("taken by", ready => (ready.flags & IS_TAKEN ? "" : "nobody: ") +
+			laneWords(trace, trace.lanes[ready.lane], ready.end)),
+	], trace.readiness, 0, pick);
+}
+
 function processTable(trace, pick) {
 	return new Table([
 		timeColumn("waited", p => p.waited),

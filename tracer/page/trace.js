@@ -7,6 +7,7 @@ const WAITED = 1, STEPS = 2, RETURNED = 4, READY = 8, ASKED = 16, SHIELD = 64, D
 const ACCEPTS = 1, CONNECTS = 2;
 const WOULD_BLOCK = 2, PARK = 3, IS_READY = 4;           /* enum trace_kind */
 const IS_WAITING = 1;
+const IS_WRITE = 1, IS_LATE = 2, IS_TAKEN = 4;          /* of readiness */
 
 /* Numbers in LEB128, and texts behind their sizes.  */
 class Packing {
@@ -149,7 +150,7 @@ function readOperation(p, ops, i) {
 	ops.way[i] = p.number();
 	ops.flags[i] = flags = p.number();
 	ops.fd[i] = p.number();
-	if (flags & RETURNED)
+	if (flags & RETURNED || isLock(flags))
 		ops.result[i] = p.signed();
 	if ((flags & (WAITED | STEPS)) === WAITED) {
 		ops.waitStart[i] = start;
@@ -161,6 +162,8 @@ function readOperation(p, ops, i) {
 		ops.waited[i] = p.number();
 	}
 	ops.more[i] = p.at;
+	if (isLock(flags))
+		p.number();
 	if (flags & STEPS)
 		readSteps(p);
 	if (flags & READY)
@@ -212,6 +215,15 @@ function readStall(p) {
 	return stall;
 }
 
+/* How long something was ready, and not taken.  */
+function readReadiness(p) {
+	const ready = {lane: p.number(), fd: p.number(), start: p.number()};
+
+	ready.end = ready.start + p.number();
+	ready.flags = p.number();
+	return ready;
+}
+
 function readAll(p) {
 	const t = readTrace(p);
 
@@ -230,6 +242,9 @@ function readAll(p) {
 	for (const lane of t.lanes)
 		lane.bins = readBins(p, t.binNs);
 	t.stalls = p.list(() => readStall(p));
+	t.readyAll = p.optional();              /* null: it was not recorded */
+	t.readiness = p.list(() => readReadiness(p));
+	t.readyFds = new Set(t.readiness.map(ready => ready.fd));
 	/* For the rest of an operation, which is read when it is looked at. */
 	t.packing = p;
 	return t;
@@ -243,12 +258,18 @@ function unpack(base64) {
 	return new Packing(bytes);
 }
 
-/* Its number, steps and ready fds, as far as it has them.  */
+/* Whether it waited for a lock; the result then is the tid that held it, or -1.  */
+function isLock(flags) {
+	return (flags >> DIRECTION_SHIFT & 7) === LOCK;
+}
+
+/* The lock's address, its number, steps and ready fds, as far as it has them.  */
 function restOf(trace, op) {
 	const p = trace.packing, flags = trace.ops.flags[op];
 
 	p.at = trace.ops.more[op];
-	return {steps: flags & STEPS ? readSteps(p) : null, ready: flags & READY ? readReady(p) : null};
+	const address = isLock(flags) ? p.number() : null;
+	return {address, steps: flags & STEPS ? readSteps(p) : null, ready: flags & READY ? readReady(p) : null};
 }
 
 function callOf(trace, op) {

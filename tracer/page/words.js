@@ -157,10 +157,21 @@ function callName(trace, op) {
 	return callOf(trace, op).name + "()";
 }
 
+/* "0x55d0c3a1b040, held by bio_worker (pid 12, tid 14)".  */
+function lockWords(trace, op) {
+	const ops = trace.ops, process = trace.lanes[ops.lane[op]].process, tid = ops.result[op];
+	const holder = trace.lanes.find(lane => lane.tid === tid && lane.process === process);
+	const address = "0x" + restOf(trace, op).address.toString(16);
+
+	return address + (tid < 0 ? "" : ", held by " + (holder ? laneWords(trace, holder, ops.start[op]) : "tid " + tid));
+}
+
 /* "read() on fd 0, pipe:[123] from gzip -cd (pid 12)".  */
 function titleWords(trace, op) {
 	const fd = trace.fds[trace.ops.fd[op]];
 
+	if (isLock(trace.ops.flags[op]))
+		return callName(trace, op) + ", " + lockWords(trace, op);
 	return callName(trace, op) + (fd ? " on " + fdWords(trace, fd) : "");
 }
 
@@ -171,7 +182,7 @@ function outcomeWords(trace, op) {
 
 	if (!(flags & RETURNED))
 		words.push("had not returned after " + took);
-	else
+	else if (!isLock(flags))
 		words.push("returned " + resultWords(trace, ops.result[op]) + " after " + took);
 	if (flags & ASKED)
 		words.push("the program had asked for non-blocking I/O");
@@ -229,7 +240,8 @@ function momentsOf(trace, op, rest) {
 	if (!(ops.flags[op] & RETURNED))
 		moments.push(["end", ops.end[op], "left: its thread went on, was killed, or the trace ends"]);
 	else if (!rest.steps)
-		moments.push(["t1", ops.end[op], callName(trace, op) + " returns " + resultWords(trace, ops.result[op])]);
+		moments.push(["t1", ops.end[op], callName(trace, op) + " returns" +
+			(isLock(ops.flags[op]) ? "" : " " + resultWords(trace, ops.result[op]))]);
 	return moments;
 }
 
@@ -277,6 +289,28 @@ function stallWords(trace, stall) {
 	else if (stall.cpu !== null && all > waited + stall.cpu)
 		words.push(duration(all - waited - stall.cpu) + (waited ? " else" : " not on a CPU"));
 	return words.join("; ");
+}
+
+function readyTime(ready) {
+	return (ready.flags & IS_LATE ? "at least " : "") + duration(ready.end - ready.start);
+}
+
+/* "ready to read for 48.0 ms, until it was taken".  */
+function readyWords(ready) {
+	return "ready to " + (ready.flags & IS_WRITE ? "write" : "read") + " for " + readyTime(ready) +
+		(ready.flags & IS_TAKEN ? ", until it was taken" : ", and not taken before the end");
+}
+
+/* What was ready, and waited to be taken by this operation, or null.  */
+function takenBy(trace, op) {
+	const ops = trace.ops, fd = ops.fd[op];
+
+	return trace.readiness.find(ready => ready.fd === fd && ready.lane === ops.lane[op] && (ready.flags & IS_TAKEN) !== 0 &&
+		ready.end >= ops.start[op] && ready.end <= ops.end[op]) || null;
+}
+
+function readinessWords(trace, ready) {
+	return fdWords(trace, trace.fds[ready.fd], true) + ": " + readyWords(ready);
 }
 
 function endWords(process) {

@@ -57,7 +57,8 @@ def run_twisted(how, reactor_name):
     importlib.import_module("twisted.internet.%sreactor" % reactor_name).install()
     from twisted.internet import reactor
 
-    reactor.callLater(0.01, callback, how, lambda: reactor.callLater(0.01, reactor.stop))
+    # From within: what is due when it starts is called before its first poll.
+    reactor.callLater(0, lambda: reactor.callLater(0.01, callback, how, lambda: reactor.callLater(0.01, reactor.stop)))
     reactor.run()
 
 name, _, reactor_name = sys.argv[1].partition("-")
