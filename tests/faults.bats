@@ -6,10 +6,10 @@
 load helper
 
 # What these return is the program's to see.
-makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send aio_cancel native on_disk op_pass op_run perform queue_signal
-	window_syscall
-	bind close close_range do_fcntl dup2 dup3 duplicate enter_sandbox epoll_ctl execve ioctl lock_futex poll ppoll prctl
-	do_select setsockopt sigaction sigaltstack syscall transfer run_off restorer_interrupting restorer_restarting'
+makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send aio_cancel native on_disk op_pass
+	op_run perform queue_signal window_syscall bind close close_range do_fcntl dup2 dup3 duplicate enter_sandbox
+	epoll_ctl execve ioctl lock_futex poll ppoll prctl do_select setsockopt sigaction sigaltstack syscall transfer
+	run_off restorer_interrupting restorer_restarting'
 
 # What takes a race, a peer that goes, the right to sample (perf_event_open(2)), or a state that the programs below have not, to come to.
 seldom='cancel_one copy copy_both end_samples extend finish flag_same_description has_closed is_left is_on_signal_stack is_refused

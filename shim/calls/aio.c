@@ -30,6 +30,9 @@ enum {
 /* Some requests are libc's; some of them are no reads.  */
 static bool libc_has_some, libc_writes;
 
+/* The kernel would not say what an fd is: from then on all requests are libc's, so that they stay in order.  */
+static bool given_up;
+
 /* What is to be known of a request beforehand.  */
 struct nature {
 	bool stream, appends, buffered; /* as in a request */
@@ -80,12 +83,15 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	if (unlikely(config.switching == SWITCH_FLAG))
 		flag_off(b->aio_fildes);
 	flags = sys(SYS_fcntl, b->aio_fildes, F_GETFL);
+	given_up |= flags < 0 && flags != -EBADF;
 	if (flags < 0 || (flags & (O_PATH | O_NONBLOCK)) || (flags & O_ACCMODE) == (operation == LIO_READ ? O_WRONLY : O_RDONLY))
 		return false;
 	if (operation == LIO_READ && read_at_once(b, flags, n))
 		return true;
-	if (sys(SYS_fstat, b->aio_fildes, &st) < 0)
+	if (sys(SYS_fstat, b->aio_fildes, &st) < 0) {
+		given_up = true;
 		return false;
+	}
 	n->appends = flags & O_APPEND;
 	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
 	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC)) && major(st.st_dev);
@@ -134,7 +140,7 @@ static void end_at_once(struct aiocb *b, long result)
 
 static bool serves(void)
 {
-	return shim_on && !shim_sandboxed && config.aio;
+	return shim_on && !shim_sandboxed && config.aio && !given_up;
 }
 
 enum { FOR_LIBC = 1 };
