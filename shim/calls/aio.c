@@ -75,7 +75,7 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 {
 	bool syncs = operation == REQUEST_SYNC || operation == REQUEST_DSYNC;
 	struct stat st;
-	long flags;
+	long flags, result;
 
 	*n = (struct nature){0};
 	if (!syncs && (b->aio_reqprio < 0 || b->aio_reqprio > AIO_PRIO_DELTA_MAX || b->aio_offset < 0 || b->aio_nbytes > SSIZE_MAX))
@@ -88,10 +88,10 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 		return false;
 	if (operation == LIO_READ && read_at_once(b, flags, n))
 		return true;
-	if (sys(SYS_fstat, b->aio_fildes, &st) < 0) {
-		given_up = true;
+	result = sys(SYS_fstat, b->aio_fildes, &st);
+	given_up |= result < 0 && result != -EBADF;
+	if (result < 0)
 		return false;
-	}
 	n->appends = flags & O_APPEND;
 	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
 	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC)) && major(st.st_dev);
