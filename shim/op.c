@@ -9,6 +9,7 @@
 
 #include "attempt.h"
 #include "config.h"
+#include "files.h"
 #include "flag.h"
 #include "hidden.h"
 #include "init.h"
@@ -221,6 +222,17 @@ static long run_many(struct op *op)
 	return result;
 }
 
+/* Whether it can wait for nothing but a disk.  What an opening will open is not known yet; and a file's bytes may be on their way to,
+ * or from, what can make one wait.  */
+static bool is_on_disk(const struct op *op)
+{
+	switch (op->call) {
+	case CALL_open: case CALL_openat: case CALL_creat: return true;
+	case CALL_sendfile: case CALL_splice: case CALL_tee: case CALL_vmsplice: return false;
+	default: return files_knows(op->hint);
+	}
+}
+
 static long run_known(struct op *op)
 {
 	long result;
@@ -228,6 +240,8 @@ static long run_known(struct op *op)
 	op->hint = op->fd < 0 ? (fd_hint)KIND_unknown : record_on ? fds_named(op->fd) : fds_hint(op->fd);
 	if (record_on && likely(!op->enter)) {
 		op->enter = record_begin(op);
+		if (unlikely(files_on) && op->enter && is_on_disk(op))
+			op->enter = files_begin(op->enter);
 		if (unlikely(op->enter && op->class >= OP_POLL && op->class <= OP_EPOLL))
 			stall_arrive(op, op->enter);
 	}
@@ -331,6 +345,9 @@ static void note_opened(struct op *op, long result)
 	}
 	op->fd = (int)result;
 	opened(op->fd, &facts);
+	/* A FIFO waits for its other end. */
+	if (!files_knows(fds_peek(op->fd)))
+		op->disk = 0;
 }
 
 /* Before start-up libc may not be there yet.  A child that is not followed may have threads, which can be canceled.  */
@@ -365,6 +382,8 @@ long op_run(struct op *op)
 	/* A number that we use is the program's. */
 	if (unlikely(result == -EMFILE || result == -ENFILE) && hidden_give_back())
 		result = run_known(op);
+	if (unlikely(files_on) && record_follows(op) && !shim_sandboxed && is_on_disk(op))
+		op->disk = files_end(op->hint, op->enter, clock_ticks(), result);
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);
 	if (record_follows(op)) {
@@ -399,8 +418,10 @@ long op_pass(enum call_id call, long nr, long fd, long b, long c, long d, long e
 	if (unlikely(!record_passes(hint)))
 		return op_serve(call, nr, fd, b, c, d, e, f);
 	enter = clock_ticks();
+	if (unlikely(files_on) && files_knows(hint))
+		enter = files_begin(enter);
 	result = sys6(nr, fd, b, c, d, e, f);
-	record_passed(call, (int)fd, hint, enter, result);
+	record_passed(call, (int)fd, hint, c, enter, result);
 	if (unlikely(result == -EAGAIN) && readiness_on && op_class_of(call) >= OP_WRITE)
 		readiness_blocked((int)fd, hint);
 	return result;

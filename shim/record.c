@@ -33,6 +33,8 @@ void record_start(const char *program)
 
 	if (config.trace[0] && !wanted)
 		tracefile_make();
+	if (wanted)
+		files_start();
 	chooses = config.wants.some;
 	if (chooses)
 		tracefile_ask();
@@ -47,6 +49,7 @@ void record_start(const char *program)
 	record_on = to_trace || to_log;
 	record_simply = to_trace && !to_more;
 	readiness_on = config.readiness && to_trace;
+	files_on &= record_on;
 }
 
 static bool wants_hint(fd_hint hint)
@@ -132,6 +135,33 @@ static uint8_t flags_of(const struct op *op)
 	return (op->moved ? TRACE_PARTIAL : 0) | (op->shielded ? TRACE_SHIELD : 0);
 }
 
+/* Whoever waits for a disk has no attempt that would say so: EWOULDBLOCK and park are told afterwards, and where in the call it slept
+ * is not known.  What moves no bytes stays one call.  */
+bool record_disk(struct trace_record *call, uint64_t length, uint8_t disk)
+{
+	struct trace_record e = *call;
+
+	call->flags |= disk;
+	if (!(disk & TRACE_SLEPT) || !op_transfers(call->call))
+		return false;
+	e.flags = disk;
+	e.kind = TRACE_WOULD_BLOCK;
+	e.t++;
+	e.length = length;
+	e.op = tracefile_next_op();
+	e.lead = 1;
+	put(&e);
+	e.kind = TRACE_PARK;
+	e.length = 0;
+	e.lead = 0;
+	put(&e);
+	e.kind = TRACE_RETURN;
+	e.t = call->t + (call->duration ? call->duration : 1);
+	e.result = call->result;
+	put(&e);
+	return true;
+}
+
 static inline void put_call(const struct op *op, long result, uint64_t duration)
 {
 	struct trace_record e = {
@@ -146,7 +176,8 @@ static inline void put_call(const struct op *op, long result, uint64_t duration)
 	if (op->class == OP_POLL || op->class == OP_SELECT)
 		e.flags |= stall_loop(op) == TRACE_LOOP_NONE ? TRACE_NO_FDS : 0;
 	e.duration = duration;
-	put(&e);
+	if (likely(!op->disk) || !record_disk(&e, op->length, op->disk))
+		put(&e);
 	stall_called(op, op->enter + e.duration);
 	if (unlikely(result == -EAGAIN || result == -EINPROGRESS) && op_writes(op))
 		readiness_blocked(op->fd, op->hint);
@@ -418,6 +449,7 @@ static void record_usage(uint64_t t)
 	}
 	e.fd = -1;
 	e.number = (int64_t)clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+	e.duration = files_on ? files_faults() : 0;
 	put(&e);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "clock.h"
+#include "files.h"
 #include "init.h"
 #include "op.h"
 #include "shim.h"
@@ -50,14 +51,19 @@ static inline bool record_passes(fd_hint hint)
 	       !*tracefile_gate && !shim_sandboxed;
 }
 
-/* It has been made, by the plain call, which began at `enter`.  Reads the clock.  */
-static inline void record_passed(enum call_id call, int fd, fd_hint hint, uint64_t enter, long result)
+/* What is known of a CALL on a file: bits of enum trace_flag.  True: it has waited, and has been recorded as what would block.  */
+bool record_disk(struct trace_record *call, uint64_t length, uint8_t disk);
+
+/* It has been made, by the plain call, which began at `enter`; c is its third argument.  Reads the clock.  */
+static inline void record_passed(enum call_id call, int fd, fd_hint hint, long c, uint64_t enter, long result)
 {
 	struct trace_record e = {.kind = TRACE_CALL, .call = (uint8_t)call, .way = TRACE_WAY_NONE, .fd = fd, .t = enter, .result = result};
 
 	e.duration = clock_ticks() - enter;
 	if (hint & HINT_NONBLOCK)
 		e.flags = result == -EAGAIN ? TRACE_NONBLOCK | TRACE_ASKED : TRACE_NONBLOCK;
+	if (unlikely(files_on) && files_knows(hint) && record_disk(&e, op_length(call, c), files_end(hint, enter, enter + e.duration, result)))
+		return;
 	tracefile_put(&e);
 }
 

@@ -128,6 +128,9 @@ extern void (*tracefile_thread_ends)(void);
 /* Threads cannot be sampled, for this reason.  */
 void tracefile_unsampled(int error);
 
+/* Whether calls on files are classified, and how many major page faults the process had taken by now; before the file is begun.  */
+void tracefile_files(enum trace_files files, uint64_t faults);
+
 /* Another (ticks, ns) pair for the chunk in use, of now, so that the reader's fit spans the whole run.  */
 void tracefile_pair(void);
 

@@ -77,6 +77,11 @@ unsigned model_call_class(unsigned call)
 	return call < sizeof calls / sizeof *calls ? calls[call].class : OP_PLAIN;
 }
 
+bool model_is_poll(unsigned call)
+{
+	return model_call_class(call) == OP_POLL || model_call_class(call) == OP_SELECT;
+}
+
 /* An operation that would block, on its way from WOULD_BLOCK to RETURN.  */
 struct open_op {
 	uint32_t number;
@@ -546,7 +551,7 @@ static void see_call(struct build *b, const struct trace_record *r)
 	if (class == OP_ACCEPT && f)
 		f->listens = true;
 	note_poll(b->thread, r);
-	if (class == OP_POLL || class == OP_SELECT)
+	if (model_is_poll(r->call))
 		count_poll(&b->process->polls, r);
 	waits = model_call_waits(r, f ? f->kind : KIND_unknown, reader_duration(b->trace, r->duration));
 	if (waits)

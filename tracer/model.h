@@ -139,6 +139,9 @@ const char *model_why_words(unsigned why);      /* for a person */
 enum direction model_call_direction(unsigned call);
 unsigned model_call_class(unsigned call);       /* enum op_class */
 
+/* Whether it is a poll or select, whose flags say why it was left to the kernel.  */
+bool model_is_poll(unsigned call);
+
 /* Whether what the call returns is a number of bytes that it moved.  */
 bool model_moves_bytes(unsigned call);
 

@@ -1,0 +1,50 @@
+/* files.c - counts how often a thread has slept.  */
+#include "files.h"
+
+#include <sys/resource.h>
+
+#include "config.h"
+#include "sys.h"
+#include "tracefile.h"
+
+bool files_on;
+HOT_DATA uint64_t files_limit;
+__thread struct files_thread files_thread;
+
+/* False where the kernel does not tell: then nothing is classified.  */
+static bool ask(int whose, struct rusage *r)
+{
+	if (sys(SYS_getrusage, whose, r) == 0)
+		return true;
+	files_on = false;
+	return false;
+}
+
+uint64_t files_faults(void)
+{
+	struct rusage r;
+
+	return ask(RUSAGE_SELF, &r) ? (uint64_t)r.ru_majflt : 0;
+}
+
+void files_start(void)
+{
+	struct rusage r;
+
+	files_on = config.files && ask(RUSAGE_THREAD, &r);
+	tracefile_files(!config.files ? TRACE_FILES_OFF : files_on ? TRACE_FILES_ON : TRACE_FILES_REFUSED, files_on ? files_faults() : 0);
+}
+
+/* Ticks are known the better the longer they have been compared with nanoseconds.  */
+bool files_slept(void)
+{
+	uint64_t before = files_thread.sleeps;
+	struct rusage r;
+
+	if (!ask(RUSAGE_THREAD, &r))
+		return false;
+	files_limit = tracefile_ticks(FILES_SLEEP_NS);
+	files_thread.sleeps = (uint64_t)r.ru_nvcsw;
+	files_thread.known = clock_ticks();
+	return files_thread.sleeps != before;
+}
