@@ -43,24 +43,27 @@ static inline uint64_t files_begin(uint64_t now)
 	return clock_ticks();
 }
 
-/* It was made from `enter` to `end`, and returned that: bits of enum trace_flag.  */
-static inline uint8_t files_end(fd_hint hint, uint64_t enter, uint64_t end, long result)
-{
-	uint8_t direct = hint & HINT_DIRECT ? TRACE_DIRECT : 0;
-
-	if (end - enter <= files_limit)
-		files_thread.known = end;
-	else if (files_slept())
-		return TRACE_SLEPT | direct;
-	return result > 0 ? TRACE_STAYED | direct : 0;
-}
-
 /* Whether it may be classified: it has to do with a file system.  */
 static inline bool files_knows(fd_hint hint)
 {
 	enum { KINDS = 1u << KIND_file | 1u << KIND_directory | 1u << KIND_block };
 
 	return KINDS >> HINT_KIND(hint) & 1;
+}
+
+static inline uint8_t files_direct(fd_hint hint)
+{
+	return files_knows(hint) && (hint & HINT_DIRECT) ? TRACE_DIRECT : 0;
+}
+
+/* It was made from `enter` to `end`, and returned that: bits of enum trace_flag.  */
+static inline uint8_t files_end(fd_hint hint, uint64_t enter, uint64_t end, long result)
+{
+	if (end - enter <= files_limit)
+		files_thread.known = end;
+	else if (files_slept())
+		return TRACE_SLEPT | files_direct(hint);
+	return result > 0 ? TRACE_STAYED | files_direct(hint) : 0;
 }
 
 #endif

@@ -228,6 +228,7 @@ static bool is_on_disk(const struct op *op)
 {
 	switch (op->call) {
 	case CALL_open: case CALL_openat: case CALL_creat: return true;
+	case CALL_sync: case CALL_msync: case CALL_stat: case CALL_lstat: case CALL_fstatat: case CALL_statx: return true;
 	case CALL_sendfile: case CALL_splice: case CALL_tee: case CALL_vmsplice: return false;
 	default: return files_knows(op->hint);
 	}
@@ -346,8 +347,8 @@ static void note_opened(struct op *op, long result)
 	op->fd = (int)result;
 	opened(op->fd, &facts);
 	/* A FIFO waits for its other end. */
-	if (!files_knows(fds_peek(op->fd)))
-		op->disk = 0;
+	op->disk &= files_knows(fds_peek(op->fd)) ? TRACE_SLEPT : 0;
+	op->disk |= files_direct(fds_peek(op->fd));
 }
 
 /* Before start-up libc may not be there yet.  A child that is not followed may have threads, which can be canceled.  */

@@ -45,6 +45,7 @@ enum op_class {
 	OP_EPOLL,       /* fd, events, count, ... */
 	OP_TIME,        /* sleeps */
 	OP_WAIT,        /* waits for children */
+	OP_DISK,        /* what is on a disk, but no fd's */
 	OP_OPEN,        /* what returns a new fd */
 	OP_OPEN_PAIR,   /* pipe, socketpair */
 };
