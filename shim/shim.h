@@ -20,6 +20,7 @@ enum call_id {
 #define CALL(id, name, wait, class, number) CALL_##id,
 #include "calls.def"
 #undef CALL
+	CALL_COUNT
 };
 
 /* Calls that are attempted in the same way, and have their arguments in the same places.  */

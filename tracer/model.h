@@ -82,6 +82,7 @@ struct model_process {
 	struct stalls stalls;
 	struct symbols_object *objects; /* that frames of its stacks are in: TRACE_OBJECTS, without paths where not known; or NULL */
 	unsigned unsampled;             /* as in struct trace_process */
+	uint64_t faults;                /* page faults that waited for a disk, or MODEL_UNKNOWN */
 	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
 	struct model_thread *threads;   /* by tid */
