@@ -401,7 +401,7 @@ static void draw_data(struct picture *p)
 
 	for (size_t i = 0; i < p->count; i++)
 		if (p->stretches[i].waiting)
-			at = p->stretches[i].at + p->stretches[i].width * (writes ? 1 : 2) / 3;
+			at = p->stretches[i].at + p->stretches[i].width * 2 / 3;
 	for (int row = UP; row < DEVICE; row++)
 		if (row < KERNEL_TEXT || p->rows[row][at] == ' ')
 			put(p, row, at, '#');
@@ -596,8 +596,8 @@ static void print_heading(const struct operation *o, int width, FILE *to)
 		[TRACE_WAY_FLAG] = "O_NONBLOCK on the fd: attempted first, which cannot block",
 	};
 	static const char *const files[] = {
-		"a file: no attempt can tell; that it waited is known by its thread, which slept",
-		"O_DIRECT: between the device and the program's buffer, past the page cache",
+		"a file: no attempt can tell; its thread slept, so it waited",
+		"O_DIRECT: between the device and the program, past the page cache",
 	};
 	const struct step *last = &o->steps[o->count - 1];
 	unsigned way = o->first->way < TRACE_WAY_COUNT ? o->first->way : TRACE_WAY_NONE;

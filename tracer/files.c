@@ -26,6 +26,7 @@ struct pass {
 	uint32_t *slots;                /* of names, by their hash: index + 1 */
 	size_t slot_count;
 	struct fdtable fds;             /* of the process in hand: index + 1 of each fd's file */
+	bool classified;                /* it classifies */
 	struct open_ops ops;            /* and its operations that have not returned */
 };
 
@@ -161,7 +162,7 @@ static void see_return(struct pass *p, const struct trace_record *r, uint64_t ns
 		add_bytes(&f->total.moved[d], r, ns);
 		if (file)
 			add_bytes(&file->moved[d], r, ns);
-	} else if (file && r->result > 0 && r->call != CALL_sendfile && r->call != CALL_splice) {
+	} else if (p->classified && file && r->result > 0 && r->call != CALL_sendfile && r->call != CALL_splice) {
 		f->unclassified++;
 	}
 }
@@ -222,6 +223,7 @@ struct files *files_read(const struct trace *t)
 			p.result = must_have(calloc(1, sizeof *p.result));
 			p.result->calls = must_have(calloc(CALL_COUNT, sizeof *p.result->calls));
 		}
+		p.classified = how == TRACE_FILES_ON;
 		p.result->refused |= how == TRACE_FILES_REFUSED;
 		reader_each(t, &t->files[i], see, &p);
 		free(p.fds.slots);
