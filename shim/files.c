@@ -35,16 +35,16 @@ void files_start(void)
 	tracefile_files(!config.files ? TRACE_FILES_OFF : files_on ? TRACE_FILES_ON : TRACE_FILES_REFUSED, files_on ? files_faults() : 0);
 }
 
-/* Ticks are known the better the longer they have been compared with nanoseconds.  */
-bool files_slept(void)
+/* Others may have had the CPU while the disk was at work, so that there was nothing left to sleep for.  Ticks are known the better the
+ * longer they have been compared with nanoseconds.  */
+bool files_waited(void)
 {
-	uint64_t before = files_thread.sleeps;
+	struct files_thread before = files_thread;
 	struct rusage r;
 
 	if (!ask(RUSAGE_THREAD, &r))
 		return false;
 	files_limit = tracefile_ticks(FILES_SLEEP_NS);
-	files_thread.sleeps = (uint64_t)r.ru_nvcsw;
-	files_thread.known = clock_ticks();
-	return files_thread.sleeps != before;
+	files_thread = (struct files_thread){clock_ticks(), r.ru_nvcsw, r.ru_nivcsw, r.ru_inblock};
+	return r.ru_nvcsw != before.sleeps || (r.ru_nivcsw != before.switches && r.ru_inblock != before.blocks);
 }

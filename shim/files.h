@@ -2,7 +2,8 @@
  *
  * O_NONBLOCK changes nothing for a file, and poll(2) says that it is always ready.  But a thread that waits sleeps, and the kernel
  * counts how often a thread did (getrusage(2), ru_nvcsw).  That is asked for only where there was time for a sleep: before a call, if
- * the thread has not been seen for FILES_SLEEP_NS; after it, if it took so long.
+ * the thread has not been seen for FILES_SLEEP_NS; after it, if it took so long.  (cachestat(2) is no substitute: it costs five reads
+ * of a cached page, is refused for other users' files, and counts what is still on its way from the disk.)
  *
  * Call these only while files_on; they are async-signal-safe, and leave errno alone.  */
 #ifndef EAGAIN_FILES_H
@@ -17,8 +18,9 @@
 enum { FILES_SLEEP_NS = 5000 };
 
 struct files_thread {
-	uint64_t known;         /* ticks: it has not slept since then but as counted; 0: not counted yet */
-	uint64_t sleeps;
+	uint64_t known;         /* ticks: since then it has not slept; 0: not counted yet */
+	/* By then: how often it had slept, had been switched out otherwise, and blocks that it had asked a disk for.  */
+	long sleeps, switches, blocks;
 };
 
 extern bool files_on;
@@ -31,15 +33,15 @@ void files_start(void);
 /* Page faults of this process so far that waited for a disk.  */
 uint64_t files_faults(void);
 
-/* Counts: whether the thread has slept since the last time.  */
-bool files_slept(void);
+/* Counts: whether the thread has waited for a disk since the last time.  */
+bool files_waited(void);
 
 /* A call on what has this hint is about to be made, now; returns when it begins.  */
 static inline uint64_t files_begin(uint64_t now)
 {
 	if (likely(now - files_thread.known <= files_limit))
 		return now;
-	files_slept();
+	files_waited();
 	return clock_ticks();
 }
 
@@ -61,7 +63,7 @@ static inline uint8_t files_end(fd_hint hint, uint64_t enter, uint64_t end, long
 {
 	if (end - enter <= files_limit)
 		files_thread.known = end;
-	else if (files_slept())
+	else if (files_waited())
 		return TRACE_SLEPT | files_direct(hint);
 	return result > 0 ? TRACE_STAYED | files_direct(hint) : 0;
 }

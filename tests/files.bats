@@ -17,6 +17,21 @@ does() {
 	done
 }
 
+# A machine that is busy may do without a sleep what it does with one: others have the processor while the disk works.
+TRIES=5
+
+# until_told CALLS WHAT: "does WHAT" and "told CALLS", some times.
+until_told() {
+	local try
+	cat >"$BATS_TEST_TMPDIR/wanted"
+	for ((try = 1; try < TRIES; try++)); do
+		does "$2"
+		! told "$1" <"$BATS_TEST_TMPDIR/wanted" || return 0
+	done
+	does "$2"
+	told "$1" <"$BATS_TEST_TMPDIR/wanted"
+}
+
 # told CALLS: in both modes, what the log says of these calls on files, a line each: the call, what it returned, and what of the disk.
 told() {
 	local mode
@@ -59,8 +74,7 @@ report() {
 }
 
 @test "files: what is not in the cache waits, each way to read it" {
-	does cold
-	told '.*read.*' <<-'END'
+	until_told '.*read.*' cold <<-'END'
 		read 65536 waited -
 		readv 65536 waited -
 		pread64 65536 waited -
@@ -80,8 +94,7 @@ report() {
 }
 
 @test "files: half in the cache: waits; then no more" {
-	does half
-	told '.*read.*' <<-'END'
+	until_told '.*read.*' half <<-'END'
 		pread64 262144 waited -
 		pread64 524288 waited -
 		pread64 524288 cache -
@@ -101,6 +114,7 @@ report() {
 		pread64 0 - -
 		pread64 EINVAL - -
 		pread64 EFAULT - -
+		pread64 EBADF - -
 		read 0 - -
 		read 524288 cache -
 		read EISDIR - -
@@ -109,16 +123,14 @@ report() {
 }
 
 @test "files: in threads and children" {
-	does elsewhere
-	told '.*read.*' <<-'END'
+	until_told '.*read.*' elsewhere <<-'END'
 		pread64 65536 waited -
 		pread64 65536 waited -
 	END
 }
 
 @test "files: direct I/O: from its open, by fcntl, taken back, in copies and children" {
-	does direct
-	told '.*read.*|pwrite.*' <<-'END'
+	until_told '.*read.*|pwrite.*' direct <<-'END'
 		pread64 65536 waited yes
 		pwrite64 65536 waited yes
 		pread64 EINVAL - -
@@ -188,8 +200,7 @@ picture() {
 }
 
 @test "files: syncs are timed with and without, stat and its like with it; all as natively" {
-	does syncs
-	told 'fdatasync|sync_file_range|syncfs|msync' <<-'END'
+	until_told 'fdatasync|sync_file_range|syncfs|msync' syncs <<-'END'
 		fdatasync 0 waited -
 		sync_file_range 0 waited -
 		sync_file_range EINVAL - -
@@ -249,8 +260,7 @@ picture() {
 }
 
 @test "files: a sandbox that kills at what the program does not do itself: not classified, and said so" {
-	does sandbox
-	told '.*read.*' <<-'END'
+	until_told '.*read.*' sandbox <<-'END'
 		pread64 65536 waited -
 		pread64 65536 - -
 		pread64 65536 - -
