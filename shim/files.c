@@ -22,25 +22,27 @@ static bool ask(int whose, struct rusage *r)
 
 uint64_t files_faults(void)
 {
-	struct rusage r;
+	struct rusage r = {0};
 
 	return ask(RUSAGE_SELF, &r) ? (uint64_t)r.ru_majflt : 0;
 }
 
 void files_start(void)
 {
-	struct rusage r;
+	struct rusage r = {0};
 
-	files_on = config.files && ask(RUSAGE_THREAD, &r);
-	tracefile_files(!config.files ? TRACE_FILES_OFF : files_on ? TRACE_FILES_ON : TRACE_FILES_REFUSED, files_on ? files_faults() : 0);
+	if (!config.files)
+		return;
+	files_on = ask(RUSAGE_THREAD, &r);
+	tracefile_files(files_on ? TRACE_FILES_ON : TRACE_FILES_REFUSED, files_on ? files_faults() : 0);
 }
 
-/* Others may have had the CPU while the disk was at work, so that there was nothing left to sleep for.  Ticks are known the better the
- * longer they have been compared with nanoseconds.  */
+/* Others may have had the CPU while the disk was at work, so that there was nothing left to sleep for.  Ticks are known the better
+ * the longer they have been compared with nanoseconds.  */
 bool files_waited(void)
 {
 	struct files_thread before = files_thread;
-	struct rusage r;
+	struct rusage r = {0};
 
 	if (!ask(RUSAGE_THREAD, &r))
 		return false;

@@ -1,9 +1,9 @@
 /* files.h - --files: whether a call on a file has waited for the disk.
  *
  * O_NONBLOCK changes nothing for a file, and poll(2) says that it is always ready.  But a thread that waits sleeps, and the kernel
- * counts how often a thread did (getrusage(2), ru_nvcsw).  That is asked for only where there was time for a sleep: before a call, if
- * the thread has not been seen for FILES_SLEEP_NS; after it, if it took so long.  (cachestat(2) is no substitute: it costs five reads
- * of a cached page, is refused for other users' files, and counts what is still on its way from the disk.)
+ * counts how often a thread did (getrusage(2), ru_nvcsw).  That is asked for only where there was time for a sleep: before a call,
+ * if the thread has not been seen for FILES_SLEEP_NS; after it, if it took so long.  (cachestat(2) is no substitute: it costs as
+ * much as five reads of a cached page, is refused for other users' files, and counts what is still on its way from the disk.)
  *
  * Call these only while files_on; they are async-signal-safe, and leave errno alone.  */
 #ifndef EAGAIN_FILES_H

@@ -222,8 +222,8 @@ static long run_many(struct op *op)
 	return result;
 }
 
-/* Whether it can wait for nothing but a disk.  What an opening will open is not known yet; and a file's bytes may be on their way to,
- * or from, what can make one wait.  */
+/* Whether it can wait for nothing but a disk.  What an opening will open is not known yet; and a file's bytes may be on their way
+ * to, or from, what can make one wait.  */
 static bool is_on_disk(const struct op *op)
 {
 	switch (op->call) {

@@ -4,14 +4,12 @@
 
 load helper
 
-MODES='run.auto run.flag record.auto files.auto files.flag'
-
 # does WHAT...: the program does it natively and in each mode alike; skips the test where it cannot be done.
 does() {
 	local mode
 	observe native "$PROGRAMS/files" "$@"
 	[ "$(<"$BATS_TEST_TMPDIR/native/status")" != 77 ] || skip "the file system does not do that"
-	same "$PROGRAMS/files" "$@"
+	MODES='run.auto run.flag record.auto files.auto files.flag' same "$PROGRAMS/files" "$@"
 	for mode in files.auto files.flag; do
 		"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.$mode" >"$BATS_TEST_TMPDIR/log.$mode"
 	done

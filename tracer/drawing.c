@@ -2,7 +2,7 @@
  *
  * The line is made of stretches, each on one level.  Where a record tells when a stretch begins, it has a tN under it.  A wait in
  * the plain call has no record of its readiness: data arrives, and is copied, within the call that returns.  A wait for a disk
- * (TRACE_SLEPT) has none of its beginning either; with O_DIRECT, the data has a line of its own between the device and the program.  */
+ * (TRACE_SLEPT) has none of its beginning either; with O_DIRECT, the data has a line of its own between device and program.  */
 #include "drawing.h"
 
 #include <inttypes.h>
@@ -198,7 +198,10 @@ struct stretch {
 
 #define NO_STEP SIZE_MAX
 
-enum row { USER_TEXT, USER_LINE = 3, UP, BORDER, DOWN, KERNEL_LINE, KERNEL_TEXT, KERNEL_NAME = KERNEL_TEXT + 4, DATA, DEVICE, AXIS, DURATIONS, ROWS };
+enum row {
+	USER_TEXT, USER_LINE = 3, UP, BORDER, DOWN, KERNEL_LINE, KERNEL_TEXT, KERNEL_NAME = KERNEL_TEXT + 4, DATA, DEVICE,
+	AXIS, DURATIONS, ROWS,
+};
 
 struct picture {
 	const struct operation *op;
@@ -528,6 +531,7 @@ static void step_text(const struct operation *o, size_t i, char *text, size_t si
 	const struct trace_record *r = o->steps[i].record;
 	const struct words *w = words_of(r->call);
 	bool plain = i && o->steps[i - 1].as == AS_PARK;
+	const char *before;
 	char result[32];
 
 	switch (o->steps[i].as) {
@@ -548,8 +552,8 @@ static void step_text(const struct operation *o, size_t i, char *text, size_t si
 		snprintf(text, size, "ready: %s", r->length & (POLLIN | POLLOUT) ? w->arrives : "an error, or the peer is gone");
 		break;
 	case AS_RETURN:
-		snprintf(text, size, "%s%s() returns %s", r->result < 0 ? "" : is_disk(o) ? "waited for the disk, " : plain ? "ready, and " : "",
-			 call_of(o), result_text(r->result, result));
+		before = r->result < 0 ? "" : is_disk(o) ? "waited for the disk, " : plain ? "ready, and " : "";
+		snprintf(text, size, "%s%s() returns %s", before, call_of(o), result_text(r->result, result));
 		break;
 	case AS_END:
 		snprintf(text, size, "%s", o->left_ns ? "left: its thread went on" : o->process->reaped ? "killed, as its parent was told" :

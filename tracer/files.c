@@ -342,8 +342,8 @@ void files_print(const struct files *f, FILE *to)
 
 static void json_calls(const struct files_calls *c, FILE *to)
 {
-	fprintf(to, "\"calls\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"waits\":%" PRIu64 ",\"wait_ns\":%" PRIu64 ",\"longest_wait_ns\":%" PRIu64,
-		c->calls, c->ns, c->waits, c->wait_ns, c->longest_ns);
+	fprintf(to, "\"calls\":%" PRIu64 ",\"ns\":%" PRIu64 ",\"waits\":%" PRIu64 ",\"wait_ns\":%" PRIu64
+		",\"longest_wait_ns\":%" PRIu64, c->calls, c->ns, c->waits, c->wait_ns, c->longest_ns);
 }
 
 static void json_file(const struct files_file *f, FILE *to)

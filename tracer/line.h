@@ -25,11 +25,11 @@ struct line {
 	const char *way;                /* NULL: not shown */
 	const char *ready;              /* for what it is watched, or became ready; NULL: not shown */
 	uint64_t late_ns;               /* it may have become ready so long before; 0: not shown */
+	const char *disk;               /* whether it waited for the disk: "waited" or "cache"; NULL: not known */
+	bool direct;                    /* O_DIRECT is on the file */
 	bool is_keep;                   /* of a set of kept fds */
 	unsigned keep;                  /* enum trace_keep */
 	unsigned why;                   /* enum trace_why; TRACE_WHY_NONE: not shown */
-	const char *disk;               /* whether it waited for the disk: "waited" or "cache"; NULL: not known */
-	bool direct;                    /* O_DIRECT is on the file */
 	bool asked;                     /* the program asked for non-blocking I/O itself */
 	bool shielded;                  /* O_NONBLOCK was on the fd, and it waited (--shield) */
 	bool ended;                     /* a child, with this wait status (wait(2)) */

@@ -1,5 +1,5 @@
-/* disk.c - what may wait for a disk and has no data for an fd: the syncs, which are timed, and what looks at a file by its name, which
- * is timed with --files.
+/* disk.c - what may wait for a disk and moves no data: the syncs, which are timed, and what looks at a file by its name, which is
+ * timed with --files.
  *
  * fstat is left out: it asks for what is in memory since the file was opened.  */
 #include <fcntl.h>
