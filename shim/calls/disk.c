@@ -11,7 +11,7 @@
 #include "shim/files.h"
 
 /* Not a cancellation point (pthreads(7)).  */
-static int look(enum call_id call, long nr, long a, long b, long c, long d, long e)
+static int call_by_name(enum call_id call, long nr, long a, long b, long c, long d, long e)
 {
 	struct op op;
 
@@ -24,17 +24,17 @@ static int look(enum call_id call, long nr, long a, long b, long c, long d, long
 
 EXPORT int stat(const char *restrict path, struct stat *restrict to)
 {
-	return look(CALL_stat, SYS_newfstatat, AT_FDCWD, (long)path, (long)to, 0, 0);
+	return call_by_name(CALL_stat, SYS_newfstatat, AT_FDCWD, (long)path, (long)to, 0, 0);
 }
 
 EXPORT int lstat(const char *restrict path, struct stat *restrict to)
 {
-	return look(CALL_lstat, SYS_newfstatat, AT_FDCWD, (long)path, (long)to, AT_SYMLINK_NOFOLLOW, 0);
+	return call_by_name(CALL_lstat, SYS_newfstatat, AT_FDCWD, (long)path, (long)to, AT_SYMLINK_NOFOLLOW, 0);
 }
 
 EXPORT int fstatat(int dir, const char *restrict path, struct stat *restrict to, int flags)
 {
-	return look(CALL_fstatat, SYS_newfstatat, dir, (long)path, (long)to, flags, 0);
+	return call_by_name(CALL_fstatat, SYS_newfstatat, dir, (long)path, (long)to, flags, 0);
 }
 
 /* On both architectures they fill the same structure.  */
@@ -55,7 +55,7 @@ EXPORT int fstatat64(int dir, const char *restrict path, struct stat64 *restrict
 
 EXPORT int statx(int dir, const char *restrict path, int flags, unsigned mask, struct statx *restrict to)
 {
-	return look(CALL_statx, SYS_statx, dir, (long)path, flags, mask, (long)to);
+	return call_by_name(CALL_statx, SYS_statx, dir, (long)path, flags, mask, (long)to);
 }
 
 EXPORT int sync_file_range(int fd, off64_t offset, off64_t size, unsigned flags)

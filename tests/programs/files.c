@@ -147,7 +147,7 @@ static void elsewhere(char **unused)
 {
 	int fd = make(true), status;
 	pthread_t thread;
-	void *result;
+	void *result = NULL;
 
 	(void)unused;
 	if (pthread_create(&thread, NULL, read_cold, &fd) != 0 || pthread_join(thread, &result) != 0)
