@@ -406,6 +406,21 @@ long op_serve(enum call_id call, long nr, long a, long b, long c, long d, long e
 	return op_run(&op);
 }
 
+/* op_pass() where there is more to be recorded: of a file, with --files, whether it waits.  */
+static __attribute__((noinline)) long pass_slowly(enum call_id call, long nr, long fd, long b, long c, long d, long e, long f)
+{
+	fd_hint hint = __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED);
+	uint64_t enter;
+	long result;
+
+	if (!files_knows(hint) || !record_passes(record_simply_files, hint))
+		return op_serve(call, nr, fd, b, c, d, e, f);
+	enter = files_begin(clock_ticks());
+	result = sys6(nr, fd, b, c, d, e, f);
+	record_passed_file(call, (int)fd, hint, op_length(call, c), enter, result);
+	return result;
+}
+
 long op_pass(enum call_id call, long nr, long fd, long b, long c, long d, long e, long f)
 {
 	fd_hint hint = __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED);
@@ -416,13 +431,11 @@ long op_pass(enum call_id call, long nr, long fd, long b, long c, long d, long e
 		pthread_testcancel();
 	if (!record_on)
 		return sys6(nr, fd, b, c, d, e, f);
-	if (unlikely(!record_passes(hint)))
-		return op_serve(call, nr, fd, b, c, d, e, f);
+	if (unlikely(!record_passes(record_simply, hint)))
+		return pass_slowly(call, nr, fd, b, c, d, e, f);
 	enter = clock_ticks();
-	if (unlikely(files_on) && files_knows(hint))
-		enter = files_begin(enter);
 	result = sys6(nr, fd, b, c, d, e, f);
-	record_passed(call, (int)fd, hint, c, enter, result);
+	record_passed(call, (int)fd, hint, enter, result);
 	if (unlikely(result == -EAGAIN) && readiness_on && op_class_of(call) >= OP_WRITE)
 		readiness_blocked((int)fd, hint);
 	return result;

@@ -17,8 +17,8 @@
 /* This process is recorded.  */
 extern bool record_on;
 
-/* To the trace only, and without stacks.  */
-extern bool record_simply;
+/* To the trace only, and without stacks; and either without --files or with it.  */
+extern bool record_simply, record_simply_files;
 
 /* Decides from the settings whether and where to record; once, at start-up of this program.  */
 void record_start(const char *program);
@@ -43,29 +43,27 @@ static inline bool record_follows(const struct op *op)
 /* The operation was done at its first attempt, or was a plain call.  Reads the clock.  */
 void record_call(struct op *op, long result);
 
-/* Whether a transfer on fd, of which that is the hint, can be written down without further ado: its name is in this process's trace,
+/* Whether, if it is recorded simply, a transfer on fd, of which that is the hint, can be written down without further ado: its name is in this process's trace,
  * and nothing is left out.  */
-static inline bool record_passes(fd_hint hint)
+static inline bool record_passes(bool simply, fd_hint hint)
 {
-	return record_simply && hint >> HINT_NAMED_SHIFT == tracefile_lap && tracefile_thread.generation == *tracefile_alive &&
+	return simply && hint >> HINT_NAMED_SHIFT == tracefile_lap && tracefile_thread.generation == *tracefile_alive &&
 	       !*tracefile_gate && !shim_sandboxed;
 }
 
-/* What is known of a CALL on a file: bits of enum trace_flag.  True: it has waited, and has been recorded as what would block.  */
-bool record_disk(struct trace_record *call, uint64_t length, uint8_t disk);
-
-/* It has been made, by the plain call, which began at `enter`; c is its third argument.  Reads the clock.  */
-static inline void record_passed(enum call_id call, int fd, fd_hint hint, long c, uint64_t enter, long result)
+/* It has been made, by the plain call, which began at `enter`.  Reads the clock.  */
+static inline void record_passed(enum call_id call, int fd, fd_hint hint, uint64_t enter, long result)
 {
 	struct trace_record e = {.kind = TRACE_CALL, .call = (uint8_t)call, .way = TRACE_WAY_NONE, .fd = fd, .t = enter, .result = result};
 
 	e.duration = clock_ticks() - enter;
 	if (hint & HINT_NONBLOCK)
 		e.flags = result == -EAGAIN ? TRACE_NONBLOCK | TRACE_ASKED : TRACE_NONBLOCK;
-	if (unlikely(files_on) && files_knows(hint) && record_disk(&e, op_length(call, c), files_end(hint, enter, enter + e.duration, result)))
-		return;
 	tracefile_put(&e);
 }
+
+/* The same on a file, with --files; asked for so many bytes, as far as known.  */
+void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, long result);
 
 /* The plain call is about to be made, and may take long; it has been made.  */
 void record_enter(const struct op *op);
