@@ -37,16 +37,19 @@ void files_start(void)
 	tracefile_files(files_on ? TRACE_FILES_ON : TRACE_FILES_REFUSED, files_on ? files_faults() : 0);
 }
 
-/* Others may have had the CPU while the disk was at work, so that there was nothing left to sleep for.  Ticks are known the better
- * the longer they have been compared with nanoseconds.  */
+/* Others may have had the CPU while the disk was at work, so that there was nothing left to sleep for.  */
 bool files_waited(void)
 {
+	static bool known;
 	struct files_thread before = files_thread;
 	struct rusage r = {0};
 
 	if (!ask(RUSAGE_THREAD, &r))
 		return false;
-	files_limit = tracefile_ticks(FILES_SLEEP_NS);
+	if (unlikely(!known)) {
+		files_limit = tracefile_ticks(FILES_SLEEP_NS);
+		known = tracefile_ticks_are_known();
+	}
 	files_thread = (struct files_thread){clock_ticks(), r.ru_nvcsw, r.ru_nivcsw, r.ru_inblock};
 	return r.ru_nvcsw != before.sleeps || (r.ru_nivcsw != before.switches && r.ru_inblock != before.blocks);
 }

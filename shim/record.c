@@ -84,10 +84,8 @@ bool record_wants(const struct op *op)
 	return polls(op) || op->class >= OP_OPEN || wants_fd(op->fd, op->hint);
 }
 
-/* The longer the clock's ticks have been compared with its nanoseconds, the better they are known.  */
 static bool took_long(uint64_t duration)
 {
-	enum { LONG_NS = 1000000000 };
 	static uint64_t least;
 	static bool known;
 
@@ -95,7 +93,7 @@ static bool took_long(uint64_t duration)
 		return true;
 	if (!known) {
 		least = tracefile_ticks(config.wants.longer_ns);
-		known = clock_ns() - tracefile_start_ns() > LONG_NS;
+		known = tracefile_ticks_are_known();
 	}
 	return duration >= least;
 }

@@ -121,6 +121,13 @@ uint64_t tracefile_ticks(uint64_t ns)
 	return clock_ticks_of(ns, p ? p->start_ticks : 0, p ? p->start_ns : 0);
 }
 
+bool tracefile_ticks_are_known(void)
+{
+	enum { LONG_NS = 1000000000 };
+
+	return clock_ns() - tracefile_start_ns() > LONG_NS;
+}
+
 uint64_t tracefile_start_ns(void)
 {
 	return file.control ? file.control->preamble.start_ns : 0;
