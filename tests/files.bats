@@ -278,6 +278,15 @@ picture() {
 	[[ $("$EAGAIN" report --json trace.files.auto) == *'"files":{"classified":false,"unclassified_calls":'* ]]
 }
 
+@test "files: a child that is not followed, and a filter" {
+	cd "$BATS_TEST_TMPDIR"
+	"$EAGAIN" record --files --no-follow -o trace perl -e 'stat "."; if (!fork) { stat "/", open F, "<$0" for 1 .. 9; exit } wait; stat "."'
+	[ "$("$EAGAIN" log trace | grep -c ' call=.*stat ')" -ge 2 ]
+	[ "$("$EAGAIN" log trace | cut -d' ' -f2 | sort -u | wc -l)" = 1 ]
+	"$EAGAIN" record --files --call='pread*,fsync' -o trace "$PROGRAMS/files" cached >/dev/null
+	[ "$("$EAGAIN" log trace | sed -n 's/.* call=\([a-z0-9]*\) .* disk=cache$/\1/p' | paste -sd' ')" = 'pread64 preadv preadv2' ]
+}
+
 @test "files: without --files nothing is said of it; the options and the variable" {
 	cd "$BATS_TEST_TMPDIR"
 	"$EAGAIN" record -o trace.files.auto "$PROGRAMS/files" cold >/dev/null || [ $? = 77 ]
