@@ -328,6 +328,14 @@ static void opened(int fd, struct fd_facts *facts)
 	fds_made(fd, facts);
 }
 
+/* What is known of an opening, now that it is known what of: a FIFO has waited for its other end.  */
+static uint8_t disk_of_opened(const struct op *op)
+{
+	fd_hint hint = fds_peek(op->fd);
+
+	return files_knows(hint) ? (op->disk & TRACE_SLEPT) | files_direct(hint) : 0;
+}
+
 static void note_opened(struct op *op, long result)
 {
 	const int *pair = (const int *)op->arg[op->nr == SYS_socketpair ? 3 : 0];
@@ -346,9 +354,8 @@ static void note_opened(struct op *op, long result)
 	}
 	op->fd = (int)result;
 	opened(op->fd, &facts);
-	/* A FIFO waits for its other end. */
-	op->disk &= files_knows(fds_peek(op->fd)) ? TRACE_SLEPT : 0;
-	op->disk |= files_direct(fds_peek(op->fd));
+	if (unlikely(files_on))
+		op->disk = disk_of_opened(op);
 }
 
 /* Before start-up libc may not be there yet.  A child that is not followed may have threads, which can be canceled.  */
