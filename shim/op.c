@@ -227,8 +227,8 @@ static long run_many(struct op *op)
 static bool is_on_disk(const struct op *op)
 {
 	switch (op->call) {
-	case CALL_open: case CALL_openat: case CALL_creat: return true;
-	case CALL_sync: case CALL_msync: case CALL_stat: case CALL_lstat: case CALL_fstatat: case CALL_statx: return true;
+	case CALL_open: case CALL_openat: case CALL_creat: case CALL_sync: case CALL_msync:
+	case CALL_stat: case CALL_lstat: case CALL_fstatat: case CALL_statx: return true;
 	case CALL_sendfile: case CALL_splice: case CALL_tee: case CALL_vmsplice: return false;
 	default: return files_knows(op->hint);
 	}
