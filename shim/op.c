@@ -222,14 +222,14 @@ static long run_many(struct op *op)
 	return result;
 }
 
-/* Whether it can wait for nothing but a disk.  What an opening will open is not known yet; and a file's bytes may be on their way
- * to, or from, what can make one wait.  */
+/* Whether it can wait for nothing but a disk.  What an opening will open is not known yet; a file's bytes may be on their way to, or
+ * from, what can make one wait; and so can a lock.  */
 static bool is_on_disk(const struct op *op)
 {
 	switch (op->call) {
 	case CALL_open: case CALL_openat: case CALL_creat: case CALL_sync: case CALL_msync:
 	case CALL_stat: case CALL_lstat: case CALL_fstatat: case CALL_statx: return true;
-	case CALL_sendfile: case CALL_splice: case CALL_tee: case CALL_vmsplice: return false;
+	case CALL_sendfile: case CALL_splice: case CALL_tee: case CALL_vmsplice: case CALL_flock: case CALL_fcntl: return false;
 	default: return files_knows(op->hint);
 	}
 }

@@ -149,6 +149,8 @@ static void see_return(struct pass *p, const struct trace_record *r, uint64_t ns
 	struct files_file *file = index ? &f->files[index - 1] : NULL;
 	enum files_direction d = model_call_direction(r->call) == DIRECTION_WRITE ? FILES_WRITE : FILES_READ;
 
+	if (r->call == CALL_flock || r->call == CALL_fcntl)
+		return;
 	if (!is_transfer(r->call)) {
 		bool waited = r->flags & TRACE_SLEPT;
 
