@@ -223,6 +223,8 @@ void config_read(char **envp)
 			config.stall_ns = parse_milliseconds(e + STALL, config.stall_ns);
 		else if (!strcmp(e, "EAGAIN_READINESS=1"))
 			config.readiness = true;
+		else if (!strcmp(e, "EAGAIN_FILES=1"))
+			config.files = true;
 		else if (!strcmp(e, "EAGAIN_STACKS=1"))
 			config.stacks = true;
 		else if (!strncmp(e, "EAGAIN_MAX_SIZE=", MAX_SIZE))

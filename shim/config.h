@@ -26,6 +26,7 @@ struct config {
 	bool stacks;
 	uint64_t stall_ns;              /* an event loop that is away from its polls for longer stalls */
 	bool readiness;
+	bool files;
 	uint64_t max_size;              /* bytes */
 	bool active;                    /* false in a child of a program that runs with EAGAIN_FOLLOW=0 */
 	bool follow;

@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "fdname.h"
+#include "files.h"
 #include "init.h"
 #include "mux/keep.h"
 #include "readiness.h"
@@ -207,7 +208,7 @@ static fd_hint look(int fd, struct fd_facts *f)
 
 	/* Their flags change nothing. */
 	if (hint == KIND_file || hint == KIND_directory || hint == KIND_block)
-		return hint;
+		return unlikely(files_on) && fd_flags(fd, f) && (f->flags & O_DIRECT) ? hint | HINT_DIRECT : hint;
 	if (!fd_flags(fd, f))
 		return KIND_unknown;
 	if (f->flags & O_PATH)

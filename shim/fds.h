@@ -26,6 +26,7 @@ enum hint_bit {
 	HINT_SWITCHED = 1u << 11,       /* --switch=flag: O_NONBLOCK on this description is an eagain's doing */
 	HINT_UNASKED = 1u << 12,        /* a socket whose options have not been asked for, since it was made with O_NONBLOCK */
 	HINT_LOCAL = 1u << 13,          /* an AF_UNIX socket */
+	HINT_DIRECT = 1u << 13,         /* a file with O_DIRECT; known with --files */
 	HINT_POLLED = 1u << 14,         /* the program polls it; for --shield=all (shield.h) */
 	HINT_KEPT = 1u << 15,           /* registered in an interest set, or the number of one (mux/keep.h) */
 	HINT_NAMED = 0xffffu << 16,     /* for which lap of the recording the fd has been named */

@@ -18,6 +18,7 @@
 #include "fdname.h"
 #include "fds.h"
 #include "init.h"
+#include "op.h"
 #include "sys.h"
 #include "tracefile.h"
 #include "tracer/line.h"
@@ -128,12 +129,13 @@ void livelog_event(const struct trace_record *e)
 		.pid = (uint32_t)sys(SYS_getpid), .tid = (uint32_t)sys(SYS_gettid),
 		.call = e->call ? call_names[e->call] : NULL, .fd = e->fd, .name = name,
 		.has_result = result, .result = result ? e->result : 0,
-		.is_keep = e->kind == TRACE_KEEP, .keep = e->op, .why = e->flags >> TRACE_WHY_SHIFT,
+		.is_keep = e->kind == TRACE_KEEP, .keep = e->op,
 		.way = e->call && e->kind != TRACE_KEEP ? way_names[e->way] : NULL, .asked = e->flags & TRACE_ASKED, .shielded = e->flags & TRACE_SHIELD,
 	};
 
 	if (shim_sandboxed || e->kind == TRACE_USAGE)
 		return;
+	line_flags(&l, e, op_class_of(e->call) == OP_POLL || op_class_of(e->call) == OP_SELECT);
 	if (e->kind == TRACE_WATCH)
 		l.ready = e->lead & EPOLLOUT ? "read,write" : "read";
 	l.name_size = name_of(e, name, sizeof name);

@@ -9,6 +9,7 @@
 
 #include "attempt.h"
 #include "config.h"
+#include "files.h"
 #include "flag.h"
 #include "hidden.h"
 #include "init.h"
@@ -221,6 +222,18 @@ static long run_many(struct op *op)
 	return result;
 }
 
+/* Whether it can wait for nothing but a disk.  What an opening will open is not known yet; a file's bytes may be on their way to, or
+ * from, what can make one wait; and so can a lock.  */
+static bool is_on_disk(const struct op *op)
+{
+	switch (op->call) {
+	case CALL_open: case CALL_openat: case CALL_creat: case CALL_sync: case CALL_msync:
+	case CALL_stat: case CALL_lstat: case CALL_fstatat: case CALL_statx: return true;
+	case CALL_sendfile: case CALL_splice: case CALL_tee: case CALL_vmsplice: case CALL_flock: case CALL_fcntl: return false;
+	default: return files_knows(op->hint);
+	}
+}
+
 static long run_known(struct op *op)
 {
 	long result;
@@ -228,6 +241,8 @@ static long run_known(struct op *op)
 	op->hint = op->fd < 0 ? (fd_hint)KIND_unknown : record_on ? fds_named(op->fd) : fds_hint(op->fd);
 	if (record_on && likely(!op->enter)) {
 		op->enter = record_begin(op);
+		if (unlikely(files_on) && op->enter && is_on_disk(op))
+			op->enter = files_begin(op->enter);
 		if (unlikely(op->enter && op->class >= OP_POLL && op->class <= OP_EPOLL))
 			stall_arrive(op, op->enter);
 	}
@@ -313,6 +328,14 @@ static void opened(int fd, struct fd_facts *facts)
 	fds_made(fd, facts);
 }
 
+/* What is known of an opening, now that it is known what of: a FIFO has waited for its other end.  */
+static uint8_t disk_of_opened(const struct op *op)
+{
+	fd_hint hint = fds_peek(op->fd);
+
+	return files_knows(hint) ? (op->disk & TRACE_SLEPT) | files_direct(hint) : 0;
+}
+
 static void note_opened(struct op *op, long result)
 {
 	const int *pair = (const int *)op->arg[op->nr == SYS_socketpair ? 3 : 0];
@@ -331,6 +354,8 @@ static void note_opened(struct op *op, long result)
 	}
 	op->fd = (int)result;
 	opened(op->fd, &facts);
+	if (unlikely(files_on))
+		op->disk = disk_of_opened(op);
 }
 
 /* Before start-up libc may not be there yet.  A child that is not followed may have threads, which can be canceled.  */
@@ -365,6 +390,8 @@ long op_run(struct op *op)
 	/* A number that we use is the program's. */
 	if (unlikely(result == -EMFILE || result == -ENFILE) && hidden_give_back())
 		result = run_known(op);
+	if (unlikely(files_on) && record_follows(op) && !shim_sandboxed && is_on_disk(op))
+		op->disk = files_end(op->hint, op->enter, clock_ticks(), result);
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);
 	if (record_follows(op)) {
@@ -386,6 +413,21 @@ long op_serve(enum call_id call, long nr, long a, long b, long c, long d, long e
 	return op_run(&op);
 }
 
+/* op_pass() where there is more to be recorded: of a file, with --files, whether it waits.  */
+static __attribute__((noinline)) long pass_slowly(enum call_id call, long nr, long fd, long b, long c, long d, long e, long f)
+{
+	fd_hint hint = __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED);
+	uint64_t enter;
+	long result;
+
+	if (!files_knows(hint) || !record_passes(record_simply_files, hint))
+		return op_serve(call, nr, fd, b, c, d, e, f);
+	enter = files_begin(clock_ticks());
+	result = sys6(nr, fd, b, c, d, e, f);
+	record_passed_file(call, (int)fd, hint, op_length(call, c), enter, result);
+	return result;
+}
+
 long op_pass(enum call_id call, long nr, long fd, long b, long c, long d, long e, long f)
 {
 	fd_hint hint = __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED);
@@ -396,8 +438,8 @@ long op_pass(enum call_id call, long nr, long fd, long b, long c, long d, long e
 		pthread_testcancel();
 	if (!record_on)
 		return sys6(nr, fd, b, c, d, e, f);
-	if (unlikely(!record_passes(hint)))
-		return op_serve(call, nr, fd, b, c, d, e, f);
+	if (unlikely(!record_passes(record_simply, hint)))
+		return pass_slowly(call, nr, fd, b, c, d, e, f);
 	enter = clock_ticks();
 	result = sys6(nr, fd, b, c, d, e, f);
 	record_passed(call, (int)fd, hint, enter, result);

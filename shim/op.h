@@ -24,6 +24,7 @@ struct op {
 	bool not_cancellable;   /* not a cancellation point (pthreads(7)) */
 	bool shielded;          /* waits though O_NONBLOCK is on the fd: it is not the program's (shield.h) */
 	uint8_t why;            /* enum trace_why: a poll or select was not served from a kept set */
+	uint8_t disk;           /* of a call on a file: bits of enum trace_flag (files.h) */
 	uint8_t told;           /* enum record_told: of a poll that is recorded for the fds that it returns (record.c) */
 	bool asked;             /* the program asked for non-blocking I/O: EAGAIN is its own */
 	fd_hint hint;
@@ -52,6 +53,22 @@ long op_serve(enum call_id call, long nr, long a, long b, long c, long d, long e
 static inline bool op_writes(const struct op *op)
 {
 	return op->class >= OP_WRITE && op->class < OP_COLUMNS;
+}
+
+/* Whether the call moves bytes between memory and its fd, and is none of a socket's alone.  */
+static inline bool op_transfers(enum call_id call)
+{
+	switch (call) {
+	case CALL_read: case CALL_readv: case CALL_pread64: case CALL_preadv: case CALL_preadv2:
+	case CALL_write: case CALL_writev: case CALL_pwrite64: case CALL_pwritev: case CALL_pwritev2: return true;
+	default: return false;
+	}
+}
+
+/* Bytes asked for by such a call, where its third argument says so; else 0.  */
+static inline size_t op_length(enum call_id call, long c)
+{
+	return call == CALL_read || call == CALL_write || call == CALL_pread64 || call == CALL_pwrite64 ? (size_t)c : 0;
 }
 
 /* The MSG_... flags of a socket call; 0 for others.  */
@@ -89,10 +106,11 @@ static inline struct op op_of(enum call_id call, long nr, long a, long b, long c
 		op.vector = (const struct iovec *)b;
 		op.vectors = (unsigned)c;
 		break;
-	case OP_POLL: case OP_SELECT: case OP_TIME: case OP_WAIT: case OP_OPEN: case OP_OPEN_PAIR:
+	case OP_POLL: case OP_SELECT: case OP_TIME: case OP_WAIT: case OP_DISK: case OP_OPEN: case OP_OPEN_PAIR:
 		op.fd = -1;
 		break;
 	default:
+		op.length = op_length(call, c);
 		break;
 	}
 	op.asked = op_flags(&op) & MSG_DONTWAIT;

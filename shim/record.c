@@ -14,7 +14,7 @@
 #include "stall.h"
 #include "tracefile.h"
 
-HOT_DATA bool record_on, record_simply;
+HOT_DATA bool record_on, record_simply, record_simply_files;
 
 static bool to_trace, to_log;
 static bool to_more;            /* to the log, or with stacks */
@@ -33,6 +33,8 @@ void record_start(const char *program)
 
 	if (config.trace[0] && !wanted)
 		tracefile_make();
+	if (wanted)
+		files_start();
 	chooses = config.wants.some;
 	if (chooses)
 		tracefile_ask();
@@ -47,6 +49,9 @@ void record_start(const char *program)
 	record_on = to_trace || to_log;
 	record_simply = to_trace && !to_more;
 	readiness_on = config.readiness && to_trace;
+	files_on &= record_on;
+	record_simply_files = record_simply && files_on;
+	record_simply &= !files_on;
 }
 
 static bool wants_hint(fd_hint hint)
@@ -79,10 +84,8 @@ bool record_wants(const struct op *op)
 	return polls(op) || op->class >= OP_OPEN || wants_fd(op->fd, op->hint);
 }
 
-/* The longer the clock's ticks have been compared with its nanoseconds, the better they are known.  */
 static bool took_long(uint64_t duration)
 {
-	enum { LONG_NS = 1000000000 };
 	static uint64_t least;
 	static bool known;
 
@@ -90,7 +93,7 @@ static bool took_long(uint64_t duration)
 		return true;
 	if (!known) {
 		least = tracefile_ticks(config.wants.longer_ns);
-		known = clock_ns() - tracefile_start_ns() > LONG_NS;
+		known = tracefile_ticks_are_known();
 	}
 	return duration >= least;
 }
@@ -132,6 +135,45 @@ static uint8_t flags_of(const struct op *op)
 	return (op->moved ? TRACE_PARTIAL : 0) | (op->shielded ? TRACE_SHIELD : 0);
 }
 
+/* A call on a file, and what is known of it: bits of enum trace_flag.  Whoever waits for a disk has no attempt that would say so:
+ * EWOULDBLOCK and park are told afterwards, and where in the call it slept is not known.  What moves no bytes stays one call.  */
+static __attribute__((noinline)) void put_disk(struct trace_record *call, uint64_t length, uint8_t disk)
+{
+	struct trace_record e = *call;
+
+	call->flags |= disk;
+	if (!(disk & TRACE_SLEPT) || !op_transfers(call->call)) {
+		put(call);
+		return;
+	}
+	e.flags = disk;
+	e.kind = TRACE_WOULD_BLOCK;
+	e.t++;
+	e.length = length;
+	e.op = tracefile_next_op();
+	e.lead = 1;
+	put(&e);
+	e.kind = TRACE_PARK;
+	e.length = 0;
+	e.lead = 0;
+	put(&e);
+	e.kind = TRACE_RETURN;
+	e.t = call->t + (call->duration ? call->duration : 1);
+	e.result = call->result;
+	put(&e);
+	if (unlikely(stall_is_long(call->duration)))
+		stack_record();
+}
+
+void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, long result)
+{
+	struct trace_record e = {.kind = TRACE_CALL, .call = (uint8_t)call, .way = TRACE_WAY_NONE, .fd = fd, .t = enter, .result = result};
+	uint64_t end = clock_ticks();
+
+	e.duration = end - enter;
+	put_disk(&e, length, files_end(hint, enter, end, result));
+}
+
 static inline void put_call(const struct op *op, long result, uint64_t duration)
 {
 	struct trace_record e = {
@@ -146,7 +188,10 @@ static inline void put_call(const struct op *op, long result, uint64_t duration)
 	if (op->class == OP_POLL || op->class == OP_SELECT)
 		e.flags |= stall_loop(op) == TRACE_LOOP_NONE ? TRACE_NO_FDS : 0;
 	e.duration = duration;
-	put(&e);
+	if (likely(!op->disk))
+		put(&e);
+	else
+		put_disk(&e, op->length, op->disk);
 	stall_called(op, op->enter + e.duration);
 	if (unlikely(result == -EAGAIN || result == -EINPROGRESS) && op_writes(op))
 		readiness_blocked(op->fd, op->hint);
@@ -418,6 +463,7 @@ static void record_usage(uint64_t t)
 	}
 	e.fd = -1;
 	e.number = (int64_t)clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+	e.duration = files_on ? files_faults() : 0;
 	put(&e);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "clock.h"
+#include "files.h"
 #include "init.h"
 #include "op.h"
 #include "shim.h"
@@ -16,8 +17,8 @@
 /* This process is recorded.  */
 extern bool record_on;
 
-/* To the trace only, and without stacks.  */
-extern bool record_simply;
+/* To the trace only, and without stacks; and either without --files or with it.  */
+extern bool record_simply, record_simply_files;
 
 /* Decides from the settings whether and where to record; once, at start-up of this program.  */
 void record_start(const char *program);
@@ -42,11 +43,11 @@ static inline bool record_follows(const struct op *op)
 /* The operation was done at its first attempt, or was a plain call.  Reads the clock.  */
 void record_call(struct op *op, long result);
 
-/* Whether a transfer on fd, of which that is the hint, can be written down without further ado: its name is in this process's trace,
+/* Whether, if it is recorded simply, a transfer on fd, of which that is the hint, can be written down without further ado: its name is in this process's trace,
  * and nothing is left out.  */
-static inline bool record_passes(fd_hint hint)
+static inline bool record_passes(bool simply, fd_hint hint)
 {
-	return record_simply && hint >> HINT_NAMED_SHIFT == tracefile_lap && tracefile_thread.generation == *tracefile_alive &&
+	return simply && hint >> HINT_NAMED_SHIFT == tracefile_lap && tracefile_thread.generation == *tracefile_alive &&
 	       !*tracefile_gate && !shim_sandboxed;
 }
 
@@ -60,6 +61,9 @@ static inline void record_passed(enum call_id call, int fd, fd_hint hint, uint64
 		e.flags = result == -EAGAIN ? TRACE_NONBLOCK | TRACE_ASKED : TRACE_NONBLOCK;
 	tracefile_put(&e);
 }
+
+/* The same on a file, with --files; asked for so many bytes, as far as known.  */
+void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, long result);
 
 /* The plain call is about to be made, and may take long; it has been made.  */
 void record_enter(const struct op *op);

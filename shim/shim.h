@@ -20,6 +20,7 @@ enum call_id {
 #define CALL(id, name, wait, class, number) CALL_##id,
 #include "calls.def"
 #undef CALL
+	CALL_COUNT
 };
 
 /* Calls that are attempted in the same way, and have their arguments in the same places.  */
@@ -45,6 +46,7 @@ enum op_class {
 	OP_EPOLL,       /* fd, events, count, ... */
 	OP_TIME,        /* sleeps */
 	OP_WAIT,        /* waits for children */
+	OP_DISK,        /* what is on a disk, but no fd's */
 	OP_OPEN,        /* what returns a new fd */
 	OP_OPEN_PAIR,   /* pipe, socketpair */
 };

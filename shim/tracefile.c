@@ -50,6 +50,8 @@ static struct {
 	char name[32];                  /* "PID.N" */
 	bool no_memory;                 /* a chunk could not be mapped */
 	uint32_t unsampled;             /* as in the header */
+	enum trace_files files;         /* the same */
+	uint64_t start_faults;
 	uint64_t mapped;                /* bytes of chunks */
 	uint64_t names, since;          /* bytes of names in this lap; of chunks begun since it began */
 	uint64_t mount;                 /* of the file, as it was created */
@@ -119,6 +121,13 @@ uint64_t tracefile_ticks(uint64_t ns)
 	return clock_ticks_of(ns, p ? p->start_ticks : 0, p ? p->start_ns : 0);
 }
 
+bool tracefile_ticks_are_known(void)
+{
+	enum { LONG_NS = 1000000000 };
+
+	return clock_ns() - tracefile_start_ns() > LONG_NS;
+}
+
 uint64_t tracefile_start_ns(void)
 {
 	return file.control ? file.control->preamble.start_ns : 0;
@@ -129,6 +138,12 @@ void tracefile_unsampled(int error)
 	file.unsampled = (uint32_t)error;
 	if (file.started)
 		file.header->unsampled = file.unsampled;
+}
+
+void tracefile_files(enum trace_files files, uint64_t faults)
+{
+	file.files = files;
+	file.start_faults = faults;
 }
 
 void tracefile_pair(void)
@@ -491,6 +506,8 @@ static long start_process(void)
 		p->start_cpu_ns = file.forked ? 0 : clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
 		p->stall_ns = config.stall_ns;
 		p->stacks = config.stacks;
+		p->files = file.files;
+		p->start_faults = file.forked ? 0 : file.start_faults;
 		p->unsampled = file.unsampled;
 		p->next = TRACE_HEADER_SIZE;
 		read_command(p);

@@ -49,6 +49,9 @@ void tracefile_make(void);
 /* A duration in ticks, as well as it is known by now.  */
 uint64_t tracefile_ticks(uint64_t ns);
 
+/* The longer the clock's ticks have been compared with its nanoseconds, the better they are known: whether it was long enough.  */
+bool tracefile_ticks_are_known(void);
+
 /* Makes room for n slots: starts the process's file or the thread's chunk, or takes the next chunk.  False where there is no
  * room: then n events are counted as lost.  Signal-safe.  */
 bool tracefile_more(unsigned n);
@@ -127,6 +130,9 @@ extern void (*tracefile_thread_ends)(void);
 
 /* Threads cannot be sampled, for this reason.  */
 void tracefile_unsampled(int error);
+
+/* Whether calls on files are classified, and how many major page faults the process had taken by now; before the file is begun.  */
+void tracefile_files(enum trace_files files, uint64_t faults);
 
 /* Another (ticks, ns) pair for the chunk in use, of now, so that the reader's fit spans the whole run.  */
 void tracefile_pair(void);

@@ -6,10 +6,9 @@
 load helper
 
 # What these return is the program's to see.
-makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send aio_cancel native on_disk op_pass
-	op_run perform queue_signal window_syscall bind close close_range do_fcntl dup2 dup3 duplicate enter_sandbox
-	epoll_ctl execve ioctl lock_futex poll ppoll prctl do_select setsockopt sigaction sigaltstack syscall transfer
-	run_off restorer_interrupting restorer_restarting'
+makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send aio_cancel native on_disk op_pass op_run pass_slowly
+	perform queue_signal window_syscall bind call_by_name close close_file close_range do_fcntl dup2 dup3 duplicate enter_sandbox epoll_ctl execve ioctl lock_futex poll ppoll prctl
+	do_select setsockopt sigaction sigaltstack syscall transfer run_off restorer_interrupting restorer_restarting'
 
 # What takes a race, a peer that goes, the right to sample (perf_event_open(2)), or a state that the programs below have not, to come to.
 seldom='cancel_one copy copy_both end_samples extend finish flag_same_description has_closed is_left is_on_signal_stack is_refused
@@ -116,6 +115,7 @@ all_faults() {
 	faults "$EAGAIN" record --readiness -o trace -- sh -c "$shell"
 	faults "$EAGAIN" record --stacks --stall=1 -o trace -- perl -e "$loop"
 	faults "$EAGAIN" record --stacks -o trace -- "$PROGRAMS/load" threads 2 10
+	faults "$EAGAIN" record --files -o trace -- "$PROGRAMS/files" cached
 	faults "$EAGAIN" run --log=live -- sh -c "$shell"
 	faults env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace EAGAIN_FOLLOW=0 -- sh -c "$shell"
 	faults env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace EAGAIN_PROGRAM=cat -- sh -c "$shell"

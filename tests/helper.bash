@@ -7,7 +7,7 @@ EAGAIN=$TOP/build/eagain
 LIBRARY=$TOP/build/libeagain.so
 PROGRAMS=$TOP/build/tests
 MODES='run.auto run.flag record.auto record.flag'
-unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_SHIELD EAGAIN_MAX_SIZE EAGAIN_FOLLOW EAGAIN_STALL EAGAIN_STACKS EAGAIN_COLOR NO_COLOR LD_PRELOAD
+unset EAGAIN_TRACE EAGAIN_LOG EAGAIN_SWITCH EAGAIN_SHIELD EAGAIN_MAX_SIZE EAGAIN_FOLLOW EAGAIN_STALL EAGAIN_STACKS EAGAIN_FILES EAGAIN_COLOR NO_COLOR LD_PRELOAD
 SESSION=$TOP/tests/session.bash
 export EAGAIN LIBRARY PROGRAMS SESSION
 
@@ -25,6 +25,7 @@ set_prefix() {
 	run.*) prefix=("$EAGAIN" run --switch="${1#*.}" --) ;;
 	record.*) prefix=("$EAGAIN" record --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/trace.$1" --) ;;
 	readiness.*) prefix=("$EAGAIN" record --readiness --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/trace.$1" --) ;;
+	files.*) prefix=("$EAGAIN" record --files --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/trace.$1" --) ;;
 	parent.*) prefix=("$EAGAIN" --switch="${1#*.}" -o "$BATS_TEST_TMPDIR/report.$1" --) ;;
 	inside.*)
 		set_prefix "${1#*.}"

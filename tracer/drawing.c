@@ -1,7 +1,8 @@
 /* drawing.c - one operation as a line that goes up into user space and down into the kernel, time to the right.
  *
  * The line is made of stretches, each on one level.  Where a record tells when a stretch begins, it has a tN under it.  A wait in
- * the plain call has no record of its readiness: data arrives, and is copied, within the call that returns.  */
+ * the plain call has no record of its readiness: data arrives, and is copied, within the call that returns.  A wait for a disk
+ * (TRACE_SLEPT) has none of its beginning either; with O_DIRECT, the data has a line of its own between device and program.  */
 #include "drawing.h"
 
 #include <inttypes.h>
@@ -64,6 +65,28 @@ static const struct words *words_of(unsigned call)
 	return model_call_direction(call) == DIRECTION_WRITE ? &writing : &reading;
 }
 
+/* The same of a file, whose wait is known afterwards.  */
+static const struct words *disk_words(const struct trace_record *r)
+{
+	static const struct words reading = {"not all in the page cache", "data arrives there", "data copied"};
+	static const struct words writing = {"not at once", "the file system is ready", "data copied"};
+	static const struct words direct = {"past the page cache", "", ""};
+
+	if (r->flags & TRACE_DIRECT)
+		return &direct;
+	return model_call_direction(r->call) == DIRECTION_WRITE ? &writing : &reading;
+}
+
+static bool is_disk(const struct operation *o)
+{
+	return o->first->flags & TRACE_SLEPT;
+}
+
+static bool is_direct(const struct operation *o)
+{
+	return is_disk(o) && (o->first->flags & TRACE_DIRECT);
+}
+
 static void add_step(struct operation *o, enum as as, const struct trace_record *r, uint64_t ns)
 {
 	if (o->count == o->room) {
@@ -93,7 +116,8 @@ static void collect(const struct trace_record *r, const struct reader_place *pla
 		if (r->kind == TRACE_WOULD_BLOCK)
 			add_step(o, AS_ENTER, r, reader_ns(o->trace, r->t - r->lead));
 	}
-	add_step(o, AS_WOULD_BLOCK + (enum as)(r->kind - TRACE_WOULD_BLOCK), r, ns);
+	if (!is_disk(o) || r->kind == TRACE_RETURN)
+		add_step(o, AS_WOULD_BLOCK + (enum as)(r->kind - TRACE_WOULD_BLOCK), r, ns);
 	o->over = r->kind == TRACE_RETURN;
 }
 
@@ -174,7 +198,10 @@ struct stretch {
 
 #define NO_STEP SIZE_MAX
 
-enum row { USER_TEXT, USER_LINE = 3, UP, BORDER, DOWN, KERNEL_LINE, KERNEL_TEXT, AXIS = KERNEL_TEXT + 4, DURATIONS, ROWS };
+enum row {
+	USER_TEXT, USER_LINE = 3, UP, BORDER, DOWN, KERNEL_LINE, KERNEL_TEXT, KERNEL_NAME = KERNEL_TEXT + 4, DATA, DEVICE,
+	AXIS, DURATIONS, ROWS,
+};
 
 struct picture {
 	const struct operation *op;
@@ -206,6 +233,8 @@ static void end_plain_wait(struct picture *p, const struct trace_record *r, cons
 
 	if (r->result < 0)
 		snprintf(s->end, sizeof s->end, "%s", result_text(r->result, text) + 3);
+	else if (!*w->arrives)
+		s->end[0] = 0;
 	else if (r->result == 0 && w == words_of(CALL_read))
 		snprintf(s->end, sizeof s->end, "end of data");
 	else
@@ -230,6 +259,12 @@ static void take_step(struct picture *p, size_t i)
 
 	switch (s->as) {
 	case AS_ENTER:
+		if (is_disk(p->op)) {
+			snprintf(text, sizeof text, "parameters checked, %s", disk_words(r)->none);
+			begin(p, KERNEL, 22, i, text);
+			begin(p, KERNEL, 10, NO_STEP, "waiting for the disk")->waiting = true;
+			break;
+		}
 		snprintf(text, sizeof text, "%s, %s%s", is_guard(p->op) ? "poll() looks" : "parameters checked", part, w->none);
 		begin(p, KERNEL, 13, i, text);
 		break;
@@ -251,7 +286,7 @@ static void take_step(struct picture *p, size_t i)
 		break;
 	case AS_RETURN:
 		if (in_kernel(p))
-			end_plain_wait(p, r, w);
+			end_plain_wait(p, r, is_disk(p->op) ? disk_words(r) : w);
 		else
 			begin(p, KERNEL, 8, NO_STEP, r->result < 0 ? "" : w->moved);
 		snprintf(text, sizeof text, "returns %s", result_text(r->result, result));
@@ -349,7 +384,7 @@ static void draw_end(struct picture *p, const struct stretch *s)
 {
 	const char *text = s->end;
 
-	for (int row = KERNEL_TEXT + (s->lines ? s->lines : 1), last = row + 1; row <= last && row < AXIS && *text; row++) {
+	for (int row = KERNEL_TEXT + (s->lines ? s->lines : 1), last = row + 1; row <= last && row < KERNEL_NAME && *text; row++) {
 		size_t n = line_of(text, s->width);
 		int at = s->at + s->width - (int)n + 1;
 
@@ -357,6 +392,26 @@ static void draw_end(struct picture *p, const struct stretch *s)
 		text += n;
 		text += *text == ' ';
 	}
+}
+
+/* What the device writes into the program's buffer, or takes from there: a line through the kernel, past its own.  */
+static void draw_data(struct picture *p)
+{
+	static const char buffer[] = "[buffer]";
+	bool writes = model_call_direction(p->op->first->call) == DIRECTION_WRITE;
+	const char *text = writes ? "the device takes the data from there" : "the device writes the data there";
+	int at = 0, half = (int)strlen(text) / 2;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->stretches[i].waiting)
+			at = p->stretches[i].at + p->stretches[i].width * 2 / 3;
+	for (int row = UP; row < DEVICE; row++)
+		if (row < KERNEL_TEXT || p->rows[row][at] == ' ')
+			put(p, row, at, '#');
+	put(p, writes ? DATA : UP, at, writes ? 'v' : '^');
+	put_text(p, USER_LINE, at - (int)sizeof buffer / 2 + 1, buffer, sizeof buffer - 1);
+	put_text(p, DEVICE, at > half ? at - half : 0, text, strlen(text));
+	put_text(p, DEVICE, 0, "Device", 6);
 }
 
 static void draw_edge(struct picture *p, const struct stretch *before, const struct stretch *s)
@@ -433,12 +488,15 @@ static void draw(const struct operation *o, size_t from, size_t until, int width
 		if (i)
 			draw_edge(p, &p->stretches[i - 1], &p->stretches[i]);
 	}
+	put_text(p, KERNEL_NAME, 0, "Kernel space", 12);
+	if (is_direct(o) && until == o->count)
+		draw_data(p);
 	draw_axis(p);
 	fprintf(to, "%-*s%s\n", p->width - 14, "User space", "(not to scale)");
 	for (int row = 0; row < AXIS; row++)
 		if (p->rows[row][strspn(p->rows[row], " ")])
 			print_row(p->rows[row], to);
-	fputs("Kernel space\n\n", to);
+	fputc('\n', to);
 	print_row(p->rows[AXIS], to);
 	print_row(p->rows[DURATIONS], to);
 	fputc('\n', to);
@@ -473,6 +531,7 @@ static void step_text(const struct operation *o, size_t i, char *text, size_t si
 	const struct trace_record *r = o->steps[i].record;
 	const struct words *w = words_of(r->call);
 	bool plain = i && o->steps[i - 1].as == AS_PARK;
+	const char *before;
 	char result[32];
 
 	switch (o->steps[i].as) {
@@ -493,8 +552,8 @@ static void step_text(const struct operation *o, size_t i, char *text, size_t si
 		snprintf(text, size, "ready: %s", r->length & (POLLIN | POLLOUT) ? w->arrives : "an error, or the peer is gone");
 		break;
 	case AS_RETURN:
-		snprintf(text, size, "%s%s() returns %s", plain && r->result >= 0 ? "ready, and " : "", call_of(o),
-			 result_text(r->result, result));
+		before = r->result < 0 ? "" : is_disk(o) ? "waited for the disk, " : plain ? "ready, and " : "";
+		snprintf(text, size, "%s%s() returns %s", before, call_of(o), result_text(r->result, result));
 		break;
 	case AS_END:
 		snprintf(text, size, "%s", o->left_ns ? "left: its thread went on" : o->process->reaped ? "killed, as its parent was told" :
@@ -540,7 +599,12 @@ static void print_heading(const struct operation *o, int width, FILE *to)
 		[TRACE_WAY_GUARD] = "guard: poll() asked first, then the plain call waited",
 		[TRACE_WAY_FLAG] = "O_NONBLOCK on the fd: attempted first, which cannot block",
 	};
+	static const char *const files[] = {
+		"a file: no attempt can tell; its thread slept, so it waited",
+		"O_DIRECT: between the device and the program, past the page cache",
+	};
 	const struct step *last = &o->steps[o->count - 1];
+	unsigned way = o->first->way < TRACE_WAY_COUNT ? o->first->way : TRACE_WAY_NONE;
 	char line[NAME_MAX_SIZE + 64], name[NAME_MAX_SIZE], text[32];
 
 	screen_text(name, sizeof name, *o->name ? o->name : "?");
@@ -553,7 +617,7 @@ static void print_heading(const struct operation *o, int width, FILE *to)
 	else
 		fputs("had not returned", to);
 	fprintf(to, " after %s\n", duration(last->ns - o->steps[0].ns, text));
-	fprintf(to, "%s\n\n", how[o->first->way < TRACE_WAY_COUNT ? o->first->way : TRACE_WAY_NONE]);
+	fprintf(to, "%s\n\n", is_disk(o) ? files[is_direct(o)] : how[way]);
 }
 
 /* Of an operation that has not returned.  */

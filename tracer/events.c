@@ -142,8 +142,7 @@ static struct line event_of(const struct stream *s, struct process *p, const str
 	l.late_ns = r->kind == TRACE_EDGE ? reader_duration(s->trace, r->lead) : 0;
 	if (is_call(r->kind) || l.is_keep)
 		l.call = model_call_name(r->call);
-	if (l.is_keep || r->kind == TRACE_CALL)
-		l.why = r->flags >> TRACE_WHY_SHIFT;
+	line_flags(&l, r, model_is_poll(r->call));
 	if (is_call(r->kind)) {
 		l.way = model_way_name(r->way);
 		l.op = r->kind == TRACE_CALL || r->kind == TRACE_ENTER ? 0 : r->op;

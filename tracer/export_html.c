@@ -127,7 +127,10 @@ static unsigned flags_of(const struct operation *o)
 
 	flags |= o->waited_ns || o->lock ? (unsigned)o->direction << PACKED_DIRECTION_SHIFT : 0;
 	flags |= o->waited_ns ? PACKED_WAITED : 0;
-	flags |= o->number ? PACKED_STEPS : (unsigned)o->flags >> TRACE_WHY_SHIFT << PACKED_WHY_SHIFT;
+	if (o->number)
+		flags |= PACKED_STEPS;
+	else if (model_is_poll(o->call))
+		flags |= (unsigned)o->flags >> TRACE_WHY_SHIFT << PACKED_WHY_SHIFT;
 	flags |= o->returned ? PACKED_RETURNED : 0;
 	flags |= o->ready_count ? PACKED_READY : 0;
 	flags |= o->flags & TRACE_ASKED ? PACKED_ASKED : 0;

@@ -100,6 +100,16 @@ struct trace_process {
 	uint32_t unsampled;             /* with --stacks: the errno by which sampling was refused, or
 					 * TRACE_UNSAMPLED_THREAD */
 	uint32_t stacks;                /* --stacks: 1 */
+	uint32_t files;                 /* enum trace_files */
+	uint32_t reserved;
+	uint64_t start_faults;          /* major page faults that the process had taken when the image began */
+};
+
+/* Whether calls on files are classified.  */
+enum trace_files {
+	TRACE_FILES_OFF,
+	TRACE_FILES_ON,                 /* --files */
+	TRACE_FILES_REFUSED,            /* --files, but the kernel does not tell how often a thread slept */
 };
 
 enum trace_origin {
@@ -174,7 +184,8 @@ struct trace_record {
 	X(EXEC, "exec")               /* this image is about to be replaced, or (`op`) that of a child by vfork or posix_spawn; \
 				       * with a `number`, -errno: it was not */                                                 \
 	X(EXIT, "exit")               /* the program exits with status `number` */                                              \
-	X(USAGE, "usage")             /* `number`: ns of CPU time: of the process, before its EXIT; fd = tid: of a thread */    \
+	X(USAGE, "usage")             /* `number`: ns of CPU time: of the process, before its EXIT; fd = tid: of a thread.      \
+				       * With --files, `duration`: of the process, its major page faults */                     \
 	X(REAP, "reap")               /* a child `number` had ended, and was waited for */                                      \
 	X(KEEP, "keep")               /* of a set of kept fds: `op` is enum trace_keep, `number` how many, of `lead` */         \
 	X(ENTER, "enter")             /* in a chunk's first slot alone: its thread, tid `number`, is in this call since t */        \
@@ -223,6 +234,11 @@ enum trace_flag {
 	TRACE_PARTIAL = 4,              /* PARK, RETURN: some bytes had been moved before */
 	TRACE_NONBLOCK = 8,             /* CALL: could not wait: O_NONBLOCK by the program, MSG_DONTWAIT, a poll with a timeout of 0 */
 	TRACE_SHIELD = 16,              /* CALL, WOULD_BLOCK, PARK, READY, RETURN: it waits, in spite of O_NONBLOCK (--shield) */
+	/* With --files, of calls that are no polls: */
+	TRACE_STAYED = 32,              /* CALL: its thread has not slept in it, and so not waited for a disk */
+	TRACE_SLEPT = 64,               /* CALL, WOULD_BLOCK, PARK, RETURN: it has.  Where it moved bytes there is no CALL, but the
+					 * other three, made when it had returned: PARK is its beginning */
+	TRACE_DIRECT = 128,             /* the same: O_DIRECT is on the file */
 };
 
 enum trace_edge {

@@ -449,6 +449,9 @@ static void add_fd_wait(const struct graph *g, size_t image, const struct model_
 	case KIND_timerfd:
 		add_own(m, ACTIVITY_SLEEP, f, ns);
 		return;
+	case KIND_file: case KIND_directory: case KIND_block:
+		add_own(m, ACTIVITY_DISK, f, ns);
+		return;
 	case KIND_pidfd: case KIND_signalfd:
 		o.target = TARGET_CHILDREN;
 		add_option(m, o);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "files.h"
 #include "filter.h"
 #include "jsontext.h"
 #include "model.h"
@@ -146,6 +147,8 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	number("wall_ns", p->end_ns - p->start_ns, to);
 	fputc(',', to);
 	number("cpu_ns", p->cpu_ns, to);
+	fputc(',', to);
+	number("major_faults", p->faults, to);
 	print_polls(&p->polls, to);
 	stalls_print_json(p, to);
 	fputs(",\"threads\":[", to);
@@ -201,6 +204,7 @@ void json_report(struct trace *t, FILE *to)
 	struct verdict *v;
 	struct model *m = verdict_build(t, &v);
 	struct readiness *readiness = readiness_read(t);
+	struct files *files = files_read(t);
 
 	fprintf(to, "{\"version\":1,\"wall_ns\":%" PRIu64 ",\"events\":%" PRIu64 ",\"lost_events\":%" PRIu64
 		",\"overwritten_events\":%" PRIu64, m->wall_ns, m->events, m->lost, m->dropped);
@@ -212,7 +216,10 @@ void json_report(struct trace *t, FILE *to)
 		fputs(i ? ",\n" : "\n", to);
 		print_process(m, &m->processes[i], readiness, to);
 	}
-	fputs("]}\n", to);
+	fputs("],\"files\":", to);
+	files_print_json(files, to);
+	fputs("}\n", to);
+	files_free(files);
 	verdict_free(v);
 	readiness_free(readiness);
 	model_free(m);

@@ -55,6 +55,17 @@ size_t line_character(const char *s, size_t n, bool *good)
 	return have;
 }
 
+void line_flags(struct line *l, const struct trace_record *r, bool polls)
+{
+	if (r->kind == TRACE_KEEP || (r->kind == TRACE_CALL && polls)) {
+		l->why = r->flags >> TRACE_WHY_SHIFT;
+		return;
+	}
+	l->direct = r->flags & TRACE_DIRECT;
+	if (r->kind == TRACE_CALL || r->kind == TRACE_RETURN)
+		l->disk = r->flags & TRACE_SLEPT ? "waited" : (r->flags & (TRACE_STAYED | TRACE_DIRECT)) == TRACE_STAYED ? "cache" : NULL;
+}
+
 static const char *const keep_names[] = {
 #define X(id, name) name,
 	TRACE_KEEPS(X)

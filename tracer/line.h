@@ -25,6 +25,8 @@ struct line {
 	const char *way;                /* NULL: not shown */
 	const char *ready;              /* for what it is watched, or became ready; NULL: not shown */
 	uint64_t late_ns;               /* it may have become ready so long before; 0: not shown */
+	const char *disk;               /* whether it waited for the disk: "waited" or "cache"; NULL: not known */
+	bool direct;                    /* O_DIRECT is on the file */
 	bool is_keep;                   /* of a set of kept fds */
 	unsigned keep;                  /* enum trace_keep */
 	unsigned why;                   /* enum trace_why; TRACE_WHY_NONE: not shown */
@@ -39,6 +41,9 @@ struct line {
 	uint64_t cpu_ns;                /* meanwhile */
 	struct trace_away away;
 };
+
+/* What the upper bits of a record's flags say; polls: its call is a poll or select.  */
+void line_flags(struct line *l, const struct trace_record *r, bool polls);
 
 /* Enough for any line with a name of 256 bytes, all of them escaped.  */
 #define LINE_MAX_SIZE 1536

@@ -77,6 +77,11 @@ unsigned model_call_class(unsigned call)
 	return call < sizeof calls / sizeof *calls ? calls[call].class : OP_PLAIN;
 }
 
+bool model_is_poll(unsigned call)
+{
+	return model_call_class(call) == OP_POLL || model_call_class(call) == OP_SELECT;
+}
+
 /* An operation that would block, on its way from WOULD_BLOCK to RETURN.  */
 struct open_op {
 	uint32_t number;
@@ -122,6 +127,7 @@ struct build {
 	struct fdtable indices;         /* index + 1 of each fd's latest meaning */
 	struct model_thread *thread;    /* of the record in hand */
 	unsigned call;                  /* whose wait is counted */
+	const struct trace_process *header;
 	uint64_t start_cpu_ns;
 	uint64_t first, last;           /* ticks */
 	struct child *children;
@@ -546,7 +552,7 @@ static void see_call(struct build *b, const struct trace_record *r)
 	if (class == OP_ACCEPT && f)
 		f->listens = true;
 	note_poll(b->thread, r);
-	if (class == OP_POLL || class == OP_SELECT)
+	if (model_is_poll(r->call))
 		count_poll(&b->process->polls, r);
 	waits = model_call_waits(r, f ? f->kind : KIND_unknown, reader_duration(b->trace, r->duration));
 	if (waits)
@@ -746,10 +752,13 @@ static void see_usage(struct build *b, const struct trace_record *r)
 	uint64_t ns = (uint64_t)r->number, before = r->fd < 0 || b->thread->tid == b->process->pid ? b->start_cpu_ns : 0;
 
 	ns = ns > before ? ns - before : 0;
-	if (r->fd < 0)
-		b->process->cpu_ns = ns;
-	else
+	if (r->fd >= 0) {
 		b->thread->cpu_ns = ns;
+		return;
+	}
+	b->process->cpu_ns = ns;
+	if (b->header->files == TRACE_FILES_ON)
+		b->process->faults = r->duration > b->header->start_faults ? r->duration - b->header->start_faults : 0;
 }
 
 static void see_thread(struct model_thread *t, const struct trace_record *r)
@@ -899,8 +908,9 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	p->exit_status = p->signal = -1;
 	p->stalls.limit_ns = f->header->stall_ns;
 	p->unsampled = f->header->unsampled;
+	b->header = f->header;
 	b->start_cpu_ns = f->header->start_cpu_ns;
-	p->cpu_ns = MODEL_UNKNOWN;
+	p->cpu_ns = p->faults = MODEL_UNKNOWN;
 	p->forked = f->header->origin == TRACE_ORIGIN_FORK;
 	b->first = b->last = f->header->preamble.start_ticks;
 	reader_each(t, f, see, b);

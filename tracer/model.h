@@ -82,6 +82,7 @@ struct model_process {
 	struct stalls stalls;
 	struct symbols_object *objects; /* that frames of its stacks are in: TRACE_OBJECTS, without paths where not known; or NULL */
 	unsigned unsampled;             /* as in struct trace_process */
+	uint64_t faults;                /* page faults that waited for a disk, or MODEL_UNKNOWN */
 	struct model_fd *fds;           /* in the order in which they were first seen */
 	size_t fd_count, fd_room;
 	struct model_thread *threads;   /* by tid */
@@ -138,6 +139,9 @@ const char *model_why_name(unsigned why);       /* in the log */
 const char *model_why_words(unsigned why);      /* for a person */
 enum direction model_call_direction(unsigned call);
 unsigned model_call_class(unsigned call);       /* enum op_class */
+
+/* Whether it is a poll or select, whose flags say why it was left to the kernel.  */
+bool model_is_poll(unsigned call);
 
 /* Whether what the call returns is a number of bytes that it moved.  */
 bool model_moves_bytes(unsigned call);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "color.h"
+#include "files.h"
 #include "filter.h"
 #include "model.h"
 #include "readiness.h"
@@ -24,20 +25,6 @@ enum {
 	THREADS_SHOWN = 4,
 	COMMAND_WIDTH = 44,
 };
-
-static const char *bytes(uint64_t n, char text[16])
-{
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-	double value = (double)n;
-	size_t unit = 0;
-
-	while (value >= 1024 && unit < 4) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(text, 16, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
-	return text;
-}
 
 /* For what a person can do something about: data that does not come, or does not go.  */
 static uint64_t waited(const struct model_process *p)
@@ -116,9 +103,9 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	fprintf(to, "\n             %s%" PRIu64 " call%s, %" PRIu64 " would block, longest wait %s", color(COLOR_DETAIL), f->calls,
 		f->calls == 1 ? "" : "s", f->would_block, duration(f->longest_ns, longest));
 	if (f->bytes[DIRECTION_READ])
-		fprintf(to, ", %s read", bytes(f->bytes[DIRECTION_READ], in));
+		fprintf(to, ", %s read", amount(f->bytes[DIRECTION_READ], in));
 	if (f->bytes[DIRECTION_WRITE])
-		fprintf(to, ", %s written", bytes(f->bytes[DIRECTION_WRITE], out));
+		fprintf(to, ", %s written", amount(f->bytes[DIRECTION_WRITE], out));
 	if (f->waiting)
 		fprintf(to, "; still waiting at the end");
 	fprintf(to, "%s\n", color(COLOR_END));
@@ -236,6 +223,8 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	fputc('\n', to);
 	print_times(p, wall, to);
 	print_last_calls(p, to);
+	if (p->faults && p->faults != MODEL_UNKNOWN)
+		fprintf(to, "  page faults that waited for the disk: %" PRIu64 "\n", p->faults);
 	print_polls(&p->polls, to);
 	stalls_print(p, to);
 	for (size_t i = 0; i < p->fd_count; i++)
@@ -325,6 +314,7 @@ void report_print(struct trace *t, FILE *to)
 	struct verdict *v;
 	struct model *m = verdict_build(t, &v);
 	struct readiness *readiness = readiness_read(t);
+	struct files *files = files_read(t);
 	const struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
 	const struct model_process *first = NULL;
 	char text[16];
@@ -351,12 +341,15 @@ void report_print(struct trace *t, FILE *to)
 		fprintf(to, "%zu more process image%s waited for nothing, or for less\n\n", quiet, quiet == 1 ? "" : "s");
 	if (readiness)
 		readiness_print(readiness, m, to);
+	if (files)
+		files_print(files, to);
 	print_losses(t, m, to);
 	if (m->process_count)
 		print_conclusion(t, m, v, to);
 	else
 		fputs("No process recorded anything.\n", to);
 	free(order);
+	files_free(files);
 	readiness_free(readiness);
 	verdict_free(v);
 	model_free(m);

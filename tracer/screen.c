@@ -89,3 +89,17 @@ int screen_cut(const char *text, int size)
 		size--;
 	return size;
 }
+
+const char *amount(uint64_t n, char text[16])
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double value = (double)n;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit < 4) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(text, 16, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return text;
+}

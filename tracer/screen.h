@@ -17,6 +17,9 @@ int screen_width(FILE *to);
 /* 1.234 s, 12.3 ms, 456 us, 1.2 us, 260 ns, 0.  */
 const char *duration(uint64_t ns, char text[16]);
 
+/* A number of bytes: 12 B, 1.2 KiB, 3.4 GiB.  */
+const char *amount(uint64_t n, char text[16]);
+
 /* Copies text so that each character takes one column and none does anything to a terminal: what is not ASCII becomes '?', one
  * for each character.  Cut to size.  Returns its length.  */
 size_t screen_text(char *to, size_t size, const char *from);

@@ -11,6 +11,7 @@
 #include "calls.h"
 #include "shim/config.h"
 #include "shim/fds.h"
+#include "shim/files.h"
 #include "shim/flag.h"
 #include "shim/hidden.h"
 #include "shim/init.h"
@@ -32,11 +33,32 @@ void descriptor_closing(int fd)
 	fds_forget(fd);
 }
 
+/* It is recorded as a call, too, if it has waited.  */
+static int close_file(int fd)
+{
+	struct op op = op_of(CALL_close, SYS_close, fd, 0, 0, 0, 0, 0);
+	long result;
+
+	op.hint = fds_peek(fd);
+	op.enter = record_on && !shim_sandboxed ? record_begin(&op) : 0;
+	if (op.enter)
+		op.enter = files_begin(op.enter);
+	descriptor_closing(fd);
+	result = sys(SYS_close, fd);
+	if (op.enter)
+		op.disk = files_end(op.hint, op.enter, clock_ticks(), result);
+	if (op.disk & TRACE_SLEPT)
+		record_call(&op, result);
+	return (int)as_libc(result);
+}
+
 EXPORT int close(int fd)
 {
 	/* close(2) is a cancellation point, in a process with threads. */
 	if (shim_is_relocated() && !libc_single_threaded())
 		pthread_testcancel();
+	if (unlikely(files_on) && files_knows(fds_peek(fd)))
+		return close_file(fd);
 	descriptor_closing(fd);
 	return (int)as_libc(sys(SYS_close, fd));
 }
@@ -151,7 +173,7 @@ static int do_fcntl(int fd, int command, long argument)
 		result = sys(SYS_fcntl, fd, command, argument);
 		if (result == 0)
 			set_by_program(fd, argument & O_NONBLOCK);
-		if (result == 0 && (argument & O_DIRECT))
+		if (result == 0 && ((argument & O_DIRECT) || (fds_peek(fd) & HINT_DIRECT)))
 			fds_relook(fd);
 		return (int)as_libc(result);
 	case F_DUPFD:
