@@ -35,7 +35,7 @@
 static const char preload[] = "LD_PRELOAD=";
 
 enum {
-	ENTRIES_MAX = 19,               /* LD_PRELOAD, CONFIG_SANDBOX and what config.kept may hold */
+	ENTRIES_MAX = 24,               /* LD_PRELOAD, CONFIG_SANDBOX and what config.kept may hold */
 	LONGEST_ENVIRONMENT = 1 << 16,  /* one with more entries is passed on as it is */
 };
 
