@@ -27,6 +27,7 @@
 #include "shim/libc.h"
 #include "shim/readiness.h"
 #include "shim/record.h"
+#include "shim/settings.h"
 #include "shim/shield.h"
 #include "shim/stack.h"
 #include "shim/text.h"
@@ -35,7 +36,7 @@
 static const char preload[] = "LD_PRELOAD=";
 
 enum {
-	ENTRIES_MAX = 24,               /* LD_PRELOAD, CONFIG_SANDBOX and what config.kept may hold */
+	ENTRIES_MAX = SETTING_COUNT + 2,        /* what config.kept may hold, LD_PRELOAD and CONFIG_SANDBOX */
 	LONGEST_ENVIRONMENT = 1 << 16,  /* one with more entries is passed on as it is */
 };
 
