@@ -116,7 +116,7 @@ static void collect(const struct trace_record *r, const struct reader_place *pla
 		if (r->kind == TRACE_WOULD_BLOCK)
 			add_step(o, AS_ENTER, r, reader_ns(o->trace, r->t - r->lead));
 	}
-	if (!is_disk(o) || r->kind == TRACE_RETURN)
+	if (!is_disk(o) || r->kind == TRACE_RETURN || !o->count)
 		add_step(o, AS_WOULD_BLOCK + (enum as)(r->kind - TRACE_WOULD_BLOCK), r, ns);
 	o->over = r->kind == TRACE_RETURN;
 }
