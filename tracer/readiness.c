@@ -59,7 +59,7 @@ struct number {
 	size_t row, rows[MEANINGS];     /* of its meaning now, NO_ROW: none yet; of all so far */
 	unsigned row_count;
 	size_t fd;                      /* of its meaning now, where it is looked for: index into the model's, or MODEL_NO_FD */
-	bool is_found;
+	bool is_found, is_beyond;       /* it has been looked for; the model tells no more of this number's meanings apart */
 };
 
 struct pass {
@@ -218,12 +218,13 @@ static size_t fd_of(const struct pass *p, struct number *n)
 		return n->fd;
 	n->is_found = true;
 	n->fd = MODEL_NO_FD;
-	for (size_t i = 0; i < count && n->fd == MODEL_NO_FD; i++) {
+	for (size_t i = 0; i < count && n->fd == MODEL_NO_FD && !n->is_beyond; i++) {
 		const struct model_fd *f = &process->fds[(from + i) % count];
 
 		if (f->fd == (int)(uint32_t)n->key && f->inode == n->inode)
 			n->fd = (from + i) % count;
 	}
+	n->is_beyond |= n->fd == MODEL_NO_FD && count >= MODEL_FDS_MAX;
 	return n->fd;
 }
 
