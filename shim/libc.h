@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/single_threaded.h>
+#include <sys/stat.h>
 #include <threads.h>
 
 #include "shim.h"
@@ -89,6 +90,7 @@
 	LIBC(int, cnd_wait, (cnd_t *, mtx_t *))                                                                        \
 	LIBC(int, cnd_timedwait, (cnd_t *, mtx_t *, const struct timespec *))                                          \
 	LIBC(int, thrd_join, (thrd_t, int *))                                                                          \
+	LIBC(int, statx, (int, const char *, int, unsigned, struct statx *))                                           \
 	LIBC(int, aio_read, (struct aiocb *))                                                                          \
 	LIBC(int, aio_write, (struct aiocb *))                                                                         \
 	LIBC(int, aio_fsync, (int, struct aiocb *))                                                                    \
