@@ -337,6 +337,15 @@ killed_in() {
 	[ "$(recorded "call=open.* name=$PWD/link ")" = 1 ]
 }
 
+@test "a unix socket keeps its name while O_NONBLOCK is set and cleared" {
+	need_program perl
+	"$EAGAIN" record perl -MFcntl -MSocket -e '
+		socketpair X, Y, AF_UNIX, SOCK_STREAM, 0 or die;
+		for (1 .. 1000) { fcntl X, F_SETFL, O_RDWR | O_NONBLOCK; sysread X, $x, 1 }'
+	[ "$(recorded 'call=read .* errno=EAGAIN')" -ge 1000 ]
+	[ "$(recorded '')" -lt 1500 ]
+}
+
 @test "EAGAIN that the program asked for is told apart" {
 	"$EAGAIN" record "$PROGRAMS/traps" own-view >out
 	"$EAGAIN" log | grep 'ev=EWOULDBLOCK call=read' | grep -q 'errno=EAGAIN.*asked=program'

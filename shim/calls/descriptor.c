@@ -173,7 +173,7 @@ static int do_fcntl(int fd, int command, long argument)
 		result = sys(SYS_fcntl, fd, command, argument);
 		if (result == 0)
 			set_by_program(fd, argument & O_NONBLOCK);
-		if (result == 0 && ((argument & O_DIRECT) || (fds_peek(fd) & HINT_DIRECT)))
+		if (result == 0 && ((argument & O_DIRECT) || files_direct(fds_peek(fd))))
 			fds_relook(fd);
 		return (int)as_libc(result);
 	case F_DUPFD:
