@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "config.h"
+#include "init.h"
 #include "sys.h"
 #include "tracefile.h"
 
@@ -38,18 +39,20 @@ void files_start(void)
 }
 
 /* Others may have had the CPU while the disk was at work, so that there was nothing left to sleep for.  */
-bool files_waited(void)
+void files_count(void)
 {
 	static bool known;
 	struct files_thread before = files_thread;
 	struct rusage r = {0};
 
-	if (!ask(RUSAGE_THREAD, &r))
-		return false;
+	/* Another thread has entered a sandbox for all of them meanwhile. */
+	if (unlikely(shim_sandboxed) || !ask(RUSAGE_THREAD, &r))
+		return;
 	if (unlikely(!known)) {
 		files_limit = tracefile_ticks(FILES_SLEEP_NS);
 		known = tracefile_ticks_are_known();
 	}
-	files_thread = (struct files_thread){clock_ticks(), r.ru_nvcsw, r.ru_nivcsw, r.ru_inblock};
-	return r.ru_nvcsw != before.sleeps || (r.ru_nivcsw != before.switches && r.ru_inblock != before.blocks);
+	files_thread = (struct files_thread){clock_ticks(), r.ru_nvcsw, r.ru_nivcsw, r.ru_inblock, files_thread.waits};
+	if (r.ru_nvcsw != before.sleeps || (r.ru_nivcsw != before.switches && r.ru_inblock != before.blocks))
+		files_thread.waits++;
 }

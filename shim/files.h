@@ -9,6 +9,8 @@
 #ifndef EAGAIN_FILES_H
 #define EAGAIN_FILES_H
 
+#include <errno.h>
+
 #include "clock.h"
 #include "fds.h"
 #include "shim.h"
@@ -21,6 +23,7 @@ struct files_thread {
 	uint64_t known;         /* ticks: since then it has not slept; 0: not counted yet */
 	/* By then: how often it had slept, had been switched out otherwise, and blocks that it had asked a disk for.  */
 	long sleeps, switches, blocks;
+	uint32_t waits;         /* and how often it was found to have waited, by whatever call */
 };
 
 extern bool files_on;
@@ -33,16 +36,18 @@ void files_start(void);
 /* Page faults of this process so far that waited for a disk.  */
 uint64_t files_faults(void);
 
-/* Counts: whether the thread has waited for a disk since the last time.  */
-bool files_waited(void);
+/* Counts whether the thread has waited for a disk since the last time, in files_thread.waits.  */
+void files_count(void);
 
-/* A call on what has this hint is about to be made, now; returns when it begins.  */
-static inline uint64_t files_begin(uint64_t now)
+/* A call on what has this hint is about to be made, now; returns when it begins, and *waits, for its end.  */
+static inline uint64_t files_begin(uint64_t now, uint32_t *waits)
 {
-	if (likely(now - files_thread.known <= files_limit))
-		return now;
-	files_waited();
-	return clock_ticks();
+	bool is_known = likely(now - files_thread.known <= files_limit);
+
+	if (!is_known)
+		files_count();
+	*waits = files_thread.waits;
+	return is_known ? now : clock_ticks();
 }
 
 /* Whether it may be classified: it has to do with a file system.  */
@@ -58,13 +63,16 @@ static inline uint8_t files_direct(fd_hint hint)
 	return files_knows(hint) && (hint & HINT_DIRECT) ? TRACE_DIRECT : 0;
 }
 
-/* It was made from `enter` to `end`, and returned that: bits of enum trace_flag.  */
-static inline uint8_t files_end(fd_hint hint, uint64_t enter, uint64_t end, long result)
+/* It was made from `enter` to `end`, and returned that: bits of enum trace_flag.  A handler that came at its end may have counted
+ * already; and what a signal ends has not waited for a disk: the opening of a FIFO.  */
+static inline uint8_t files_end(fd_hint hint, uint64_t enter, uint32_t waits, uint64_t end, long result)
 {
 	if (end - enter <= files_limit)
 		files_thread.known = end;
-	else if (files_waited())
-		return TRACE_SLEPT | files_direct(hint);
+	else
+		files_count();
+	if (unlikely(files_thread.waits != waits) && end - enter > files_limit)
+		return result == -EINTR ? 0 : TRACE_SLEPT | files_direct(hint);
 	return result > 0 ? TRACE_STAYED | files_direct(hint) : 0;
 }
 

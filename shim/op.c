@@ -242,7 +242,7 @@ static long run_known(struct op *op)
 	if (record_on && likely(!op->enter)) {
 		op->enter = record_begin(op);
 		if (unlikely(files_on) && op->enter && is_on_disk(op))
-			op->enter = files_begin(op->enter);
+			op->enter = files_begin(op->enter, &op->waits);
 		if (unlikely(op->enter && op->class >= OP_POLL && op->class <= OP_EPOLL))
 			stall_arrive(op, op->enter);
 	}
@@ -391,7 +391,7 @@ long op_run(struct op *op)
 	if (unlikely(result == -EMFILE || result == -ENFILE) && hidden_give_back())
 		result = run_known(op);
 	if (unlikely(files_on) && record_follows(op) && !shim_sandboxed && is_on_disk(op))
-		op->disk = files_end(op->hint, op->enter, clock_ticks(), result);
+		op->disk = files_end(op->hint, op->enter, op->waits, clock_ticks(), result);
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);
 	if (record_follows(op)) {
@@ -418,13 +418,14 @@ static __attribute__((noinline)) long pass_slowly(enum call_id call, long nr, lo
 {
 	fd_hint hint = __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED);
 	uint64_t enter;
+	uint32_t waits;
 	long result;
 
 	if (!files_knows(hint) || !record_passes(record_simply_files, hint))
 		return op_serve(call, nr, fd, b, c, d, e, f);
-	enter = files_begin(clock_ticks());
+	enter = files_begin(clock_ticks(), &waits);
 	result = sys6(nr, fd, b, c, d, e, f);
-	record_passed_file(call, (int)fd, hint, op_length(call, c), enter, result);
+	record_passed_file(call, (int)fd, hint, op_length(call, c), enter, waits, result);
 	return result;
 }
 

@@ -29,6 +29,7 @@ struct op {
 	bool asked;             /* the program asked for non-blocking I/O: EAGAIN is its own */
 	fd_hint hint;
 	uint32_t number;        /* in the trace; 0 until it would block */
+	uint32_t waits;         /* of a call on a file, at its begin (files.h) */
 	uint64_t enter;         /* clock_ticks() at entry; 0: it is not recorded */
 	struct signal_counts seen;      /* signal_counts at entry */
 	/* What is to be moved: the bytes at `head`, then the vectors.  */

@@ -63,7 +63,7 @@ static inline void record_passed(enum call_id call, int fd, fd_hint hint, uint64
 }
 
 /* The same on a file, with --files; asked for so many bytes, as far as known.  */
-void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, long result);
+void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, uint32_t waits, long result);
 
 /* The plain call is about to be made, and may take long; it has been made.  */
 void record_enter(const struct op *op);

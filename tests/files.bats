@@ -267,6 +267,23 @@ picture() {
 	grep -q '^  not classified: 2 calls, made in a sandbox$' "$BATS_TEST_TMPDIR/report"
 }
 
+@test "files: another thread enters such a sandbox for a thread that is in a call" {
+	does sealed
+}
+
+@test "files: a sandbox that does not know statx" {
+	does unknown
+}
+
+@test "files: the opening of a FIFO that a signal ends has not waited for the disk; an fsync at whose end a handler looks at a file has" {
+	until_told 'open|fsync' interrupted <<-'END'
+		open 3 - -
+		fsync 0 waited -
+		open EINTR - -
+		fsync 0 waited -
+	END
+}
+
 @test "files: the kernel does not tell: found out at the start, and said so" {
 	cd "$BATS_TEST_TMPDIR"
 	"$PROGRAMS/files" jail true || skip "no seccomp"

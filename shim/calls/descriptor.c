@@ -42,11 +42,11 @@ static int close_file(int fd)
 	op.hint = fds_peek(fd);
 	op.enter = record_on && !shim_sandboxed ? record_begin(&op) : 0;
 	if (op.enter)
-		op.enter = files_begin(op.enter);
+		op.enter = files_begin(op.enter, &op.waits);
 	descriptor_closing(fd);
 	result = sys(SYS_close, fd);
 	if (op.enter)
-		op.disk = files_end(op.hint, op.enter, clock_ticks(), result);
+		op.disk = files_end(op.hint, op.enter, op.waits, clock_ticks(), result);
 	if (op.disk & TRACE_SLEPT)
 		record_call(&op, result);
 	return (int)as_libc(result);

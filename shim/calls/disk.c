@@ -14,15 +14,16 @@
 static int call_by_name(enum call_id call, long nr, long a, long b, long c, long d, long e)
 {
 	uint64_t enter;
+	uint32_t waits;
 	long result;
 	struct op op;
 
 	if (likely(!files_on) || !record_on)
 		return (int)as_libc(sys(nr, a, b, c, d, e));
 	if (likely(record_passes(record_simply_files, record_lap() << HINT_NAMED_SHIFT))) {
-		enter = files_begin(clock_ticks());
+		enter = files_begin(clock_ticks(), &waits);
 		result = sys(nr, a, b, c, d, e);
-		record_passed_file(call, -1, KIND_unknown, 0, enter, result);
+		record_passed_file(call, -1, KIND_unknown, 0, enter, waits, result);
 		return (int)as_libc(result);
 	}
 	op = op_of(call, nr, a, b, c, d, e, 0);

@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -252,18 +254,28 @@ static void faults(char **unused)
 	tell("sum", sum);
 }
 
-/* What would be a violation is a death, or an EPERM.  */
-static void forbid(unsigned how)
+static volatile bool closing;
+
+static void *close_it(void *fd)
+{
+	closing = true;
+	tell("close", close(*(int *)fd));
+	return NULL;
+}
+
+/* What this call is from now on: a death, or an error; for all threads.  */
+static void forbid(unsigned call, unsigned how)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getrusage, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, how),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {sizeof code / sizeof *code, code};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) < 0)
 		exit(SKIPPED);
 }
 
@@ -273,7 +285,7 @@ static void sandbox(char **unused)
 
 	(void)unused;
 	tell("before", pread(fd, buffer, PIECE, 0));
-	forbid(SECCOMP_RET_KILL_PROCESS);
+	forbid(SYS_getrusage, SECCOMP_RET_KILL_PROCESS);
 	tell("cold", pread(fd, buffer, PIECE, PIECE));
 	tell("cached", pread(fd, buffer, PIECE, 0));
 }
@@ -281,9 +293,69 @@ static void sandbox(char **unused)
 /* CMD... in such a sandbox.  */
 static void jail(char **argv)
 {
-	forbid(SECCOMP_RET_ERRNO | EPERM);
+	forbid(SYS_getrusage, SECCOMP_RET_ERRNO | EPERM);
 	execvp(argv[2], argv + 2);
 	fail(argv[2]);
+}
+
+/* Another thread enters the sandbox for this one, too, which is in a call that takes long.  */
+static void sealed(char **unused)
+{
+	enum { LARGE = 128 << 20, SOON_US = 1000 };
+	pthread_t thread;
+	int fd = memfd_create("large", 0);
+
+	(void)unused;
+	if (fallocate(fd, 0, 0, LARGE) < 0)
+		exit(SKIPPED);
+	tell("pread", pread(fd, buffer, 1, 0));
+	if (pthread_create(&thread, NULL, close_it, &fd) != 0)
+		fail("pthread_create");
+	while (!closing)
+		;
+	usleep(SOON_US);
+	forbid(SYS_getrusage, SECCOMP_RET_KILL_PROCESS);
+	pthread_join(thread, NULL);
+}
+
+/* As in a container whose sandbox is older than the call.  */
+static void unknown(char **unused)
+{
+	int fd = make(true);
+	struct statx sx;
+
+	(void)unused;
+	forbid(SYS_statx, SECCOMP_RET_ERRNO | ENOSYS);
+	tell("statx", statx(AT_FDCWD, "data", 0, STATX_SIZE, &sx));
+	tell("statx of an fd", statx(fd, "", AT_EMPTY_PATH, STATX_SIZE, &sx));
+	tell("statx of none", statx(AT_FDCWD, "none", 0, STATX_SIZE, &sx));
+}
+
+static void look_at_it(int unused)
+{
+	struct stat st;
+
+	(void)unused;
+	stat("data", &st);
+}
+
+/* The opening of a FIFO is interrupted, and an fsync by a handler that looks at a file.  */
+static void interrupted(char **unused)
+{
+	struct sigaction action = {.sa_handler = look_at_it};
+	struct itimerval soon = {.it_value.tv_usec = 20000}, sooner = {.it_value.tv_usec = 200};
+	int fd = make(true);
+
+	(void)unused;
+	sigaction(SIGALRM, &action, NULL);
+	if (mkfifo("fifo", 0600) < 0)
+		fail("mkfifo");
+	setitimer(ITIMER_REAL, &soon, NULL);
+	tell("open", open("fifo", O_RDONLY));
+	unlink("fifo");
+	pwrite(fd, buffer, SIZE, 0);
+	setitimer(ITIMER_REAL, &sooner, NULL);
+	tell("fsync", fsync(fd));
 }
 
 /* FILE... are not in the cache any more.  */
@@ -310,7 +382,7 @@ int main(int argc, char **argv)
 	} all[] = {
 		{"cached", cached}, {"cold", cold}, {"half", half}, {"edges", edges}, {"elsewhere", elsewhere}, {"direct", direct},
 		{"stdin", from_stdin}, {"syncs", syncs}, {"sync", sync_all}, {"faults", faults}, {"sandbox", sandbox}, {"jail", jail},
-		{"forget", forget},
+		{"forget", forget}, {"sealed", sealed}, {"unknown", unknown}, {"interrupted", interrupted},
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof all / sizeof *all; i++)
