@@ -25,7 +25,7 @@ uint64_t files_faults(void)
 {
 	struct rusage r = {0};
 
-	return ask(RUSAGE_SELF, &r) ? (uint64_t)r.ru_majflt : 0;
+	return ask(RUSAGE_SELF, &r) ? (uint64_t)r.ru_majflt - tracefile_faults() : 0;
 }
 
 void files_start(void)

@@ -52,6 +52,7 @@ static struct {
 	uint32_t unsampled;             /* as in the header */
 	enum trace_files files;         /* the same */
 	uint64_t start_faults;
+	uint64_t faults;                /* major ones, to touch header and chunks */
 	uint64_t mapped;                /* bytes of chunks */
 	uint64_t names, since;          /* bytes of names in this lap; of chunks begun since it began */
 	uint64_t mount;                 /* of the file, as it was created */
@@ -144,6 +145,11 @@ void tracefile_files(enum trace_files files, uint64_t faults)
 {
 	file.files = files;
 	file.start_faults = faults;
+}
+
+uint64_t tracefile_faults(void)
+{
+	return __atomic_load_n(&file.faults, __ATOMIC_RELAXED);
 }
 
 void tracefile_pair(void)
@@ -471,9 +477,20 @@ static void note_stop(enum trace_stop why)
 		file.header->stop = why;
 }
 
+/* Of the calling thread, where somebody wants to know.  */
+static uint64_t major_faults(void)
+{
+	struct rusage r = {0};
+
+	if (file.files == TRACE_FILES_ON)
+		sys(SYS_getrusage, RUSAGE_THREAD, &r);
+	return (uint64_t)r.ru_majflt;
+}
+
 /* This process's own file, with its header.  The caller has blocked signals.  The file's fd, or -1.  */
 static long start_process(void)
 {
+	uint64_t before = major_faults();
 	struct trace_process *p = NULL;
 	long dir = shim_sandboxed ? -EPERM : open_directory(), fd = -1;
 
@@ -515,6 +532,7 @@ static long start_process(void)
 		file.mount = mount_of((int)fd);
 		file.header = p;
 		file.op = 0;
+		file.faults = major_faults() - before;
 		file.started = true;
 		if (!libc_is_lone())
 			lengthen((int)fd);
@@ -615,8 +633,12 @@ static bool populate(void *p, uint64_t size, bool needed)
 	sys(SYS_getrusage, RUSAGE_THREAD, &before);
 	done = sys(SYS_madvise, (char *)p - skip, size + skip, MADV_POPULATE_WRITE) == 0;
 	sys(SYS_getrusage, RUSAGE_THREAD, &after);
-	tracefile_thread.minor += (uint32_t)(after.ru_minflt - before.ru_minflt);
-	tracefile_thread.major += (uint32_t)(after.ru_majflt - before.ru_majflt);
+	/* Those of a vfork child are its own. */
+	if (tracefile_is_own()) {
+		tracefile_thread.minor += (uint32_t)(after.ru_minflt - before.ru_minflt);
+		tracefile_thread.major += (uint32_t)(after.ru_majflt - before.ru_majflt);
+		__atomic_fetch_add(&file.faults, (uint64_t)(after.ru_majflt - before.ru_majflt), __ATOMIC_RELAXED);
+	}
 	if (!done && needed)
 		sys(SYS_munmap, (char *)p - skip, size + skip);
 	return done;
@@ -693,8 +715,8 @@ static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size, lon
 	while (!take_budget(size))
 		if ((size /= 2) < TRACE_CHUNK_UNIT)
 			return TRACE_STOP_BUDGET;
-	/* A short-lived process writes few pages. */
-	stop = extend(&c, &offset, size, fd, t->chunk != NULL);
+	/* A short-lived process writes few pages; but where page faults are counted, ours are to be told from the program's. */
+	stop = extend(&c, &offset, size, fd, t->chunk != NULL || file.files == TRACE_FILES_ON);
 	/* Where it could not be mapped the file has grown all the same: that part of the budget is gone. */
 	if (stop == TRACE_STOP_MEMORY)
 		file.no_memory = true;

@@ -134,6 +134,9 @@ void tracefile_unsampled(int error);
 /* Whether calls on files are classified, and how many major page faults the process had taken by now; before the file is begun.  */
 void tracefile_files(enum trace_files files, uint64_t faults);
 
+/* Major page faults of this process that touched its chunks: not the program's.  */
+uint64_t tracefile_faults(void);
+
 /* Another (ticks, ns) pair for the chunk in use, of now, so that the reader's fit spans the whole run.  */
 void tracefile_pair(void);
 

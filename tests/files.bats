@@ -255,6 +255,9 @@ picture() {
 	[ "$(json '[p["major_faults"] for p in d["processes"]][0]' record.auto)" = None ]
 	report
 	grep -q '^  page faults that waited for the disk: [0-9]*$' "$BATS_TEST_TMPDIR/report"
+	# Not those of the recording.
+	"$EAGAIN" record --files -o "$BATS_TEST_TMPDIR/trace.files.auto" "$PROGRAMS/load" calls 500000 >"$BATS_TEST_TMPDIR/out"
+	[ "$(json '[p["major_faults"] for p in d["processes"]][0] < 8')" = True ]
 }
 
 @test "files: a sandbox that kills at what the program does not do itself: not classified, and said so" {
