@@ -353,9 +353,11 @@ static void interrupted(char **unused)
 {
 	struct sigaction action = {.sa_handler = look_at_it};
 	struct itimerval soon = {.it_value.tv_usec = 20000}, sooner = {.it_value.tv_usec = 200};
-	int fd = make(true);
+	int fd;
 
 	(void)unused;
+	closefrom(3);
+	fd = make(true);
 	sigaction(SIGALRM, &action, NULL);
 	if (mkfifo("fifo", 0600) < 0)
 		fail("mkfifo");
