@@ -20,7 +20,7 @@ same_behaviours() {
 }
 
 @test "notices: signals, threads, lists" {
-	same_behaviours signal-for-one no-such-signal signal-before-end thread-for-one list-wait list-signal list-thread
+	same_behaviours signal-for-one no-such-signal signal-before-end thread-for-one list-wait list-signal list-thread list-of-both
 }
 
 @test "aio_suspend: times, signals, lists of both kinds, cancellation; aio_cancel; priorities" {
@@ -67,6 +67,11 @@ same_behaviours() {
 		"$PROGRAMS/aio" forbidden "$EAGAIN" run "$PROGRAMS/aio" "$name" >shimmed
 		diff native shimmed
 	done
+}
+
+@test "where the kernel can have no thread for a request, nothing is canceled" {
+	[ "$(id -u)" = 0 ] || skip "needs root to become a user who has no other threads"
+	same_behaviours few-threads
 }
 
 @test "a full disk" {

@@ -206,6 +206,12 @@ static bool goes_on(struct request *r, long *result)
 	return false;
 }
 
+/* The kernel found no thread for it (RLIMIT_NPROC, pids.max): nobody else cancels what it has.  */
+static bool is_refused(const struct request *r, long result)
+{
+	return result == -ECANCELED && !r->stream;
+}
+
 /* Results that have come.  */
 static void reap(void)
 {
@@ -223,7 +229,7 @@ static void reap(void)
 			submit(r);
 		} else {
 			e->running--;
-			end(r, result);
+			end(r, is_refused(r, result) ? perform(r) : result);
 		}
 	}
 }
@@ -557,6 +563,24 @@ void engine_send(struct request *r)
 	engine_notice();
 	if (unlikely(__atomic_load_n(&engine()->status, __ATOMIC_SEQ_CST) != RUNS) && !engine_serves())
 		perform_sent();
+}
+
+static bool is_busy(int fd)
+{
+	for (uint32_t i = 0; i < requests->used; i++) {
+		const struct request *r = &requests->table[i];
+		enum request_state state = state_of(r);
+
+		if ((state == REQUEST_QUEUED || state == REQUEST_RUNNING) && !r->stream && r->fd == fd)
+			return true;
+	}
+	return false;
+}
+
+void engine_finish(int fd)
+{
+	while (requests && is_busy(fd))
+		requests_doze();
 }
 
 static bool has_stream(void)

@@ -123,6 +123,9 @@ uint32_t requests_watch(void);
 long requests_wait(uint32_t done, const struct timespec *end);
 void requests_unwatch(void);
 
+/* Waits until something is done, but no longer than a moment; whatever the caller's priority, the engine can run.  */
+void requests_doze(void);
+
 /* futex(2), on a word of this process.  */
 long request_futex(const uint32_t *word, int operation, uint32_t value, const struct timespec *end);
 

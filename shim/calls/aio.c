@@ -30,6 +30,9 @@ enum {
 /* Some requests are libc's; some of them are no reads.  */
 static bool libc_has_some, libc_writes;
 
+/* Libc has had files in a list of both kinds: from then on all on files are libc's, so that they stay in order.  */
+static bool libc_has_files;
+
 /* The kernel would not say what an fd is: from then on all requests are libc's, so that they stay in order.  */
 static bool given_up;
 
@@ -96,7 +99,7 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
 	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC)) && major(st.st_dev);
 	n->stream = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
-	return !n->stream || (!syncs && is_stream(b->aio_fildes, st.st_mode));
+	return n->stream ? !syncs && is_stream(b->aio_fildes, st.st_mode) : !libc_has_files;
 }
 
 static struct notice notice_of(const struct sigevent *e)
@@ -323,7 +326,7 @@ static int cancel_one(struct request *r, uint32_t word, const struct aiocb *b)
 	if (request_state(word) == REQUEST_RUNNING && r->block == b)
 		return AIO_NOTCANCELED;
 	while (error_of(b) == EINPROGRESS)
-		sys(SYS_sched_yield);
+		requests_doze();
 	return AIO_ALLDONE;
 }
 
@@ -430,11 +433,20 @@ static void make_group(struct request *group, int mode, const struct sigevent *e
 	request_change(group, &word, REQUEST_GROUP);
 }
 
+/* What is ours on the same file is done first.  */
 static void hand_list_to_libc(struct aiocb *const *list, int n)
 {
-	for (int i = 0; i < n; i++)
-		if (list[i] && list[i]->aio_lio_opcode != LIO_NOP)
-			hand_to_libc(list[i], list[i]->aio_lio_opcode);
+	struct stat st;
+
+	for (int i = 0; i < n; i++) {
+		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
+			continue;
+		hand_to_libc(list[i], list[i]->aio_lio_opcode);
+		if (!serves() || sys(SYS_fstat, list[i]->aio_fildes, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+			continue;
+		libc_has_files = true;
+		engine_finish(list[i]->aio_fildes);
+	}
 }
 
 EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigevent *event)

@@ -368,9 +368,32 @@ static void numbers(char **argv)
 	tell_end("read", &pending);
 }
 
+/* As a user who may have one more thread.  */
+static void few_threads(char **argv)
+{
+	enum { WRITES = 8, SIZE = 256 << 10, NOBODY_ELSE = 47123 };
+	static char block[SIZE];
+	struct rlimit limit = {2, 2};
+	struct aiocb b[WRITES], c;
+	int fd = data_file(0, O_RDWR);
+
+	(void)argv;
+	need(setgid(NOBODY_ELSE) == 0 && setuid(NOBODY_ELSE) == 0 && setrlimit(RLIMIT_NPROC, &limit) == 0, "a user's limit");
+	for (int i = 0; i < WRITES; i++) {
+		b[i] = request(fd, block, SIZE, (off_t)i * SIZE);
+		tell("%s", result_text(aio_write(&b[i])));
+	}
+	for (int i = 0; i < WRITES; i++)
+		tell_end("write", &b[i]);
+	c = request(fd, NULL, 0, 0);
+	tell("%s", result_text(aio_fsync(O_SYNC, &c)));
+	tell_end("fsync", &c);
+}
+
 const struct behaviour life_behaviours[] = {
 	{"threads", threads}, {"storm", storm}, {"thread-ends", thread_ends}, {"main-ends", main_ends},
 	{"pauses", pauses}, {"forks", forks}, {"forks-later", forks_later},
 	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"parallel", parallel},
-	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers}, {NULL, NULL},
+	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers},
+	{"few-threads", few_threads}, {NULL, NULL},
 };
