@@ -63,16 +63,6 @@ static bool read_at_once(const struct aiocb *b, long flags, struct nature *n)
 	return n->is_done;
 }
 
-/* Whether what is ready on it is what a read or write waits for, and for nothing else.  */
-static bool is_stream(int fd, mode_t mode)
-{
-	enum fd_kind kind = HINT_KIND(fds_hint(fd));
-
-	if (S_ISFIFO(mode))
-		return kind == KIND_pipe;
-	return S_ISSOCK(mode) && (kind == KIND_stream || kind == KIND_dgram || kind == KIND_seqpacket) && !fds_has_timeout(fd);
-}
-
 /* Whether it can be ours.  */
 static bool look(const struct aiocb *b, int operation, struct nature *n)
 {
@@ -99,7 +89,7 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
 	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC)) && major(st.st_dev);
 	n->stream = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
-	return n->stream ? !syncs && is_stream(b->aio_fildes, st.st_mode) : !libc_has_files;
+	return !n->stream && !libc_has_files;
 }
 
 static struct notice notice_of(const struct sigevent *e)

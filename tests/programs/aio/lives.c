@@ -390,10 +390,34 @@ static void few_threads(char **argv)
 	tell_end("fsync", &c);
 }
 
+/* A write that waits for room in a pipe, whose fd is closed, or becomes a file's: it goes on where it began.  */
+static void closed_in_write(char **argv)
+{
+	enum { SIZE = 1 << 20 };
+	static char block[SIZE], block_read[SIZE];
+
+	(void)argv;
+	for (int i = 0; i < 2; i++) {
+		int pair[2], file = data_file(0, O_RDWR);
+		ssize_t n, all = 0;
+		struct aiocb b;
+
+		need(pipe(pair) == 0, "pipe");
+		b = request(pair[1], block, SIZE, 0);
+		tell("%s", result_text(aio_write(&b)));
+		moment();
+		need(i ? dup2(file, pair[1]) >= 0 : close(pair[1]) == 0, "it is gone");
+		while ((n = read(pair[0], block_read, sizeof block_read)) > 0)
+			all += n;
+		tell_end("written", &b);
+		tell("%zd have come, the file has %ld", all, (long)lseek(file, 0, SEEK_END));
+	}
+}
+
 const struct behaviour life_behaviours[] = {
 	{"threads", threads}, {"storm", storm}, {"thread-ends", thread_ends}, {"main-ends", main_ends},
 	{"pauses", pauses}, {"forks", forks}, {"forks-later", forks_later},
 	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"parallel", parallel},
 	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers},
-	{"few-threads", few_threads}, {NULL, NULL},
+	{"few-threads", few_threads}, {"closed-in-write", closed_in_write}, {NULL, NULL},
 };
