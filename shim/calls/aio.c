@@ -1,4 +1,5 @@
 /* aio.c - POSIX AIO: aio_read(3) and its like, with the results, errors and notices of glibc's (its rt/ and sysdeps/pthread/).
+ * Without --aio all is libc's.
  *
  * A read of what is in memory is done at once.  Other requests on files, block devices, pipes and sockets are the engine's
  * (aio/engine.h).  All else goes to libc, request by request, or, with lio_listio(3), list by list: what is an error before it is
@@ -131,9 +132,15 @@ static void end_at_once(struct aiocb *b, long result)
 	__atomic_store_n(&b->__error_code, 0, __ATOMIC_RELEASE);
 }
 
+static bool is_on(void)
+{
+	shim_need_libc();
+	return unlikely(config.aio);
+}
+
 static bool serves(void)
 {
-	return shim_on && !shim_sandboxed && config.aio && !given_up;
+	return shim_on && !shim_sandboxed && !given_up;
 }
 
 enum { FOR_LIBC = 1 };
@@ -153,7 +160,8 @@ static long enqueue(struct aiocb *b, int operation)
 	struct nature n;
 	struct request *r;
 
-	shim_need_libc();
+	if (!is_on())
+		return FOR_LIBC;
 	if (!serves() || !look(b, operation, &n))
 		return hand_to_libc(b, operation);
 	if (n.is_done) {
@@ -207,11 +215,12 @@ static int error_of(const struct aiocb *b)
 /* libc's waits until its notice was given.  */
 EXPORT int aio_error(const struct aiocb *b)
 {
-	int error = error_of(b);
+	int error;
 
-	if (!libc_has_some)
-		return error;
-	return libc.aio_error(b);
+	if (!is_on())
+		return libc.aio_error(b);
+	error = error_of(b);
+	return libc_has_some ? libc.aio_error(b) : error;
 }
 
 enum found { FOUND_NONE, FOUND_DONE, FOUND_OURS, FOUND_BOTH };
@@ -277,10 +286,12 @@ static long wait_for_one(const struct aiocb *const *list, int n, const struct ti
 
 EXPORT int aio_suspend(const struct aiocb *const *list, int n, const struct timespec *timeout)
 {
-	enum found found = look_through(list, n);
+	enum found found;
 	struct timespec end;
 
-	shim_need_libc();
+	if (!is_on())
+		return libc.aio_suspend(list, n, timeout);
+	found = look_through(list, n);
 	if (n < 0 || found == FOUND_NONE)
 		return libc.aio_suspend(list, n, timeout);
 	if (timeout)
@@ -333,7 +344,8 @@ EXPORT int aio_cancel(int fd, struct aiocb *b)
 	uint32_t word = 0;
 	int result;
 
-	shim_need_libc();
+	if (!is_on())
+		return libc.aio_cancel(fd, b);
 	if (!requests || sys(SYS_fcntl, fd, F_GETFL) < 0 || (b && b->aio_fildes != fd))
 		return libc.aio_cancel(fd, b);
 	if (b && error_of(b) == EINPROGRESS)
@@ -444,7 +456,8 @@ EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigeven
 	struct request *group;
 	long result = 0;
 
-	shim_need_libc();
+	if (!is_on())
+		return libc.lio_listio(mode, list, n, event);
 	if (!serves() || (mode != LIO_WAIT && mode != LIO_NOWAIT) || !look_at_list(list, n) || !engine_serves()) {
 		hand_list_to_libc(list, n);
 		return libc.lio_listio(mode, list, n, event);

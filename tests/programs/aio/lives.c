@@ -1,4 +1,5 @@
 /* lives.c - requests and the life of threads, processes and fds; and what only eagain does.  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -51,64 +52,6 @@ static void threads(char **argv)
 	for (int i = 0; i < 8; i++)
 		need(pthread_create(&thread[i], NULL, use, (void *)(intptr_t)i) == 0, "pthread_create");
 	for (int i = 0; i < 8; i++) {
-		pthread_join(thread[i], &result);
-		wrong += (long)(intptr_t)result;
-	}
-	tell("%ld wrong", wrong);
-}
-
-/* Reads of one byte each from a pipe, of which some are canceled: what the others have read, in the order in which they were
- * asked for, is what was written.  */
-static void *storm_one(void *arg)
-{
-	enum { ROUNDS = 400, READS = 8 };
-	unsigned seed = (unsigned)(intptr_t)arg, wrong = 0;
-	unsigned char written = 0, expected = 0, seen[READS];
-	struct aiocb b[READS];
-	int pair[2];
-
-	need(pipe(pair) == 0, "pipe");
-	for (int round = 0; round < ROUNDS; round++) {
-		int canceled = 0;
-
-		for (int i = 0; i < READS; i++) {
-			b[i] = request(pair[0], &seen[i], 1, 0);
-			need(aio_read(&b[i]) == 0, "aio_read");
-			if (rand_r(&seed) % 3 == 0 && write(pair[1], &written, 1) == 1)
-				written++;
-			if (rand_r(&seed) % 3 == 0)
-				canceled += aio_cancel(pair[0], &b[rand_r(&seed) % (unsigned)(i + 1)]) == AIO_CANCELED;
-		}
-		for (; (unsigned char)(written - expected) < READS - canceled; written++)
-			need(write(pair[1], &written, 1) == 1, "write");
-		for (int i = 0; i < READS; i++) {
-			long n = await(&b[i]);
-
-			if (n == 1)
-				wrong += seen[i] != expected++;
-			else
-				wrong += errno != ECANCELED || canceled-- <= 0;
-		}
-		/* Those that were canceled before they were waited for leave bytes behind. */
-		for (; written != expected; expected++)
-			wrong += read(pair[0], seen, 1) != 1 || seen[0] != expected;
-		wrong += canceled != 0;
-	}
-	close(pair[0]);
-	close(pair[1]);
-	return (void *)(intptr_t)wrong;
-}
-
-static void storm(char **argv)
-{
-	pthread_t thread[4];
-	long wrong = 0;
-	void *result;
-
-	(void)argv;
-	for (int i = 0; i < 4; i++)
-		need(pthread_create(&thread[i], NULL, storm_one, (void *)(intptr_t)i) == 0, "pthread_create");
-	for (int i = 0; i < 4; i++) {
 		pthread_join(thread[i], &result);
 		wrong += (long)(intptr_t)result;
 	}
@@ -282,24 +225,23 @@ static void undisturbed(char **argv)
 	tell("%d wrong", wrong);
 }
 
-/* A read that waits does not keep a write on the same socket waiting: with libc it does.  */
-static void parallel(char **argv)
+/* A read of what is in memory: libc's thread, which never ends here, has done it, or nobody had to.  */
+static void threads_of_its_own(char **argv)
 {
-	int pair[2];
-	char to[10] = "";
-	struct aiocb in, out;
+	struct aioinit never = {.aio_threads = 20, .aio_num = 64, .aio_idle_time = 1000000};
+	char to[100];
+	struct aiocb b = request(data_file(sizeof to, O_RDONLY), to, sizeof to, 0);
+	DIR *dir = opendir("/proc/self/task");
+	int n = 0;
 
 	(void)argv;
-	need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
-	in = request(pair[0], to, sizeof to, 0);
-	out = request(pair[0], (void *)(uintptr_t)"text", 4, 0);
-	need(aio_read(&in) == 0, "aio_read");
-	moment();
-	need(aio_write(&out) == 0, "aio_write");
-	tell("%s", is_over_soon(&out) ? "in parallel" : "one after the other");
-	need(write(pair[1], "data", 4) == 4, "write");
-	tell_end("read", &in);
-	tell_end("written", &out);
+	aio_init(&never);
+	need(dir && aio_read(&b) == 0, "aio_read");
+	tell_end("read", &b);
+	for (struct dirent *e; (e = readdir(dir));)
+		n += e->d_name[0] != '.';
+	closedir(dir);
+	tell("threads: %d", n);
 }
 
 static void set_filter(unsigned refused, unsigned flags)
@@ -415,9 +357,9 @@ static void closed_in_write(char **argv)
 }
 
 const struct behaviour life_behaviours[] = {
-	{"threads", threads}, {"storm", storm}, {"thread-ends", thread_ends}, {"main-ends", main_ends},
+	{"threads", threads}, {"thread-ends", thread_ends}, {"main-ends", main_ends},
 	{"pauses", pauses}, {"forks", forks}, {"forks-later", forks_later},
-	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"parallel", parallel},
+	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"threads-of-its-own", threads_of_its_own},
 	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers},
 	{"few-threads", few_threads}, {"closed-in-write", closed_in_write}, {NULL, NULL},
 };

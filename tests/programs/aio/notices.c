@@ -359,26 +359,6 @@ static void list_thread(char **argv)
 	tell_list("pipes", list);
 }
 
-static void ignore(int signal)
-{
-	(void)signal;
-}
-
-static void list_interrupted(char **argv)
-{
-	static char bytes[MANY][64];
-	struct aiocb b[MANY], *list[MANY];
-	struct sigaction a = {.sa_handler = ignore};
-
-	(void)argv;
-	need(sigaction(SIGALRM, &a, NULL) == 0, "sigaction");
-	make_waiting(b, list, bytes);
-	ualarm(100000, 0);
-	tell("interrupted: %s", result_text(lio_listio(LIO_WAIT, list, MANY, NULL)));
-	write_to_all();
-	tell_list("then", list);
-}
-
 /* Writes to the same place, one of them in a list with what only libc serves: the later one is what remains.  */
 static void list_of_both(char **argv)
 {
@@ -410,5 +390,5 @@ static void list_of_both(char **argv)
 const struct behaviour notice_behaviours[] = {
 	{"signal-for-one", signal_for_one}, {"no-such-signal", no_such_signal}, {"signal-before-end", signal_before_end},
 	{"thread-for-one", thread_for_one}, {"list-wait", list_wait}, {"list-signal", list_signal}, {"list-thread", list_thread},
-	{"list-interrupted", list_interrupted}, {"list-of-both", list_of_both}, {NULL, NULL},
+	{"list-of-both", list_of_both}, {NULL, NULL},
 };
