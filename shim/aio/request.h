@@ -46,12 +46,10 @@ struct request {
 	uint32_t next;                  /* in a list of the table's: + 1 */
 	struct aiocb *block;
 	int fd, operation, priority;
-	bool stream;                    /* the offset means nothing; in order with others of its direction */
 	bool appends;
 	bool buffered;                  /* a write to a file's pages in memory */
-	bool polls;                     /* waits until the rest of it can be written */
 	void *buffer;
-	size_t size, moved;
+	size_t size;
 	off_t offset;
 	struct notice notice;
 	struct request *group;

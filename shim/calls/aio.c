@@ -1,9 +1,9 @@
 /* aio.c - POSIX AIO: aio_read(3) and its like, with the results, errors and notices of glibc's (its rt/ and sysdeps/pthread/).
  * Without --aio all is libc's.
  *
- * A read of what is in memory is done at once.  Other requests on files, block devices, pipes and sockets are the engine's
- * (aio/engine.h).  All else goes to libc, request by request, or, with lio_listio(3), list by list: what is an error before it is
- * enqueued, what never waits, what libc serves in ways of its own.  Who waits or cancels finds out whose a block is.  */
+ * A read of what is in memory is done at once.  Other requests on files and block devices are the engine's (aio/engine.h).  All
+ * else goes to libc, request by request, or, with lio_listio(3), list by list: what is an error before it is enqueued, streams,
+ * which libc serves in ways of its own.  Who waits or cancels finds out whose a block is.  */
 #include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ static bool given_up;
 
 /* What is to be known of a request beforehand.  */
 struct nature {
-	bool stream, appends, buffered; /* as in a request */
+	bool appends, buffered;         /* as in a request */
 	bool is_done;                   /* at once, with this result */
 	long result;
 };
@@ -84,13 +84,12 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 		return true;
 	result = sys(SYS_fstat, b->aio_fildes, &st);
 	given_up |= result < 0 && result != -EBADF;
-	if (result < 0)
+	if (result < 0 || libc_has_files || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
 		return false;
 	n->appends = flags & O_APPEND;
 	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
 	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC)) && major(st.st_dev);
-	n->stream = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
-	return !n->stream && !libc_has_files;
+	return true;
 }
 
 static struct notice notice_of(const struct sigevent *e)
@@ -108,14 +107,11 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 	r->fd = b->aio_fildes;
 	r->operation = operation;
 	r->priority = -b->aio_reqprio;
-	r->stream = n->stream;
 	r->appends = n->appends;
 	r->buffered = n->buffered;
-	r->polls = false;
 	r->buffer = (void *)(uintptr_t)b->aio_buf;
 	r->size = syncs ? 0 : b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX;
-	r->moved = 0;
-	r->offset = n->stream || syncs ? 0 : b->aio_offset;
+	r->offset = syncs ? 0 : b->aio_offset;
 	r->notice = notice_of(&b->aio_sigevent);
 	r->group = group;
 	b->aio_lio_opcode = operation;
