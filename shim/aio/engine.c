@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 
@@ -52,8 +51,6 @@ static bool are_ordered(const struct request *q, const struct request *r)
 		return false;
 	if (request_syncs(r))
 		return true;
-	if (r->stream)
-		return q->operation == r->operation;
 	if (q->operation == LIO_READ && r->operation == LIO_READ)
 		return false;
 	if (q->appends || r->appends)
@@ -85,7 +82,7 @@ static bool must_wait(const struct request *r)
 {
 	bool later = false;
 
-	if (r->operation == LIO_READ && !r->stream && engine_is_quiet())
+	if (r->operation == LIO_READ && engine_is_quiet())
 		return false;
 	for (const struct request *q = engine()->first; q; q = q->after) {
 		if (q == r)
@@ -125,20 +122,12 @@ static void end(struct request *r, long result)
 /* By the plain call, and waits for it.  */
 static long perform(const struct request *r)
 {
-	char *at = (char *)r->buffer + r->moved;
-	size_t size = r->size - r->moved;
-	long result;
-
 	if (request_syncs(r))
 		return sys(r->operation == REQUEST_DSYNC ? SYS_fdatasync : SYS_fsync, r->fd);
-	if (r->stream)
-		result = sys(r->operation == LIO_READ ? SYS_read : SYS_write, r->fd, at, size);
-	else
-		result = sys(r->operation == LIO_READ ? SYS_pread64 : SYS_pwrite64, r->fd, at, size, r->offset);
-	return r->moved ? (long)r->moved + (result > 0 ? result : 0) : result;
+	return sys(r->operation == LIO_READ ? SYS_pread64 : SYS_pwrite64, r->fd, r->buffer, r->size, r->offset);
 }
 
-/* To the kernel; what that has no memory for is done here.  */
+/* All that is unsent; what the kernel has no memory for is done here.  */
 static void send_all(bool wait)
 {
 	struct engine *e = engine();
@@ -159,7 +148,7 @@ static void send_all(bool wait)
 	uring_all_taken_back(&e->ring);
 }
 
-/* What is left of it, to the kernel.  */
+/* To the kernel.  */
 static void submit(struct request *r)
 {
 	struct uring_sqe *sqe;
@@ -169,41 +158,15 @@ static void submit(struct request *r)
 	sqe = uring_sqe(&engine()->ring);
 	sqe->fd = r->fd;
 	sqe->data = (uintptr_t)r;
-	if (r->polls) {
-		sqe->opcode = URING_POLL;
-		sqe->op_flags = POLLOUT;
-	} else if (request_syncs(r)) {
+	if (request_syncs(r)) {
 		sqe->opcode = URING_FSYNC;
 		sqe->op_flags = r->operation == REQUEST_DSYNC ? URING_FSYNC_DATASYNC : 0;
 	} else {
 		sqe->opcode = r->operation == LIO_READ ? URING_READ : URING_WRITE;
-		sqe->address = (uintptr_t)r->buffer + r->moved;
-		sqe->size = (uint32_t)(r->size - r->moved);
+		sqe->address = (uintptr_t)r->buffer;
+		sqe->size = (uint32_t)r->size;
 		sqe->offset = (uint64_t)r->offset;
 	}
-}
-
-/* The rest of a write to a stream is written when there is room; where its end is gone meanwhile, what was written is the result,
- * and the error is left for the next call (op.c).  True: it goes on.  */
-static bool goes_on(struct request *r, long *result)
-{
-	if (!r->stream || r->operation != LIO_WRITE)
-		return false;
-	if (r->polls) {
-		r->polls = false;
-		if (*result > 0 && !(*result & (POLLERR | POLLHUP)))
-			return true;
-		*result = (long)r->moved;
-		return false;
-	}
-	if (*result > 0 && (size_t)*result < r->size - r->moved) {
-		r->moved += (size_t)*result;
-		r->polls = true;
-		return true;
-	}
-	if (*result > 0 || r->moved)
-		*result = (long)r->moved + (*result > 0 ? *result : 0);
-	return false;
 }
 
 /* Results that have come.  */
@@ -219,12 +182,11 @@ static void reap(void)
 		uring_pop(&e->ring);
 		if (!r) {
 			e->listens = false;
-		} else if (goes_on(r, &result)) {
-			submit(r);
-		} else {
-			e->running--;
-			end(r, result);
+			continue;
 		}
+		e->running--;
+		/* The kernel found no thread for it (RLIMIT_NPROC, pids.max): nobody else cancels what it has. */
+		end(r, result == -ECANCELED ? perform(r) : result);
 	}
 }
 
@@ -559,24 +521,29 @@ void engine_send(struct request *r)
 		perform_sent();
 }
 
-static bool has_stream(void)
+static bool is_busy(int fd)
 {
 	for (uint32_t i = 0; i < requests->used; i++) {
 		const struct request *r = &requests->table[i];
 		enum request_state state = state_of(r);
 
-		if ((state == REQUEST_QUEUED || state == REQUEST_RUNNING) && r->stream)
+		if ((state == REQUEST_QUEUED || state == REQUEST_RUNNING) && r->fd == fd)
 			return true;
 	}
 	return false;
+}
+
+void engine_finish(int fd)
+{
+	while (requests && is_busy(fd))
+		requests_doze();
 }
 
 void engine_leave(void)
 {
 	uint32_t status = RUNS;
 
-	if (!requests || has_stream() ||
-	    !__atomic_compare_exchange_n(&engine()->status, &status, LEAVES, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+	if (!requests || !__atomic_compare_exchange_n(&engine()->status, &status, LEAVES, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;
 	engine_notice();
 	await_end();

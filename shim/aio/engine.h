@@ -1,12 +1,12 @@
 /* engine.h - the thread that hands requests to the kernel.
  *
- * What a thread submits to an io_uring is that thread's: it is canceled when the thread ends, raises SIGPIPE and SIGXFSZ there,
- * and what is ready interrupts its other calls (epoll_wait(2) returns EINTR).  All of that a program would notice.  So there is
+ * What a thread submits to an io_uring is that thread's: it is canceled when the thread ends, raises SIGXFSZ there,
+ * and what is done interrupts its other calls (epoll_wait(2) returns EINTR).  All of that a program would notice.  So there is
  * one thread of ours, which blocks all signals, as libc's helper threads do, and the only user of its ring.  It exists once a
  * request could not be served at once, ends after a second without any, and is not there in the child of a fork.
  *
- * Requests run in parallel, but for those whose order can be told: on one fd, writes that append, transfers on a stream in the
- * same direction, ranges of a file that overlap with a write among them, and, after all that came before it, a sync.  */
+ * Requests run in parallel, but for those whose order can be told: on one fd, writes that append, ranges that overlap with
+ * a write among them, and, after all that came before it, a sync.  */
 #ifndef EAGAIN_AIO_ENGINE_H
 #define EAGAIN_AIO_ENGINE_H
 
@@ -24,7 +24,10 @@ void engine_notice(void);
 /* Whether no write is under way: then what the program reads itself is in order.  */
 bool engine_is_quiet(void);
 
-/* The process enters a sandbox: ends it once nothing is under way but what may never end.  */
+/* Waits until nothing is under way on a file.  */
+void engine_finish(int fd);
+
+/* The process enters a sandbox: ends it once nothing is under way.  */
 void engine_leave(void);
 
 #endif

@@ -150,6 +150,14 @@ void requests_unwatch(void)
 	__atomic_sub_fetch(&requests->waiters, 1, __ATOMIC_SEQ_CST);
 }
 
+void requests_doze(void)
+{
+	const struct timespec moment = {.tv_nsec = 100000};
+
+	request_futex(&requests->done, FUTEX_WAIT, requests_watch(), &moment);
+	requests_unwatch();
+}
+
 /* As libc waits: a handler with SA_RESTART ends it only where there is an end.  */
 long requests_wait(uint32_t done, const struct timespec *end)
 {
@@ -185,7 +193,7 @@ void requests_wake(void)
 void request_await_notice(const struct aiocb *block)
 {
 	while (requests && __atomic_load_n(&requests->noticed, __ATOMIC_ACQUIRE) == block)
-		sys(SYS_sched_yield);
+		requests_doze();
 }
 
 /* The thread of a SIGEV_THREAD blocks no signal, as libc's.  */

@@ -46,12 +46,10 @@ struct request {
 	uint32_t next;                  /* in a list of the table's: + 1 */
 	struct aiocb *block;
 	int fd, operation, priority;
-	bool stream;                    /* the offset means nothing; in order with others of its direction */
 	bool appends;
 	bool buffered;                  /* a write to a file's pages in memory */
-	bool polls;                     /* waits until the rest of it can be written */
 	void *buffer;
-	size_t size, moved;
+	size_t size;
 	off_t offset;
 	struct notice notice;
 	struct request *group;
@@ -122,6 +120,9 @@ void requests_wake(void);
 uint32_t requests_watch(void);
 long requests_wait(uint32_t done, const struct timespec *end);
 void requests_unwatch(void);
+
+/* Waits until something is done, but no longer than a moment; whatever the caller's priority, the engine can run.  */
+void requests_doze(void);
 
 /* futex(2), on a word of this process.  */
 long request_futex(const uint32_t *word, int operation, uint32_t value, const struct timespec *end);

@@ -12,7 +12,6 @@
 
 enum uring_opcode {
 	URING_FSYNC = 3,
-	URING_POLL = 6,
 	URING_READ = 22,
 	URING_WRITE = 23,
 	URING_FUTEX_WAIT = 51,          /* Linux 6.7 */

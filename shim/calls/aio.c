@@ -1,8 +1,9 @@
 /* aio.c - POSIX AIO: aio_read(3) and its like, with the results, errors and notices of glibc's (its rt/ and sysdeps/pthread/).
+ * Without --aio all is libc's.
  *
- * A read of what is in memory is done at once.  Other requests on files, block devices, pipes and sockets are the engine's
- * (aio/engine.h).  All else goes to libc, request by request, or, with lio_listio(3), list by list: what is an error before it is
- * enqueued, what never waits, what libc serves in ways of its own.  Who waits or cancels finds out whose a block is.  */
+ * A read of what is in memory is done at once.  Other requests on files and block devices are the engine's (aio/engine.h).  All
+ * else goes to libc, request by request, or, with lio_listio(3), list by list: what is an error before it is enqueued, streams,
+ * which libc serves in ways of its own.  Who waits or cancels finds out whose a block is.  */
 #include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,12 +31,15 @@ enum {
 /* Some requests are libc's; some of them are no reads.  */
 static bool libc_has_some, libc_writes;
 
+/* Libc has had files in a list of both kinds: from then on all on files are libc's, so that they stay in order.  */
+static bool libc_has_files;
+
 /* The kernel would not say what an fd is: from then on all requests are libc's, so that they stay in order.  */
 static bool given_up;
 
 /* What is to be known of a request beforehand.  */
 struct nature {
-	bool stream, appends, buffered; /* as in a request */
+	bool appends, buffered;         /* as in a request */
 	bool is_done;                   /* at once, with this result */
 	long result;
 };
@@ -60,16 +64,6 @@ static bool read_at_once(const struct aiocb *b, long flags, struct nature *n)
 	return n->is_done;
 }
 
-/* Whether what is ready on it is what a read or write waits for, and for nothing else.  */
-static bool is_stream(int fd, mode_t mode)
-{
-	enum fd_kind kind = HINT_KIND(fds_hint(fd));
-
-	if (S_ISFIFO(mode))
-		return kind == KIND_pipe;
-	return S_ISSOCK(mode) && (kind == KIND_stream || kind == KIND_dgram || kind == KIND_seqpacket) && !fds_has_timeout(fd);
-}
-
 /* Whether it can be ours.  */
 static bool look(const struct aiocb *b, int operation, struct nature *n)
 {
@@ -90,13 +84,12 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 		return true;
 	result = sys(SYS_fstat, b->aio_fildes, &st);
 	given_up |= result < 0 && result != -EBADF;
-	if (result < 0)
+	if (result < 0 || libc_has_files || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
 		return false;
 	n->appends = flags & O_APPEND;
 	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
 	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC)) && major(st.st_dev);
-	n->stream = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
-	return !n->stream || (!syncs && is_stream(b->aio_fildes, st.st_mode));
+	return true;
 }
 
 static struct notice notice_of(const struct sigevent *e)
@@ -114,14 +107,11 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 	r->fd = b->aio_fildes;
 	r->operation = operation;
 	r->priority = -b->aio_reqprio;
-	r->stream = n->stream;
 	r->appends = n->appends;
 	r->buffered = n->buffered;
-	r->polls = false;
 	r->buffer = (void *)(uintptr_t)b->aio_buf;
 	r->size = syncs ? 0 : b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX;
-	r->moved = 0;
-	r->offset = n->stream || syncs ? 0 : b->aio_offset;
+	r->offset = syncs ? 0 : b->aio_offset;
 	r->notice = notice_of(&b->aio_sigevent);
 	r->group = group;
 	b->aio_lio_opcode = operation;
@@ -138,9 +128,15 @@ static void end_at_once(struct aiocb *b, long result)
 	__atomic_store_n(&b->__error_code, 0, __ATOMIC_RELEASE);
 }
 
+static bool is_on(void)
+{
+	shim_need_libc();
+	return unlikely(config.aio);
+}
+
 static bool serves(void)
 {
-	return shim_on && !shim_sandboxed && config.aio && !given_up;
+	return shim_on && !shim_sandboxed && !given_up;
 }
 
 enum { FOR_LIBC = 1 };
@@ -160,7 +156,8 @@ static long enqueue(struct aiocb *b, int operation)
 	struct nature n;
 	struct request *r;
 
-	shim_need_libc();
+	if (!is_on())
+		return FOR_LIBC;
 	if (!serves() || !look(b, operation, &n))
 		return hand_to_libc(b, operation);
 	if (n.is_done) {
@@ -214,11 +211,12 @@ static int error_of(const struct aiocb *b)
 /* libc's waits until its notice was given.  */
 EXPORT int aio_error(const struct aiocb *b)
 {
-	int error = error_of(b);
+	int error;
 
-	if (!libc_has_some)
-		return error;
-	return libc.aio_error(b);
+	if (!is_on())
+		return libc.aio_error(b);
+	error = error_of(b);
+	return libc_has_some ? libc.aio_error(b) : error;
 }
 
 enum found { FOUND_NONE, FOUND_DONE, FOUND_OURS, FOUND_BOTH };
@@ -284,10 +282,12 @@ static long wait_for_one(const struct aiocb *const *list, int n, const struct ti
 
 EXPORT int aio_suspend(const struct aiocb *const *list, int n, const struct timespec *timeout)
 {
-	enum found found = look_through(list, n);
+	enum found found;
 	struct timespec end;
 
-	shim_need_libc();
+	if (!is_on())
+		return libc.aio_suspend(list, n, timeout);
+	found = look_through(list, n);
 	if (n < 0 || found == FOUND_NONE)
 		return libc.aio_suspend(list, n, timeout);
 	if (timeout)
@@ -323,7 +323,7 @@ static int cancel_one(struct request *r, uint32_t word, const struct aiocb *b)
 	if (request_state(word) == REQUEST_RUNNING && r->block == b)
 		return AIO_NOTCANCELED;
 	while (error_of(b) == EINPROGRESS)
-		sys(SYS_sched_yield);
+		requests_doze();
 	return AIO_ALLDONE;
 }
 
@@ -340,7 +340,8 @@ EXPORT int aio_cancel(int fd, struct aiocb *b)
 	uint32_t word = 0;
 	int result;
 
-	shim_need_libc();
+	if (!is_on())
+		return libc.aio_cancel(fd, b);
 	if (!requests || sys(SYS_fcntl, fd, F_GETFL) < 0 || (b && b->aio_fildes != fd))
 		return libc.aio_cancel(fd, b);
 	if (b && error_of(b) == EINPROGRESS)
@@ -430,11 +431,20 @@ static void make_group(struct request *group, int mode, const struct sigevent *e
 	request_change(group, &word, REQUEST_GROUP);
 }
 
+/* What is ours on the same file is done first.  */
 static void hand_list_to_libc(struct aiocb *const *list, int n)
 {
-	for (int i = 0; i < n; i++)
-		if (list[i] && list[i]->aio_lio_opcode != LIO_NOP)
-			hand_to_libc(list[i], list[i]->aio_lio_opcode);
+	struct stat st;
+
+	for (int i = 0; i < n; i++) {
+		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
+			continue;
+		hand_to_libc(list[i], list[i]->aio_lio_opcode);
+		if (!serves() || sys(SYS_fstat, list[i]->aio_fildes, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+			continue;
+		libc_has_files = true;
+		engine_finish(list[i]->aio_fildes);
+	}
 }
 
 EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigevent *event)
@@ -442,7 +452,8 @@ EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigeven
 	struct request *group;
 	long result = 0;
 
-	shim_need_libc();
+	if (!is_on())
+		return libc.lio_listio(mode, list, n, event);
 	if (!serves() || (mode != LIO_WAIT && mode != LIO_NOWAIT) || !look_at_list(list, n) || !engine_serves()) {
 		hand_list_to_libc(list, n);
 		return libc.lio_listio(mode, list, n, event);

@@ -36,9 +36,8 @@ struct aiocb request(int fd, void *buffer, size_t size, off_t offset);
 /* Waits until it is over, and takes its result: aio_return's, or -1 and errno.  */
 long await(struct aiocb *b);
 
-/* Whether it is over within a few seconds; within a moment.  */
+/* Whether it is over within a few seconds.  */
 bool is_over(const struct aiocb *b);
-bool is_over_soon(const struct aiocb *b);
 
 /* What came of it, after a wait: "what: 5", "what: -1 EBADF".  */
 void tell_end(const char *what, struct aiocb *b);

@@ -1,4 +1,5 @@
 /* lives.c - requests and the life of threads, processes and fds; and what only eagain does.  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -57,64 +58,6 @@ static void threads(char **argv)
 	tell("%ld wrong", wrong);
 }
 
-/* Reads of one byte each from a pipe, of which some are canceled: what the others have read, in the order in which they were
- * asked for, is what was written.  */
-static void *storm_one(void *arg)
-{
-	enum { ROUNDS = 400, READS = 8 };
-	unsigned seed = (unsigned)(intptr_t)arg, wrong = 0;
-	unsigned char written = 0, expected = 0, seen[READS];
-	struct aiocb b[READS];
-	int pair[2];
-
-	need(pipe(pair) == 0, "pipe");
-	for (int round = 0; round < ROUNDS; round++) {
-		int canceled = 0;
-
-		for (int i = 0; i < READS; i++) {
-			b[i] = request(pair[0], &seen[i], 1, 0);
-			need(aio_read(&b[i]) == 0, "aio_read");
-			if (rand_r(&seed) % 3 == 0 && write(pair[1], &written, 1) == 1)
-				written++;
-			if (rand_r(&seed) % 3 == 0)
-				canceled += aio_cancel(pair[0], &b[rand_r(&seed) % (unsigned)(i + 1)]) == AIO_CANCELED;
-		}
-		for (; (unsigned char)(written - expected) < READS - canceled; written++)
-			need(write(pair[1], &written, 1) == 1, "write");
-		for (int i = 0; i < READS; i++) {
-			long n = await(&b[i]);
-
-			if (n == 1)
-				wrong += seen[i] != expected++;
-			else
-				wrong += errno != ECANCELED || canceled-- <= 0;
-		}
-		/* Those that were canceled before they were waited for leave bytes behind. */
-		for (; written != expected; expected++)
-			wrong += read(pair[0], seen, 1) != 1 || seen[0] != expected;
-		wrong += canceled != 0;
-	}
-	close(pair[0]);
-	close(pair[1]);
-	return (void *)(intptr_t)wrong;
-}
-
-static void storm(char **argv)
-{
-	pthread_t thread[4];
-	long wrong = 0;
-	void *result;
-
-	(void)argv;
-	for (int i = 0; i < 4; i++)
-		need(pthread_create(&thread[i], NULL, storm_one, (void *)(intptr_t)i) == 0, "pthread_create");
-	for (int i = 0; i < 4; i++) {
-		pthread_join(thread[i], &result);
-		wrong += (long)(intptr_t)result;
-	}
-	tell("%ld wrong", wrong);
-}
-
 static struct aiocb pending;
 static int ends[2];
 static char bytes[10];
@@ -148,12 +91,26 @@ static void pauses(char **argv)
 	}
 }
 
+/* Which takes a while.  */
+static void *begin_write(void *arg)
+{
+	static char much[32 << 20];
+
+	pending = request(data_file(0, O_RDWR), much, sizeof much, 0);
+	need(aio_write(&pending) == 0, "aio_write");
+	return arg;
+}
+
 /* Who asked is gone when it is over.  */
 static void thread_ends(char **argv)
 {
 	pthread_t thread = 0;
 
 	(void)argv;
+	need(pthread_create(&thread, NULL, begin_write, NULL) == 0, "begin");
+	pthread_join(thread, NULL);
+	tell_end("written", &pending);
+	unlink("data");
 	need(pipe(ends) == 0 && pthread_create(&thread, NULL, begin, NULL) == 0, "begin");
 	pthread_join(thread, NULL);
 	moment();
@@ -282,24 +239,23 @@ static void undisturbed(char **argv)
 	tell("%d wrong", wrong);
 }
 
-/* A read that waits does not keep a write on the same socket waiting: with libc it does.  */
-static void parallel(char **argv)
+/* A read of what is in memory: libc's thread, which never ends here, has done it, or nobody had to.  */
+static void threads_of_its_own(char **argv)
 {
-	int pair[2];
-	char to[10] = "";
-	struct aiocb in, out;
+	struct aioinit never = {.aio_threads = 20, .aio_num = 64, .aio_idle_time = 1000000};
+	char to[100];
+	struct aiocb b = request(data_file(sizeof to, O_RDONLY), to, sizeof to, 0);
+	DIR *dir = opendir("/proc/self/task");
+	int n = 0;
 
 	(void)argv;
-	need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
-	in = request(pair[0], to, sizeof to, 0);
-	out = request(pair[0], (void *)(uintptr_t)"text", 4, 0);
-	need(aio_read(&in) == 0, "aio_read");
-	moment();
-	need(aio_write(&out) == 0, "aio_write");
-	tell("%s", is_over_soon(&out) ? "in parallel" : "one after the other");
-	need(write(pair[1], "data", 4) == 4, "write");
-	tell_end("read", &in);
-	tell_end("written", &out);
+	aio_init(&never);
+	need(dir && aio_read(&b) == 0, "aio_read");
+	tell_end("read", &b);
+	for (struct dirent *e; (e = readdir(dir));)
+		n += e->d_name[0] != '.';
+	closedir(dir);
+	tell("threads: %d", n);
 }
 
 static void set_filter(unsigned refused, unsigned flags)
@@ -338,11 +294,13 @@ static void sandbox_in_flight(char **argv)
 {
 	(void)argv;
 	data_file(0, O_RDWR);
-	need(pipe(ends) == 0, "pipe");
-	begin(NULL);
-	moment();
+	begin_write(NULL);
 	set_filter(SYS_io_uring_setup, 0);
 	tell("in it: %d", (int)(intptr_t)use((void *)2));
+	tell_end("written", &pending);
+	unlink("data");
+	need(pipe(ends) == 0, "pipe");
+	begin(NULL);
 	need(write(ends[1], "text", 4) == 4, "write");
 	tell_end("read", &pending);
 }
@@ -368,9 +326,32 @@ static void numbers(char **argv)
 	tell_end("read", &pending);
 }
 
+/* As a user who may have one more thread.  */
+static void few_threads(char **argv)
+{
+	enum { WRITES = 8, SIZE = 256 << 10, NOBODY_ELSE = 47123 };
+	static char block[SIZE];
+	struct rlimit limit = {2, 2};
+	struct aiocb b[WRITES], c;
+	int fd = data_file(0, O_RDWR);
+
+	(void)argv;
+	need(setgid(NOBODY_ELSE) == 0 && setuid(NOBODY_ELSE) == 0 && setrlimit(RLIMIT_NPROC, &limit) == 0, "a user's limit");
+	for (int i = 0; i < WRITES; i++) {
+		b[i] = request(fd, block, SIZE, (off_t)i * SIZE);
+		tell("%s", result_text(aio_write(&b[i])));
+	}
+	for (int i = 0; i < WRITES; i++)
+		tell_end("write", &b[i]);
+	c = request(fd, NULL, 0, 0);
+	tell("%s", result_text(aio_fsync(O_SYNC, &c)));
+	tell_end("fsync", &c);
+}
+
 const struct behaviour life_behaviours[] = {
-	{"threads", threads}, {"storm", storm}, {"thread-ends", thread_ends}, {"main-ends", main_ends},
+	{"threads", threads}, {"thread-ends", thread_ends}, {"main-ends", main_ends},
 	{"pauses", pauses}, {"forks", forks}, {"forks-later", forks_later},
-	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"parallel", parallel},
-	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers}, {NULL, NULL},
+	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"threads-of-its-own", threads_of_its_own},
+	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers},
+	{"few-threads", few_threads}, {NULL, NULL},
 };

@@ -80,23 +80,13 @@ long await(struct aiocb *b)
 	return aio_return(b);
 }
 
-static bool is_over_in(const struct aiocb *b, int milliseconds)
+bool is_over(const struct aiocb *b)
 {
 	struct timespec pause = {.tv_nsec = 1000000};
 
-	for (int i = 0; i < milliseconds && aio_error(b) == EINPROGRESS; i++)
+	for (int i = 0; i < 10000 && aio_error(b) == EINPROGRESS; i++)
 		nanosleep(&pause, NULL);
 	return aio_error(b) != EINPROGRESS;
-}
-
-bool is_over(const struct aiocb *b)
-{
-	return is_over_in(b, 10000);
-}
-
-bool is_over_soon(const struct aiocb *b)
-{
-	return is_over_in(b, 200);
 }
 
 void moment(void)

@@ -427,35 +427,6 @@ static void overlaps(char **argv)
 	tell("%d wrong", wrong);
 }
 
-/* More than there is room for: all of it, or what was written before the reader went.  */
-static void much(char **argv)
-{
-	enum { SIZE = 1 << 20 };
-	char *bytes = calloc(1, SIZE);
-	int pair[2];
-
-	(void)argv;
-	for (int i = 0; i < 2; i++) {
-		struct aiocb b;
-		ssize_t n;
-		long sum = 0;
-
-		need(i ? socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 : pipe(pair) == 0, "pair");
-		b = request(pair[1], bytes, SIZE, 0);
-		need(aio_write(&b) == 0, "aio_write");
-		while (sum < SIZE && (n = read(pair[0], bytes, 10000)) > 0)
-			sum += n;
-		tell("%ld read", sum);
-		tell_end("written", &b);
-		b = request(pair[1], bytes, SIZE, 0);
-		need(aio_write(&b) == 0 && read(pair[0], bytes, 10) == 10, "aio_write");
-		moment();
-		close(pair[0]);
-		tell("a part: %d", await(&b) > 0);
-	}
-	free(bytes);
-}
-
 /* Many at once, on several fds of one file.  */
 static void many(char **argv)
 {
@@ -506,5 +477,5 @@ const struct behaviour transfer_behaviours[] = {
 	{"read-file", read_file}, {"write-file", write_file}, {"fd-kinds", fd_kinds}, {"streams", streams},
 	{"bad-arguments", bad_arguments}, {"bad-address", bad_address}, {"sync-file", sync_file}, {"direct", direct},
 	{"file-size", file_size}, {"broken-pipe", broken_pipe}, {"nonblocking", nonblocking}, {"order", order},
-	{"overlaps", overlaps}, {"much", much}, {"many", many}, {"full", full}, {NULL, NULL},
+	{"overlaps", overlaps}, {"many", many}, {"full", full}, {NULL, NULL},
 };
