@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/single_threaded.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <threads.h>
 
 #include "shim.h"
@@ -91,6 +92,8 @@
 	LIBC(int, cnd_timedwait, (cnd_t *, mtx_t *, const struct timespec *))                                          \
 	LIBC(int, thrd_join, (thrd_t, int *))                                                                          \
 	LIBC(int, statx, (int, const char *, int, unsigned, struct statx *))                                           \
+	LIBC(ssize_t, preadv64v2, (int, const struct iovec *, int, off64_t, int))                                      \
+	LIBC(ssize_t, pwritev64v2, (int, const struct iovec *, int, off64_t, int))                                     \
 	LIBC(int, aio_read, (struct aiocb *))                                                                          \
 	LIBC(int, aio_write, (struct aiocb *))                                                                         \
 	LIBC(int, aio_fsync, (int, struct aiocb *))                                                                    \

@@ -183,14 +183,14 @@ static void next_lap(void)
 	__atomic_store_n(&file.since, 0, __ATOMIC_RELAXED);
 }
 
-/* The thread has begun another chunk.  Names are repeated, for the first may be overwritten: where that is little of what has been
- * recorded since, or half of what the thread has room for.  */
-static void repeat_names(const struct tracefile_thread *t, uint64_t size)
+/* A chunk of this size has been begun.  Names are repeated, for the first may be overwritten: where they are little of what has been
+ * recorded since; or that is so much of the room, of which no more can lose its names.  */
+static void repeat_names(uint64_t size, uint64_t room)
 {
 	enum { LITTLE = 64 };
 	uint64_t since = __atomic_add_fetch(&file.since, size, __ATOMIC_RELAXED);
 
-	if (since >= __atomic_load_n(&file.names, __ATOMIC_RELAXED) * LITTLE || since >= t->ring / 2)
+	if (since >= __atomic_load_n(&file.names, __ATOMIC_RELAXED) * LITTLE || since >= room / LITTLE)
 		next_lap();
 }
 
@@ -727,7 +727,7 @@ static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size, lon
 	__atomic_fetch_add(&file.mapped, size, __ATOMIC_RELAXED);
 	t->ring = (t->chunk ? t->ring : 0) + size;
 	if (t->chunk)
-		repeat_names(t, size);
+		repeat_names(size, file.control->budget);
 	c->size = (uint32_t)size;
 	c->offset = offset;
 	c->tid = t->tid;
@@ -771,7 +771,7 @@ static bool come_round(struct tracefile_thread *t)
 	c->tid = t->tid;
 	use_chunk(t, c);
 	put_thread(t);
-	repeat_names(t, c->size);
+	repeat_names(c->size, t->ring);
 	return true;
 }
 

@@ -274,7 +274,7 @@ picture() {
 	does sealed
 }
 
-@test "files: a sandbox that does not know statx" {
+@test "files: a sandbox that does not know statx, preadv2 and pwritev2" {
 	does unknown
 }
 

@@ -156,15 +156,16 @@ reads_many() {
 @test "thousands of fds: their names are repeated less and less often; and are there when the first are overwritten" {
 	export -f reads_many
 	"$EAGAIN" record -o long bash -c 'reads_many 1000 400'
-	"$EAGAIN" record -o short --max-size=2M bash -c 'reads_many 100 2000'
+	"$EAGAIN" record -o short --max-size=8M bash -c 'reads_many 2000 1; reads_many 2000 200'
 	"$EAGAIN" log --call=read long >long.log
 	[ "$(grep -c ' call=read .*name=/dev/zero' long.log)" = 400000 ]
 	names=$("$EAGAIN" log long | grep -c ' ev=fd .*name=/dev/zero')
 	note "$names names"
 	[ "$names" -ge 1000 ]
-	[ "$names" -le 10000 ]
-	"$EAGAIN" log --call=read short | grep ' ev=call ' | tail -n 10000 >short.log
-	[ "$(grep -c 'name=/dev/zero' short.log)" = 10000 ]
+	[ "$names" -le 8000 ]
+	"$EAGAIN" log --call=read short | grep ' ev=call ' >short.log
+	[ "$(grep -c . short.log)" -ge 100000 ]
+	[ "$(grep -c 'name=- ' short.log)" -le 1 ]
 }
 
 @test "more fds than are told apart: the rest is put together" {

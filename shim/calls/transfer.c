@@ -34,14 +34,30 @@ EXPORT ssize_t pwritev64(int fd, const struct iovec *vector, int count, off64_t 
 	return on_disk(CALL_pwritev, SYS_pwritev, fd, (long)vector, count, offset);
 }
 
+/* Where the kernel, or a sandbox, does not know them, libc does without.  */
+static bool is_unknown(ssize_t result)
+{
+	return unlikely(result < 0) && shim_is_relocated() && errno == ENOSYS;
+}
+
 EXPORT ssize_t preadv64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags)
 {
-	return serve(CALL_preadv2, SYS_preadv2, fd, (long)vector, count, offset, 0, flags);
+	ssize_t result = serve(CALL_preadv2, SYS_preadv2, fd, (long)vector, count, offset, 0, flags);
+
+	if (!is_unknown(result))
+		return result;
+	shim_need_libc();
+	return libc.preadv64v2(fd, vector, count, offset, flags);
 }
 
 EXPORT ssize_t pwritev64v2(int fd, const struct iovec *vector, int count, off64_t offset, int flags)
 {
-	return serve(CALL_pwritev2, SYS_pwritev2, fd, (long)vector, count, offset, 0, flags);
+	ssize_t result = serve(CALL_pwritev2, SYS_pwritev2, fd, (long)vector, count, offset, 0, flags);
+
+	if (!is_unknown(result))
+		return result;
+	shim_need_libc();
+	return libc.pwritev64v2(fd, vector, count, offset, flags);
 }
 
 /* Not a cancellation point, unlike its relatives.  */

@@ -321,11 +321,20 @@ static void sealed(char **unused)
 /* As in a container whose sandbox is older than the call.  */
 static void unknown(char **unused)
 {
-	int fd = make(true);
+	struct iovec part = {buffer, 4};
+	int fd = make(true), pair[2];
 	struct statx sx;
 
 	(void)unused;
+	if (pipe(pair) < 0)
+		fail("pipe");
 	forbid(SYS_statx, SECCOMP_RET_ERRNO | ENOSYS);
+	forbid(SYS_preadv2, SECCOMP_RET_ERRNO | ENOSYS);
+	forbid(SYS_pwritev2, SECCOMP_RET_ERRNO | ENOSYS);
+	tell("preadv2", preadv2(fd, &part, 1, 0, 0));
+	tell("preadv2 with a flag", preadv2(fd, &part, 1, 0, RWF_NOWAIT));
+	tell("pwritev2 to a pipe", pwritev2(pair[1], &part, 1, -1, 0));
+	tell("preadv2 from a pipe", preadv2(pair[0], &part, 1, -1, 0));
 	tell("statx", statx(AT_FDCWD, "data", 0, STATX_SIZE, &sx));
 	tell("statx of an fd", statx(fd, "", AT_EMPTY_PATH, STATX_SIZE, &sx));
 	tell("statx of none", statx(AT_FDCWD, "none", 0, STATX_SIZE, &sx));
@@ -344,9 +353,11 @@ static void interrupted(char **unused)
 {
 	struct sigaction action = {.sa_handler = look_at_it};
 	struct itimerval soon = {.it_value.tv_usec = 20000}, sooner = {.it_value.tv_usec = 200};
-	int fd = make(true);
+	int fd;
 
 	(void)unused;
+	closefrom(3);
+	fd = make(true);
 	sigaction(SIGALRM, &action, NULL);
 	if (mkfifo("fifo", 0600) < 0)
 		fail("mkfifo");
