@@ -11,9 +11,8 @@ makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_sen
 	do_select setsockopt sigaction sigaltstack syscall transfer run_off restorer_interrupting restorer_restarting'
 
 # What takes a race, a peer that goes, the right to sample (perf_event_open(2)), or a state that the programs below have not, to come to.
-seldom='cancel_one copy copy_both end_samples extend finish flag_same_description has_closed is_left is_on_signal_stack is_refused
-	keep_wait_left mux_wait open_instance peer_is_gone perform_or_drop request_await_notice
-	start_once unmap'
+seldom='copy copy_both end_samples extend finish flag_same_description has_closed is_left is_on_signal_stack is_refused
+	keep_wait_left mux_wait open_instance peer_is_gone perform_or_drop start_once unmap'
 
 ERRNOS=(12 24 28 5)     # ENOMEM, EMFILE, ENOSPC, EIO
 

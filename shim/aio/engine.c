@@ -521,21 +521,20 @@ void engine_send(struct request *r)
 		perform_sent();
 }
 
-static bool is_busy(int fd)
+static bool is_busy(void)
 {
 	for (uint32_t i = 0; i < requests->used; i++) {
-		const struct request *r = &requests->table[i];
-		enum request_state state = state_of(r);
+		enum request_state state = state_of(&requests->table[i]);
 
-		if ((state == REQUEST_QUEUED || state == REQUEST_RUNNING) && r->fd == fd)
+		if (state == REQUEST_QUEUED || state == REQUEST_RUNNING)
 			return true;
 	}
 	return false;
 }
 
-void engine_finish(int fd)
+void engine_finish(void)
 {
-	while (requests && is_busy(fd))
+	while (requests && is_busy())
 		requests_doze();
 }
 

@@ -24,8 +24,8 @@ void engine_notice(void);
 /* Whether no write is under way: then what the program reads itself is in order.  */
 bool engine_is_quiet(void);
 
-/* Waits until nothing is under way on a file.  */
-void engine_finish(int fd);
+/* Waits until nothing is under way.  */
+void engine_finish(void);
 
 /* The process enters a sandbox: ends it once nothing is under way.  */
 void engine_leave(void);

@@ -31,11 +31,15 @@ enum {
 /* Some requests are libc's; some of them are no reads.  */
 static bool libc_has_some, libc_writes;
 
-/* Libc has had files in a list of both kinds: from then on all on files are libc's, so that they stay in order.  */
-static bool libc_has_files;
-
-/* The kernel would not say what an fd is: from then on all requests are libc's, so that they stay in order.  */
+/* Libc has had what could have been ours: a file in a list of both kinds, an fd of which the kernel would not tell, a request for
+ * which there was no engine.  From then on all requests are libc's, so that they stay in order.  */
 static bool given_up;
+
+static void give_up(void)
+{
+	given_up = true;
+	engine_finish();
+}
 
 /* What is to be known of a request beforehand.  */
 struct nature {
@@ -77,14 +81,16 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	if (unlikely(config.switching == SWITCH_FLAG))
 		flag_off(b->aio_fildes);
 	flags = sys(SYS_fcntl, b->aio_fildes, F_GETFL);
-	given_up |= flags < 0 && flags != -EBADF;
+	if (flags < 0 && flags != -EBADF)
+		give_up();
 	if (flags < 0 || (flags & (O_PATH | O_NONBLOCK)) || (flags & O_ACCMODE) == (operation == LIO_READ ? O_WRONLY : O_RDONLY))
 		return false;
 	if (operation == LIO_READ && read_at_once(b, flags, n))
 		return true;
 	result = sys(SYS_fstat, b->aio_fildes, &st);
-	given_up |= result < 0 && result != -EBADF;
-	if (result < 0 || libc_has_files || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+	if (result < 0 && result != -EBADF)
+		give_up();
+	if (result < 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
 		return false;
 	n->appends = flags & O_APPEND;
 	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
@@ -164,8 +170,10 @@ static long enqueue(struct aiocb *b, int operation)
 		end_at_once(b, n.result);
 		return 0;
 	}
-	if (!engine_serves())
+	if (!engine_serves()) {
+		give_up();
 		return hand_to_libc(b, operation);
+	}
 	r = request_take();
 	if (!r)
 		return -EAGAIN;
@@ -431,7 +439,6 @@ static void make_group(struct request *group, int mode, const struct sigevent *e
 	request_change(group, &word, REQUEST_GROUP);
 }
 
-/* What is ours on the same file is done first.  */
 static void hand_list_to_libc(struct aiocb *const *list, int n)
 {
 	struct stat st;
@@ -440,10 +447,8 @@ static void hand_list_to_libc(struct aiocb *const *list, int n)
 		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
 			continue;
 		hand_to_libc(list[i], list[i]->aio_lio_opcode);
-		if (!serves() || sys(SYS_fstat, list[i]->aio_fildes, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
-			continue;
-		libc_has_files = true;
-		engine_finish(list[i]->aio_fildes);
+		if (serves() && sys(SYS_fstat, list[i]->aio_fildes, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+			give_up();
 	}
 }
 
