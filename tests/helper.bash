@@ -153,6 +153,7 @@ record_late_once() {
 			kill -0 $pid
 			! grep -q ev=reap log || grep -q ev=watch log || { kill $pid; skip "nothing can be observed here"; }
 		done
+		# It has come: for so long nobody takes it, which is what is to be seen.
 		sleep 0.15
 		: >go$n
 	done
