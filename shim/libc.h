@@ -18,6 +18,7 @@
 #include <threads.h>
 
 #include "shim.h"
+#include "sys.h"
 
 /* LIBC(return type, name, parameters) */
 #define LIBC_FUNCTIONS(LIBC)                                                                                           \
@@ -100,7 +101,8 @@
 	LIBC(int, aio_error, (const struct aiocb *))                                                                   \
 	LIBC(int, aio_suspend, (const struct aiocb *const *, int, const struct timespec *))                            \
 	LIBC(int, aio_cancel, (int, struct aiocb *))                                                                   \
-	LIBC(int, lio_listio, (int, struct aiocb *const *, int, struct sigevent *))
+	LIBC(int, lio_listio, (int, struct aiocb *const *, int, struct sigevent *))                                    \
+	LIBC(const struct arch_leaf *, __x86_get_cpuid_feature_leaf, (unsigned))
 
 struct libc {
 #define LIBC(type, name, parameters) type(*name) parameters;
