@@ -18,6 +18,7 @@ _Static_assert(KIND_COUNT <= 0x20, "a hint has 5 bits for the kind");
 
 enum hint_bit {
 	HINT_UNWANTED = 1u << 5,        /* with HINT_NAMED: what happens on an fd of this name is not to be recorded */
+	HINT_WAITED = 1u << 5,          /* where nothing is recorded: an attempt would have blocked (attempt.h) */
 	HINT_WATCHED = 1u << 6,         /* registered in the process's instance, or the number of that (readiness.h) */
 	HINT_WATCHED_WRITE = 1u << 7,   /* for writing, too */
 	HINT_NONBLOCK = 1u << 8,        /* the program itself wants non-blocking I/O here: the plain call is the attempt */

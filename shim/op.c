@@ -117,6 +117,7 @@ static bool park(struct op *op, bool ready_before, long *result)
 {
 	if (record_follows(op))
 		record_would_block(op);
+	attempt_learn(op);
 	switch (mux_wait(op, ready_before, result)) {
 	case MUX_INTERRUPTED:
 		*result = op->moved ? (long)op->moved : -EINTR;

@@ -239,6 +239,7 @@ void record_would_block(struct op *op)
 	};
 	uint64_t lead = e.t - op->enter;
 
+	op->tried = e.t;
 	if (!op->number) {
 		op->number = tracefile_next_op();
 		e.lead = lead > UINT32_MAX ? UINT32_MAX : lead ? (uint32_t)lead : 1;
@@ -254,7 +255,7 @@ void record_would_block(struct op *op)
 void record_park(const struct op *op, bool direct)
 {
 	struct trace_record e = {
-		.kind = TRACE_PARK, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
+		.kind = TRACE_PARK, .call = op->call, .way = op->way, .fd = op->fd, .t = op->tried, .op = op->number,
 	};
 
 	stall_arrive(op, op->enter);
@@ -373,7 +374,7 @@ void record_return(const struct op *op, long result)
 		stack_record();
 	stall_leave(op, e.t);
 	if (to_trace)
-		tracefile_pair();
+		tracefile_pair(e.t);
 }
 
 /* A socket has but one.  */
