@@ -414,6 +414,20 @@ long op_serve(enum call_id call, long nr, long a, long b, long c, long d, long e
 	return op_run(&op);
 }
 
+/* The plain call as libc makes it.  In a process with threads another may end it by canceling this one, where it is slow.  */
+static inline long pass(long nr, long a, long b, long c, long d, long e, long f)
+{
+	int type;
+	long result;
+
+	if (likely(libc_single_threaded()))
+		return sys6(nr, a, b, c, d, e, f);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	result = sys6(nr, a, b, c, d, e, f);
+	pthread_setcanceltype(type, NULL);
+	return result;
+}
+
 /* op_pass() where there is more to be recorded: of a file, with --files, whether it waits.  */
 static __attribute__((noinline)) long pass_slowly(enum call_id call, long nr, long fd, long b, long c, long d, long e, long f)
 {
@@ -425,7 +439,7 @@ static __attribute__((noinline)) long pass_slowly(enum call_id call, long nr, lo
 	if (!files_knows(hint) || !record_passes(record_simply_files, hint))
 		return op_serve(call, nr, fd, b, c, d, e, f);
 	enter = files_begin(clock_ticks(), &waits);
-	result = sys6(nr, fd, b, c, d, e, f);
+	result = pass(nr, fd, b, c, d, e, f);
 	record_passed_file(call, (int)fd, hint, op_length(call, c), enter, waits, result);
 	return result;
 }
@@ -436,14 +450,12 @@ long op_pass(enum call_id call, long nr, long fd, long b, long c, long d, long e
 	uint64_t enter;
 	long result;
 
-	if (!libc_single_threaded())
-		pthread_testcancel();
 	if (!record_on)
-		return sys6(nr, fd, b, c, d, e, f);
+		return pass(nr, fd, b, c, d, e, f);
 	if (unlikely(!record_passes(record_simply, hint)))
 		return pass_slowly(call, nr, fd, b, c, d, e, f);
 	enter = clock_ticks();
-	result = sys6(nr, fd, b, c, d, e, f);
+	result = pass(nr, fd, b, c, d, e, f);
 	record_passed(call, (int)fd, hint, enter, result);
 	if (unlikely(result == -EAGAIN) && readiness_on && op_class_of(call) >= OP_WRITE)
 		readiness_blocked((int)fd, hint);

@@ -12,13 +12,13 @@ run read 40
 run pread 40
 run write 40
 run open-close 350
-run read-threads 415
+run read-threads 95
 record read 153
 record pread 172
 record write 153
 record poll-1 1350
 record open-close 1605
-record read-threads 675'
+record read-threads 171'
 
 # within MODE: its rows.
 within() {
