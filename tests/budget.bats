@@ -11,7 +11,7 @@ run select-1 120
 run read 40
 run pread 40
 run write 40
-run open-close 350
+run open-close 330
 run read-threads 95
 record read 153
 record pread 172

@@ -73,7 +73,7 @@ calls_of() {
 	echo $(((counts[1] - counts[0] + 100) / 200))
 }
 
-@test "a file, a connection, a pipe that is opened and closed costs so many system calls more, at most" {
+@test "what is opened and closed, and a byte there and back again, cost so many system calls more, at most" {
 	need_program strace
 	strace -o /dev/null true || skip "no right to trace"
 	mkdir directory
@@ -98,7 +98,25 @@ calls_of() {
 		0 3 opened pipe N
 		0 2 opened eventfd N
 		0 1 opened dup N
+		0 1 opened stated N
+		0 3 turns N
 		0 2 opened copies N
+	END
+}
+
+@test "what a path has opened is named at once; if it is no file, anew at its first use" {
+	mkfifo fifo
+	echo text >file
+	"$EAGAIN" record python3 -c '
+import os
+os.read(os.open("fifo", os.O_RDWR | os.O_NONBLOCK), 0)
+os.close(os.open("file", os.O_RDONLY))
+os.read(os.open("file", os.O_RDONLY), 1)'
+	"$EAGAIN" report --json | jq -r '.processes[].fds[]? | [.name, .kind] | @tsv' | grep "$PWD/f" | sort -u >kinds
+	cat kinds >&2
+	diff kinds - <<-END
+		$PWD/fifo	fifo
+		$PWD/file	file
 	END
 }
 

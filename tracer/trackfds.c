@@ -315,7 +315,7 @@ void fd_name_is(struct walk *w, struct image *image, const struct trace_record *
 
 	reader_text(r, place, text, sizeof text);
 	screen_clean(text);
-	if (!f || f->kind != r->fd_kind || f->inode != r->inode) {
+	if (!f || f->kind != r->fd_kind || f->inode != r->inode || (!f->inode && strcmp(f->name, text) != 0)) {
 		make_fd(w, image, r->fd, text, r->fd_kind, r->inode);
 	} else if (strcmp(f->name, text) != 0) {
 		/* A socket that was bound or connected. */

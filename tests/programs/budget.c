@@ -79,7 +79,7 @@ static void write_null(void)
 
 static void open_close(void)
 {
-	close(open("/dev/zero", O_RDONLY));
+	close(open("/etc/passwd", O_RDONLY));
 }
 
 static void *wait_for_ever(void *unused)
