@@ -267,7 +267,7 @@ static bool starts(const char *path, const char *with)
  * no more than that, and to ask costs a third of open and close.  */
 static bool may_be_file(const struct fd_facts *f)
 {
-	return f->path && !files_on && !starts(f->path, "/dev/") && !starts(f->path, "/proc/");
+	return f->path && !(f->flags & O_DIRECT) && !starts(f->path, "/dev/") && !starts(f->path, "/proc/");
 }
 
 /* Looks at fd where it has not been, and records its name where that has not been.  What is used, or was made, is watched from then

@@ -332,7 +332,7 @@ static void opened(int fd, struct fd_facts *facts)
 /* What is known of an opening, now that it is known what of: a FIFO has waited for its other end.  */
 static uint8_t disk_of_opened(const struct op *op)
 {
-	fd_hint hint = fds_peek(op->fd);
+	fd_hint hint = op->disk & TRACE_SLEPT ? fds_named(op->fd) : fds_peek(op->fd);
 
 	return files_knows(hint) ? (op->disk & TRACE_SLEPT) | files_direct(hint) : 0;
 }
