@@ -232,8 +232,8 @@ static fd_hint find_hint(int fd, fd_hint *p, struct fd_facts *f)
 	if (HINT_KIND(hint) == KIND_unknown)
 		return hint;
 	hint |= expected & (HINT_POLLED | HINT_OWNED);
-	/* If it was taken for a file, and is none, it is named anew. */
-	if (HINT_KIND(expected) != KIND_unknown || HINT_KIND(hint) == KIND_file)
+	/* If it was taken for a file, and is none, it is named anew.  No path opens a socket. */
+	if (HINT_KIND(expected) != KIND_unknown || HINT_KIND(hint) == KIND_file || fds_is_socket(HINT_KIND(hint)))
 		hint |= expected & (HINT_NAMED | HINT_UNWANTED);
 	if (config.switching == SWITCH_FLAG)
 		hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
@@ -264,10 +264,13 @@ static bool starts(const char *path, const char *with)
 }
 
 /* What a path has opened is called a file until the fd is used, or the program has asked itself (fds_learn): many files are opened, and
- * no more than that, and to ask costs a third of open and close.  */
+ * no more than that, and to ask costs a third of open and close.  But not what may be a FIFO that has waited for its other end, or is
+ * to be watched; nor where no name is kept.  */
 static bool may_be_file(const struct fd_facts *f)
 {
-	return f->path && !files_on && !starts(f->path, "/dev/") && !starts(f->path, "/proc/");
+	if (!f->path || f->slow || f->flags & O_DIRECT || readiness_on || !record_lap())
+		return false;
+	return !starts(f->path, "/dev/") && !starts(f->path, "/proc/");
 }
 
 /* Looks at fd where it has not been, and records its name where that has not been.  What is used, or was made, is watched from then

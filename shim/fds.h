@@ -50,6 +50,7 @@ struct fd_facts {
 	struct stat stat;
 	const char *path;       /* that it was opened by, from the directory `dir`; NULL: by none */
 	int dir;
+	bool slow;              /* it took so long to open that it may have waited for it */
 };
 
 enum { FDS_LEAF = 1024 };       /* hints in a leaf of the table: one page */

@@ -283,6 +283,14 @@ static struct fd_facts made(enum fd_kind kind, long flags)
 	return (struct fd_facts){.kind = kind, .maker = FD_MADE, .has_flags = true, .flags = flags};
 }
 
+/* Whether it may have waited for somebody: no opening of a file in memory takes so long.  */
+static bool was_slow(const struct op *op)
+{
+	enum { SLOW = 1 << 17 };        /* ticks: some ten microseconds */
+
+	return op->enter && clock_ticks() - op->enter > SLOW;
+}
+
 /* What the call says of what it has made.  */
 static void find_facts(const struct op *op, struct fd_facts *f)
 {
@@ -295,6 +303,7 @@ static void find_facts(const struct op *op, struct fd_facts *f)
 		/* An O_TMPFILE has the path of its directory. */
 		f->path = (f->flags & O_TMPFILE) == O_TMPFILE ? NULL : (const char *)op->arg[at];
 		f->dir = at ? (int)op->arg[0] : AT_FDCWD;
+		f->slow = was_slow(op);
 		break;
 	case CALL_socket: case CALL_socketpair:
 		*f = made(KIND_socket, op->arg[1] & O_NONBLOCK);
@@ -332,7 +341,7 @@ static void opened(int fd, struct fd_facts *facts)
 /* What is known of an opening, now that it is known what of: a FIFO has waited for its other end.  */
 static uint8_t disk_of_opened(const struct op *op)
 {
-	fd_hint hint = fds_peek(op->fd);
+	fd_hint hint = op->disk & TRACE_SLEPT ? fds_named(op->fd) : fds_peek(op->fd);
 
 	return files_knows(hint) ? (op->disk & TRACE_SLEPT) | files_direct(hint) : 0;
 }

@@ -406,8 +406,8 @@ static void put_name(int fd, enum fd_kind kind, struct fd_facts *facts, const ch
 	struct trace_record e = {.kind = TRACE_NAME, .fd = fd, .fd_kind = (uint16_t)kind};
 
 	e.access = (uint16_t)access_of(fd, kind, facts);
-	/* Files go by their names. */
-	e.inode = kind != KIND_file && kind != KIND_directory && fd_stat(fd, facts) ? facts->stat.st_ino : 0;
+	/* What a path has just opened goes by that; later its name may be another. */
+	e.inode = (facts->has_stat || !facts->path) && fd_stat(fd, facts) ? facts->stat.st_ino : 0;
 	e.t = clock_ticks();
 	put_with_text(&e, text, size);
 	tracefile_named(sizeof e + size);

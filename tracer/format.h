@@ -142,7 +142,7 @@ struct trace_record {
 	union {
 		int64_t result;         /* CALL, RETURN: what the program gets: >= 0, or -errno */
 		uint64_t length;        /* WOULD_BLOCK: bytes asked for; READY: revents */
-		uint64_t inode;         /* NAME; 0: of a file or directory, or not known */
+		uint64_t inode;         /* NAME; 0: not known, as of what a path has just opened */
 		int64_t number;         /* FORK, REAP: child's pid; EXIT: status; DUP: new fd; USAGE, AWAY: ns; KEEP: fds;
 					 * LOCK: address */
 		struct {

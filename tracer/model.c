@@ -257,11 +257,16 @@ static void note_socket(struct build *b, uint64_t inode, uint64_t peer)
 	b->sockets[b->socket_count++] = (struct socket){inode, peer};
 }
 
+bool model_is_inode(unsigned kind, uint64_t inode, const struct trace_record *r)
+{
+	return kind == r->fd_kind && (inode == r->inode || (!inode && kind == KIND_file));
+}
+
 /* Whether a NAME says again what f is: the recording repeats names from time to time, a socket's changes when it is bound or connected,
  * and what a path has opened is called a file until it is looked at.  */
 static bool is_same(const struct model_fd *f, const struct trace_record *r, const char *text)
 {
-	bool known = f->kind == r->fd_kind && f->inode == r->inode;
+	bool known = model_is_inode(f->kind, f->inode, r);
 
 	return f->name && !f->many && ((known && r->inode) || ((known || f->kind == KIND_file) && !strcmp(f->name, text)));
 }
