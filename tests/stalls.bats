@@ -160,6 +160,41 @@ held_by() {
 	grep -q ' waitpid None$' verdict
 }
 
+@test "a stall: it was in a call that libc makes whole: for a name, a signal, a message, a lock of a file, a command" {
+	stalled epoll getaddrinfo call
+	grep -q ' getaddrinfo None$' verdict
+	"$EAGAIN" report | grep -q 'in other calls (getaddrinfo)'
+	"$EAGAIN" timeline | grep -q 'rrrr'
+	stalled poll sigwait call
+	grep -q ' sigwait None$' verdict
+	"$EAGAIN" report | grep -q ', waited [0-9.]* ms for signals'
+	"$EAGAIN" timeline | grep -q 'gggg'
+	stalled select sigsuspend call
+	grep -q ' sigsuspend None$' verdict
+	stalled epoll mq-receive call
+	grep -q ' mq_receive [0-9]*$' verdict
+	"$EAGAIN" report | grep -q 'in other calls (mq_receive, fd [0-9]*, mqueue:/stalls-[0-9]*'
+	stalled epoll lockf call
+	grep -q ' lockf [0-9]*$' verdict
+	"$EAGAIN" report | grep -q ', waited [0-9.]* ms for locks'
+	"$EAGAIN" timeline | grep -q 'llll'
+	stalled poll own-lock call
+	grep -q ' fcntl [0-9]*$' verdict
+	stalled epoll system call
+	grep -q ' system None$' verdict
+	stalled epoll pclose call
+	grep -q ' pclose None$' verdict
+	"$EAGAIN" report | grep -q ', waited [0-9.]* ms for children'
+}
+
+@test "a stall: it waited for a semaphore, a message of System V, which are named" {
+	stalled epoll semop lock
+	held_by semop None
+	"$EAGAIN" report | grep -q 'waiting for locks (semop 0x[0-9a-f]*)'
+	stalled poll msgrcv lock
+	held_by msgrcv None
+}
+
 @test "no stall: a thread that never polls, a child that has not polled, what is shorter than --stall" {
 	"$EAGAIN" record sh -c 'sleep 0.05; i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); done'
 	run -1 grep -e 'ev=away .*loop=\(poll\|epoll\)' <("$EAGAIN" log)

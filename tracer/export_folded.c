@@ -97,7 +97,7 @@ static void see(const struct model_wait *wait, void *arg)
 	struct poll *p;
 
 	if (wait->direction != DIRECTION_POLL || wait->left) {
-		add(f, wait->process, wait->tid, wait->direction == DIRECTION_LOCK ? LOCK : wait->call, wait->fd,
+		add(f, wait->process, wait->tid, wait->direction == DIRECTION_LOCK && wait->call == CALL_none ? LOCK : wait->call, wait->fd,
 		    wait->end_ns - wait->start_ns);
 		return;
 	}

@@ -226,7 +226,7 @@ static void find_waiters(struct graph *g, struct graph_image *image)
 		for (size_t k = 0; k < t->cell_count; k++) {
 			const struct waits_cell *c = &t->cells[k];
 
-			if (c->fd >= fds || c->direction == DIRECTION_LOCK || c->direction == WAITS_SIGN)
+			if (c->fd >= fds || c->direction == DIRECTION_LOCK || c->direction == WAITS_SIGN || c->direction == WAITS_OTHERS)
 				continue;
 			sum[c->fd] += c->ns * (c->to - c->from + 1U);
 			if (sum[c->fd] > most[c->fd]) {
@@ -505,6 +505,19 @@ static size_t find_thread(const struct graph *g, size_t image, uint32_t tid)
 	return low < end && g->threads[low].tid == tid ? low : GRAPH_NONE;
 }
 
+/* Signals come from other threads, or from children that end, or from nobody who is known.  */
+static void add_signal(const struct graph *g, const struct graph_thread *t, double ended, double ns, uint64_t to, struct graph_moment *m)
+{
+	const struct graph_image *i = &g->images[t->image];
+
+	if (i->thread_count > 1)
+		add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns, ns});
+	else if (graph_child_at(g, i->unit, to) != GRAPH_NONE)
+		add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns, ns});
+	else
+		add_own(m, ACTIVITY_OUTSIDE, NULL, ns);
+}
+
 static void add_cell(const struct graph *g, const struct graph_thread *t, const struct waits_cell *c, const struct polls *polls,
 		     uint64_t from, uint64_t to, struct graph_moment *m)
 {
@@ -525,6 +538,8 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 	case DIRECTION_LOCK:
 		add_option(m, (struct graph_option){TARGET_HOLDER, find_thread(g, t->image, c->fd), NULL, ended, ns, ns});
 		return;
+	case DIRECTION_SIGNAL: add_signal(g, t, ended, ns, to, m); return;
+	case WAITS_OTHERS: add_own(m, ACTIVITY_OUTSIDE, f, ns); return;
 	case WAITS_SIGN: add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns, ns}); return;
 	case DIRECTION_CHILD: add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns, ns}); return;
 	case DIRECTION_POLL:

@@ -318,8 +318,8 @@ bool model_moves_bytes(unsigned call)
 	enum direction d = model_call_direction(call);
 
 	switch (model_call_class(call)) {
-	/* An fd, nothing, or a number of messages.  */
-	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: case OP_RECVMMSG: case OP_SENDMMSG: return false;
+	/* An fd, nothing, or a number of something else.  */
+	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: case OP_RECVMMSG: case OP_SENDMMSG: case OP_OTHER: return false;
 	default: return d == DIRECTION_READ || d == DIRECTION_WRITE;
 	}
 }
@@ -413,6 +413,7 @@ static void abandon(struct build *b, struct model_thread *t, const struct open_o
 /* The same of the lock that it waits for.  */
 static void abandon_lock(struct build *b, struct model_thread *t, uint64_t end)
 {
+	b->call = CALL_none;
 	if (end > t->lock->t) {
 		add_wait(b, t, NULL, DIRECTION_LOCK, t->lock->t, end, true);
 		extend(b, t, end);
@@ -467,6 +468,8 @@ bool model_call_waits(const struct trace_record *r, unsigned kind, uint64_t ns)
 {
 	enum direction d = model_call_direction(r->call);
 
+	if (d == DIRECTION_LOCK)
+		return true;
 	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (r->fd >= 0 && !model_can_wait(kind)))
 		return false;
 	if (r->way == TRACE_WAY_GUARD)
@@ -783,7 +786,6 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	if (place->enter)
 		return;
 	b->thread = find_thread(b, place->tid);
-	b->call = r->call;
 	if (r->kind == TRACE_THREAD) {
 		see_thread(b->thread, r);
 		return;
@@ -797,6 +799,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	b->thread->in_call = 0;
 	if (b->thread->lock)
 		abandon_lock(b, b->thread, r->t);
+	b->call = r->call;
 	if (b->thread->stall && stalls_is_over(b->thread->stall, r->t))
 		end_stall(b, b->thread);
 	b->process->events += !place->hidden;

@@ -11,7 +11,8 @@
 
 /* What a call waits for: a column of shim/calls.def; and locks.  */
 enum direction {
-	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_LOCK, DIRECTION_COUNT
+	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_LOCK, DIRECTION_SIGNAL,
+	DIRECTION_COUNT
 };
 
 /* So many fds, and threads, of a process are told apart; those that come later are put together.  */
@@ -105,7 +106,7 @@ struct model_wait {
 	uint32_t tid;
 	size_t fd;                      /* index into the process's fds, or MODEL_NO_FD */
 	enum direction direction;
-	unsigned call;                  /* enum call_id */
+	unsigned call;                  /* enum call_id; none: a LOCK record tells of it */
 	uint64_t start_ns, end_ns;      /* from the start of the trace */
 	bool left;                      /* nothing ended it that is recorded */
 	bool polled;                    /* of the fd alone: its thread's wait is the poll's, which may be for many fds */

@@ -120,7 +120,8 @@ static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
 		const char *before, *after;
 	} parts[] = {
 		{DIRECTION_READ, "waited ", " to read"}, {DIRECTION_WRITE, "waited ", " to write"}, {DIRECTION_POLL, "waited ", " in poll"},
-		{DIRECTION_LOCK, "waited ", " for locks"}, {DIRECTION_CHILD, "waited ", " for children"}, {DIRECTION_SLEEP, "slept ", ""},
+		{DIRECTION_LOCK, "waited ", " for locks"}, {DIRECTION_CHILD, "waited ", " for children"},
+		{DIRECTION_SIGNAL, "waited ", " for signals"}, {DIRECTION_SLEEP, "slept ", ""},
 	};
 	uint64_t known = p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns;
 	const char *divider = "  ";

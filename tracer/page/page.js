@@ -132,7 +132,7 @@ class Page {
 
 		for (const [name, words, shown] of [
 			["read", "to read", has(READ)], ["write", "to write", has(WRITE)], ["lock", "for a lock", has(LOCK)],
-			["poll", "in poll", has(POLL)], ["child", "for a child", has(CHILD)], ["sleep", "sleeps", has(SLEEP)],
+			["poll", "in poll", has(POLL)], ["child", "for a child", has(CHILD)], ["signal", "for a signal", has(SIGNAL)], ["sleep", "sleeps", has(SLEEP)],
 			["runs", "runs, or unseen", true], ["call", "a call", true],
 			["stall", "a stall", this.trace.stalls.length > 0],
 			["ready", "ready", this.trace.readiness.length > 0]]) {
