@@ -44,6 +44,8 @@ struct object {
 		uint64_t waits_until;   /* a call without records of its wait is in it until then, on behalf of */
 		size_t waiter, waiter_fd;
 		uint32_t waiter_tid;
+		uint32_t owner;         /* in the end: the pid of who had it last, which ended then, in ticks */
+		uint64_t owner_end;
 	} sides[READINESS_DIRECTIONS];
 };
 
@@ -532,23 +534,59 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		see_fd(p, n, r, place);
 }
 
+static bool may_take(const struct number *n, int d)
+{
+	return n->object && n->access != (d == READINESS_WRITE ? O_RDONLY : O_WRONLY);
+}
+
+static const struct trace_process *header_of(const struct pass *p, const struct number *n)
+{
+	return p->trace->files[n->key >> 32].header;
+}
+
+/* Of all that have what nobody took, who saw it first may be a child that only had it by inheritance.  */
+static void find_owner(const struct pass *p, const struct number *n)
+{
+	uint64_t end = p->ends[n->key >> 32];
+
+	for (int d = 0; d < READINESS_DIRECTIONS; d++) {
+		struct side *s = may_take(n, d) ? &n->object->sides[d] : NULL;
+
+		if (!s || !s->ready || end <= s->owner_end)
+			continue;
+		s->owner = header_of(p, n)->pid;
+		s->owner_end = end;
+	}
+}
+
+/* In each program that its owner was meanwhile.  Of several numbers it was seen by one.  */
 static void see_unserved(struct pass *p, struct number *n)
 {
-	for (int d = 0; n->object && d < READINESS_DIRECTIONS; d++) {
-		const struct side *s = &n->object->sides[d];
-		uint64_t end = p->ends[n->key >> 32];
+	size_t process = n->key >> 32;
+	uint64_t start = header_of(p, n)->preamble.start_ticks, end = p->ends[process], from;
 
-		if (!s->ready || n->row == NO_ROW || s->row != n->row || s->ready >= end)
+	for (int d = 0; d < READINESS_DIRECTIONS; d++) {
+		const struct side *s = may_take(n, d) ? &n->object->sides[d] : NULL;
+		size_t row;
+
+		if (!s || !s->ready || s->owner != header_of(p, n)->pid)
 			continue;
-		p->result->fds[s->row].times[d].unserved_ns = reader_duration(p->trace, end - s->ready);
-		tell(p, n->key >> 32, &(struct readiness_stretch){
-			.fd = fd_of(p, n), .direction = (enum readiness_direction)d, .start_ns = reader_ns(p->trace, s->ready),
+		from = s->ready > start ? s->ready : start;
+		if (from >= end || (p->result->fds[s->row].process == process && n->row != s->row))
+			continue;
+		row = row_of(p, n);
+		p->result->fds[row].times[d].unserved_ns += reader_duration(p->trace, end - from);
+		tell(p, process, &(struct readiness_stretch){
+			.fd = fd_of(p, n), .direction = (enum readiness_direction)d, .start_ns = reader_ns(p->trace, from),
 			.end_ns = reader_ns(p->trace, end), .late = s->late});
 	}
 }
 
 static void end_pass(struct pass *p)
 {
+	for (size_t i = 0; i < SLOTS; i++)
+		for (const struct number *n = p->numbers[i]; n; n = n->next)
+			find_owner(p, n);
 	for (size_t i = 0; i < SLOTS; i++)
 		for (struct number *n = p->numbers[i]; n; n = n->next)
 			see_unserved(p, n);
