@@ -287,18 +287,11 @@ static void name_fd(struct build *b, const struct trace_record *r, const struct 
 static struct model_thread *find_thread(struct build *b, uint32_t tid)
 {
 	struct model_process *p = b->process;
-	size_t low = 0, high = p->thread_count;
+	size_t low;
 
 	if (b->thread && b->thread->tid == tid)
 		return b->thread;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (p->threads[middle].tid < tid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	low = model_thread_place(p->threads, p->thread_count, sizeof *p->threads, tid);
 	if (low < p->thread_count && p->threads[low].tid == tid)
 		return &p->threads[low];
 	/* All later ones are the last. */

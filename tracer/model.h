@@ -133,6 +133,22 @@ void model_free(struct model *m);
 /* The same waits once more, of a model that was built from t; their processes are m's.  Takes memory for one process at a time.  */
 void model_waits(const struct trace *t, const struct model *m, model_wait_visitor *visit, void *arg);
 
+/* Where a thread is, or would be, in an array by tid, of structures that begin with it.  */
+static inline size_t model_thread_place(const void *threads, size_t count, size_t size, uint32_t tid)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (*(const uint32_t *)((const char *)threads + middle * size) < tid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 const char *model_kind_name(unsigned kind);
 const char *model_call_name(unsigned call);
 const char *model_way_name(unsigned way);
