@@ -10,6 +10,7 @@
 
 #include "color.h"
 #include "filter.h"
+#include "hash.h"
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
@@ -95,7 +96,7 @@ static bool is_recorded_since(struct pass *p, uint64_t t)
 
 static size_t slot_of(uint64_t key)
 {
-	return (key * 0x9e3779b97f4a7c15u) >> 48;
+	return hash_number(key) % SLOTS;
 }
 
 static struct number *find_number(struct pass *p, size_t process, int fd, bool make)
@@ -582,24 +583,46 @@ static void see_unserved(struct pass *p, struct number *n)
 	}
 }
 
+static int by_key(const void *a, const void *b)
+{
+	uint64_t x = (*(struct number *const *)a)->key, y = (*(struct number *const *)b)->key;
+
+	return x < y ? -1 : x > y;
+}
+
+/* All of them, in an order that is always the same.  */
+static struct number **list_numbers(const struct pass *p, size_t *count)
+{
+	struct number **list;
+	size_t n = 0;
+
+	*count = 0;
+	for (size_t i = 0; i < SLOTS; i++)
+		for (const struct number *at = p->numbers[i]; at; at = at->next)
+			++*count;
+	list = must_have(calloc(*count + 1, sizeof(struct number *)));
+	for (size_t i = 0; i < SLOTS; i++)
+		for (struct number *at = p->numbers[i]; at; at = at->next)
+			list[n++] = at;
+	qsort(list, n, sizeof(struct number *), by_key);
+	return list;
+}
+
 static void end_pass(struct pass *p)
 {
-	for (size_t i = 0; i < SLOTS; i++)
-		for (const struct number *n = p->numbers[i]; n; n = n->next)
-			find_owner(p, n);
-	for (size_t i = 0; i < SLOTS; i++)
-		for (struct number *n = p->numbers[i]; n; n = n->next)
-			see_unserved(p, n);
-	for (size_t i = 0; i < SLOTS; i++) {
-		while (p->numbers[i]) {
-			struct number *n = p->numbers[i];
+	size_t count;
+	struct number **numbers = list_numbers(p, &count);
 
-			p->numbers[i] = n->next;
-			leave_object(p, n);
-			free(n->name);
-			free(n);
-		}
+	for (size_t i = 0; i < count; i++)
+		find_owner(p, numbers[i]);
+	for (size_t i = 0; i < count; i++)
+		see_unserved(p, numbers[i]);
+	for (size_t i = 0; i < count; i++) {
+		leave_object(p, numbers[i]);
+		free(numbers[i]->name);
+		free(numbers[i]);
 	}
+	free(numbers);
 	free(p->ends);
 }
 
