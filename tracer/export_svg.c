@@ -218,6 +218,7 @@ static void print_times(const struct lane *lane, FILE *to)
 		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for locks",
 		[DIRECTION_SIGNAL] = "waited %s for signals",
 	};
+	uint64_t wall = lane->end_ns - lane->start_ns, inside = model_cpu_in_waits(lane->wait_ns, lane->cpu_ns, wall);
 	const char *divider = ": ";
 	char text[16];
 
@@ -230,6 +231,8 @@ static void print_times(const struct lane *lane, FILE *to)
 	}
 	if (lane->cpu_ns != MODEL_UNKNOWN)
 		fprintf(to, "%scomputed %s", divider, duration(lane->cpu_ns, text));
+	if (inside > wall / 100)
+		fprintf(to, ", of it %s in these waits", duration(inside, text));
 }
 
 static void print_fd(const struct model_fd *f, FILE *to)

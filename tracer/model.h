@@ -60,6 +60,12 @@ struct model_thread {
 	uint64_t polled_from, polled_to;        /* while the model is built: ticks of its last poll or select */
 	struct open_op *ops;            /* its operations that have not returned */
 	size_t op_count;
+	struct model_span {
+		uint64_t start, end;    /* ticks */
+		enum direction direction;
+	} *spans;                       /* its latest waits */
+	size_t span_count;
+	uint64_t spans_end;             /* where the last of them ends */
 	const struct trace_record *lock;        /* that it waits for since, or NULL */
 	struct stall_open *stall;       /* that it is in, or NULL */
 	unsigned loop;                  /* enum trace_loop, by its polls so far */
@@ -132,6 +138,10 @@ void model_free(struct model *m);
 
 /* The same waits once more, of a model that was built from t; their processes are m's.  Takes memory for one process at a time.  */
 void model_waits(const struct trace *t, const struct model *m, model_wait_visitor *visit, void *arg);
+
+/* How much of its CPU time a thread has used inside of its waits, at least: what there is no room for beside them.  The kernel walks
+ * through a poll's fds in it, and copies what a read has waited for.  Waits, CPU time but for this, and the rest are its time.  */
+uint64_t model_cpu_in_waits(const uint64_t wait_ns[DIRECTION_COUNT], uint64_t cpu_ns, uint64_t wall_ns);
 
 /* Where a thread is, or would be, in an array by tid, of structures that begin with it.  */
 static inline size_t model_thread_place(const void *threads, size_t count, size_t size, uint32_t tid)

@@ -281,7 +281,7 @@ class Page {
 		label.classList.toggle("first", Boolean(row.first));
 		label.classList.toggle("head", !row.inner);
 		label.append(element("b", "", name), element("span", "", number));
-		label.title = fd ? whole : whole + "\n" + timesWords(times.waits, times.cpu);
+		label.title = fd ? whole : whole + "\n" + timesWords(times.waits, times.cpu, times.threads > 1 ? Infinity : times.end - times.start);
 		label.addEventListener("click", () => this.pickRow(row));
 		return label;
 	}
@@ -400,7 +400,7 @@ class Page {
 		if (bin) {
 			box.append(element("h2", "", count(bin.count, "call") + " of less than " + duration(t.shortest) + " in these " +
 				duration(t.binNs)));
-			box.append(element("p", "", timesWords(bin.ns, null)));
+			box.append(element("p", "", timesWords(bin.ns, null, Infinity)));
 		} else {
 			box.append(element("h2", "", duration(to - from) + " in no call: it computes, or waits unseen"));
 		}

@@ -260,8 +260,8 @@ function eventWords(events) {
 }
 
 /* "waited 1.018 s to read, waited 0.264 s for children, computed 2.6 ms".  */
-function timesWords(waits, cpu) {
-	const words = [];
+function timesWords(waits, cpu, wall) {
+	const words = [], inside = waits.reduce((a, b) => a + b, 0) - waits[NONE] + cpu - wall;
 
 	for (const [direction, before, after] of [
 		[READ, "waited ", " to read"], [WRITE, "waited ", " to write"], [POLL, "waited ", " in poll"],
@@ -270,7 +270,7 @@ function timesWords(waits, cpu) {
 		if (waits[direction])
 			words.push(before + duration(waits[direction]) + after);
 	if (cpu !== null)
-		words.push("computed " + duration(cpu));
+		words.push("computed " + duration(cpu) + (inside > wall / 100 ? ", of it " + duration(inside) + " in these waits" : ""));
 	return words.join(", ");
 }
 
