@@ -1,0 +1,152 @@
+/* queue.c - lists by fd, of what has not ended, and one of what can begin.  */
+#include "queue.h"
+
+/* Whether r, which arrived after q, must not begin before q is over.  */
+static bool are_ordered(const struct request *q, const struct request *r)
+{
+	if (request_syncs(q) || q->fd != r->fd)
+		return false;
+	if (request_syncs(r))
+		return true;
+	if (q->operation == LIO_READ && r->operation == LIO_READ)
+		return false;
+	if (q->appends || r->appends || (q->buffered && r->buffered))
+		return true;
+	return (uint64_t)q->offset < (uint64_t)r->offset + r->size && (uint64_t)r->offset < (uint64_t)q->offset + q->size;
+}
+
+/* Whether q is to be over before r begins; `later`: q arrived after r.  */
+static bool goes_first(const struct request *q, const struct request *r, bool later)
+{
+	if (!(later ? are_ordered(r, q) : are_ordered(q, r)))
+		return false;
+	if (q->ready)
+		return true;
+	return later ? !request_syncs(q) && q->priority > r->priority : request_syncs(r) || q->priority >= r->priority;
+}
+
+static unsigned list_of(int fd)
+{
+	return (unsigned)fd % QUEUE_LISTS;
+}
+
+static bool must_wait(const struct queue *q, const struct request *r)
+{
+	bool later = false;
+
+	if (r->operation == LIO_READ && requests_are_quiet())
+		return false;
+	for (const struct request *other = q->list[list_of(r->fd)].first; other; other = other->after) {
+		if (other == r)
+			later = true;
+		else if (goes_first(other, r, later))
+			return true;
+	}
+	return false;
+}
+
+static void make_ready(struct queue *q, struct request *r)
+{
+	r->ready = true;
+	r->next_ready = NULL;
+	*(q->ready ? &q->last_ready->next_ready : &q->ready) = r;
+	q->last_ready = r;
+	q->ready_count++;
+}
+
+void queue_add(struct queue *q, struct request *r)
+{
+	unsigned i = list_of(r->fd);
+
+	r->ready = false;
+	r->after = NULL;
+	r->before = q->list[i].last;
+	*(r->before ? &r->before->after : &q->list[i].first) = r;
+	q->list[i].last = r;
+	if (must_wait(q, r))
+		q->held++;
+	else
+		make_ready(q, r);
+}
+
+static void take_out(struct queue *q, struct request *r)
+{
+	unsigned i = list_of(r->fd);
+
+	*(r->before ? &r->before->after : &q->list[i].first) = r->after;
+	*(r->after ? &r->after->before : &q->list[i].last) = r->before;
+}
+
+/* Those that waited for what is gone now.  */
+static void release(struct queue *q, int fd)
+{
+	for (struct request *r = q->list[list_of(fd)].first; r && q->held; r = r->after) {
+		if (r->ready || must_wait(q, r))
+			continue;
+		q->held--;
+		make_ready(q, r);
+	}
+}
+
+static struct request *pop_ready(struct queue *q)
+{
+	struct request *r = q->ready;
+
+	q->ready = r->next_ready;
+	q->ready_count--;
+	return r;
+}
+
+struct request *queue_take(struct queue *q)
+{
+	struct request *r;
+
+	if (!q->ready)
+		return NULL;
+	r = pop_ready(q);
+	request_begin(r);
+	return r;
+}
+
+void queue_end(struct queue *q, struct request *r)
+{
+	take_out(q, r);
+	release(q, r->fd);
+}
+
+static void take_out_ready(struct queue *q, const struct request *r)
+{
+	for (unsigned n = q->ready_count; n; n--) {
+		struct request *other = pop_ready(q);
+
+		if (other != r)
+			make_ready(q, other);
+	}
+}
+
+struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *block, bool *begun)
+{
+	struct request *first = NULL, **last = &first, *after;
+
+	*begun = false;
+	for (struct request *r = q->list[list_of(fd)].first; r; r = after) {
+		after = r->after;
+		if (r->fd != fd || (block && r->block != block))
+			continue;
+		if (request_state(r->word) != REQUEST_QUEUED) {
+			*begun = true;
+			continue;
+		}
+		take_out(q, r);
+		if (r->ready)
+			take_out_ready(q, r);
+		else
+			q->held--;
+		r->next_ready = NULL;
+		*last = r;
+		last = &r->next_ready;
+	}
+	if (first)
+		release(q, fd);
+	return first;
+}
