@@ -12,6 +12,7 @@
 
 #include "queue.h"
 #include "shim/calls/calls.h"
+#include "shim/clock.h"
 #include "shim/libc.h"
 #include "shim/sys.h"
 
@@ -19,6 +20,10 @@ enum {
 	WORKERS = 32,
 	SPINS = 100,
 	STACK_SIZE = 256 << 10,         /* libc's thread-local data is on it, too */
+	QUICK_NS = 4000,
+	QUICKS = 32,
+	GUARD_NS = 500000,
+	WAKE_AFTER = 16,
 };
 
 struct worker {
@@ -33,6 +38,10 @@ struct engine {
 	unsigned idle, called;          /* those that wait, and of those that did, how many are called, and do not know yet */
 	unsigned looking;               /* workers that are about to look into the queue, with those that are called */
 	bool leaves;
+	bool guarded;                   /* one of the idle has an eye on who performs */
+	unsigned busy;                  /* workers that perform a request */
+	unsigned quick;                 /* most of the last requests were done in QUICK_NS: at least QUICKS */
+	uint64_t taken;                 /* requests in all */
 	struct patience patience;
 	struct queue queue;
 	struct worker worker[WORKERS];
@@ -100,13 +109,19 @@ static void give_back(struct worker *w)
 	engine()->looking--;
 }
 
+/* What is in memory is done by one worker sooner than by many.  */
+static bool has_enough(void)
+{
+	return engine()->quick >= QUICKS && engine()->busy;
+}
+
 /* With the lock: whoever is to be called now, if there is more to do than is being looked for.  */
 static struct help find_help(void)
 {
 	struct engine *e = engine();
 	struct help help = {0};
 
-	if (e->queue.ready_count == 0 || e->looking)
+	if (e->looking || (has_enough() ? e->guarded || e->queue.count == e->busy : e->queue.ready_count == 0))
 		return help;
 	if (e->idle) {
 		help.call = true;
@@ -175,6 +190,30 @@ static void look_for_a_while(void)
 	patience_fails(&e->patience);
 }
 
+static struct request *take(void)
+{
+	struct engine *e = engine();
+	struct request *r = has_enough() ? NULL : queue_take(&e->queue);
+
+	if (r) {
+		e->busy++;
+		e->taken++;
+	}
+	return r;
+}
+
+static void end(struct request *r, uint64_t began)
+{
+	struct engine *e = engine();
+
+	e->busy--;
+	if (clock_ns() - began < QUICK_NS)
+		e->quick += e->quick < 2 * QUICKS;
+	else
+		e->quick -= e->quick < QUICKS / 2 ? e->quick : QUICKS / 2;
+	queue_end(&e->queue, r);
+}
+
 /* With the lock, which it gives back meanwhile: performs what is ready, one after the other.  What is over leaves the queue before
  * the program knows.  */
 static void perform_ready(void)
@@ -182,17 +221,22 @@ static void perform_ready(void)
 	struct engine *e = engine();
 	struct request *r, *done = NULL;
 	long result = 0;
+	unsigned told = 0;
 
-	while ((r = queue_take(&e->queue)) || done) {
+	while ((r = take()) || done) {
 		struct help help = find_help();
+		bool wake = !r || !has_enough() || !e->guarded || (told + 1) * 2 >= e->queue.count || told == WAKE_AFTER;
+		uint64_t began;
 
 		e->looking += !r;
 		unlock();
-		if (done) {
+		if (done)
 			request_complete(done, result);
+		if (done && wake)
 			requests_wake();
-		}
+		told = done && !wake ? told + 1 : 0;
 		get(help);
+		began = clock_ns();
 		if (r)
 			result = perform(r);
 		else
@@ -200,9 +244,44 @@ static void perform_ready(void)
 		lock();
 		e->looking -= !r;
 		if (r)
-			queue_end(&e->queue, r);
+			end(r, began);
 		done = r;
 	}
+}
+
+/* With the lock, which it gives back meanwhile.  */
+static long wait_to_be_told(const struct timespec *time)
+{
+	uint32_t told = engine()->told;
+	long result;
+
+	unlock();
+	result = request_futex(&engine()->told, FUTEX_WAIT, told, time);
+	lock();
+	return result;
+}
+
+/* Has an eye on the worker that was thought to be enough.  True: it is stuck in a request, while others are ready.  */
+static bool guards(void)
+{
+	static const struct timespec moment = {.tv_nsec = GUARD_NS};
+	struct engine *e = engine();
+	uint64_t taken;
+	long result;
+
+	if (!has_enough() || e->guarded)
+		return false;
+	e->guarded = true;
+	do {
+		taken = e->taken;
+		result = wait_to_be_told(&moment);
+	} while (result == -ETIMEDOUT && e->taken != taken && !e->called && !e->leaves);
+	e->guarded = false;
+	if (e->taken != taken)
+		return false;
+	requests_wake();
+	e->quick = 0;
+	return e->queue.ready && !e->called;
 }
 
 /* With the lock: waits to be called.  False: there was nothing to do for a second, or all are to leave.  A process whose last other
@@ -214,13 +293,13 @@ static bool wait_for_call(struct worker *self)
 	long result = 0;
 
 	e->idle++;
-	while (!e->called && !e->leaves && result != -ETIMEDOUT) {
-		uint32_t told = e->told;
-
-		unlock();
-		result = request_futex(&e->told, FUTEX_WAIT, told, &second);
-		lock();
+	if (guards()) {
+		e->idle--;
+		e->looking++;
+		return true;
 	}
+	while (!e->called && !e->leaves && result != -ETIMEDOUT)
+		result = wait_to_be_told(&second);
 	if (e->called) {
 		e->called--;
 		return true;

@@ -1,4 +1,4 @@
-/* queue.c - lists by fd, of what has not ended, and one of what can begin.  */
+/* queue.c - lists by fd, of what has not ended; one of what can begin; and for each request, of those that it holds up.  */
 #include "queue.h"
 
 /* Whether r, which arrived after q, must not begin before q is over.  */
@@ -30,19 +30,21 @@ static unsigned list_of(int fd)
 	return (unsigned)fd % QUEUE_LISTS;
 }
 
-static bool must_wait(const struct queue *q, const struct request *r)
+/* One that has to be over before r begins, the newest; NULL: there is none.  Later ones come into question only where priorities
+ * were used.  */
+static struct request *blocker_of(const struct queue *q, const struct request *r)
 {
-	bool later = false;
+	struct request *other;
 
 	if (r->operation == LIO_READ && requests_are_quiet())
-		return false;
-	for (const struct request *other = q->list[list_of(r->fd)].first; other; other = other->after) {
-		if (other == r)
-			later = true;
-		else if (goes_first(other, r, later))
-			return true;
-	}
-	return false;
+		return NULL;
+	for (other = q->has_priorities ? q->list[list_of(r->fd)].last : NULL; other && other != r; other = other->before)
+		if (goes_first(other, r, true))
+			return other;
+	for (other = r->before; other; other = other->before)
+		if (goes_first(other, r, false))
+			return other;
+	return NULL;
 }
 
 static void make_ready(struct queue *q, struct request *r)
@@ -54,37 +56,50 @@ static void make_ready(struct queue *q, struct request *r)
 	q->ready_count++;
 }
 
+static void hold(struct request *r, struct request *blocker)
+{
+	r->blocker = blocker;
+	r->next_ready = blocker->held;
+	blocker->held = r;
+}
+
+static void hold_or_make_ready(struct queue *q, struct request *r)
+{
+	struct request *blocker = blocker_of(q, r);
+
+	if (blocker)
+		hold(r, blocker);
+	else
+		make_ready(q, r);
+}
+
 void queue_add(struct queue *q, struct request *r)
 {
 	unsigned i = list_of(r->fd);
 
 	r->ready = false;
+	r->held = NULL;
 	r->after = NULL;
 	r->before = q->list[i].last;
 	*(r->before ? &r->before->after : &q->list[i].first) = r;
 	q->list[i].last = r;
-	if (must_wait(q, r))
-		q->held++;
-	else
-		make_ready(q, r);
+	q->count++;
+	q->has_priorities |= r->priority != 0;
+	hold_or_make_ready(q, r);
 }
 
+/* It leaves its list, and those that it held look for another that holds them.  */
 static void take_out(struct queue *q, struct request *r)
 {
 	unsigned i = list_of(r->fd);
+	struct request *next;
 
 	*(r->before ? &r->before->after : &q->list[i].first) = r->after;
 	*(r->after ? &r->after->before : &q->list[i].last) = r->before;
-}
-
-/* Those that waited for what is gone now.  */
-static void release(struct queue *q, int fd)
-{
-	for (struct request *r = q->list[list_of(fd)].first; r && q->held; r = r->after) {
-		if (r->ready || must_wait(q, r))
-			continue;
-		q->held--;
-		make_ready(q, r);
+	q->count--;
+	for (struct request *held = r->held; held; held = next) {
+		next = held->next_ready;
+		hold_or_make_ready(q, held);
 	}
 }
 
@@ -111,7 +126,6 @@ struct request *queue_take(struct queue *q)
 void queue_end(struct queue *q, struct request *r)
 {
 	take_out(q, r);
-	release(q, r->fd);
 }
 
 static void take_out_ready(struct queue *q, const struct request *r)
@@ -122,6 +136,15 @@ static void take_out_ready(struct queue *q, const struct request *r)
 		if (other != r)
 			make_ready(q, other);
 	}
+}
+
+static void take_out_held(const struct request *r)
+{
+	struct request **held = &r->blocker->held;
+
+	while (*held != r)
+		held = &(*held)->next_ready;
+	*held = r->next_ready;
 }
 
 struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *block, bool *begun)
@@ -137,16 +160,14 @@ struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *bloc
 			*begun = true;
 			continue;
 		}
-		take_out(q, r);
 		if (r->ready)
 			take_out_ready(q, r);
 		else
-			q->held--;
+			take_out_held(r);
+		take_out(q, r);
 		r->next_ready = NULL;
 		*last = r;
 		last = &r->next_ready;
 	}
-	if (first)
-		release(q, fd);
 	return first;
 }

@@ -18,8 +18,8 @@ struct queue {
 		struct request *first, *last;   /* in the order of arrival */
 	} list[QUEUE_LISTS];                    /* by fd */
 	struct request *ready, *last_ready;
-	unsigned ready_count;
-	unsigned held;                          /* requests that wait for others */
+	unsigned ready_count, count;            /* of these, and of all */
+	bool has_priorities;                    /* or had once */
 };
 
 void queue_add(struct queue *q, struct request *r);

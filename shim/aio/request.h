@@ -53,7 +53,8 @@ struct request {
 	struct notice notice;
 	struct request *group;
 	struct request *before, *after; /* the queue's, in the order of arrival */
-	struct request *next_ready;
+	struct request *next_ready;     /* of those that are ready, or held by one */
+	struct request *held, *blocker; /* the first that it holds; of one that is held, who holds it */
 	/* Of a group. */
 	uint32_t pending;               /* members that are not done, and one for the call */
 	bool waits;                     /* the call waits */

@@ -24,7 +24,7 @@
 #endif
 
 enum {
-	LOOKS = 1000,
+	LOOKS = 100,                    /* some microseconds */
 	AT_ONCE_MAX = 128 << 10,        /* bytes that are copied in the call itself */
 	TRANSFER_MAX = 0x7ffff000,      /* read(2), NOTES: what one call moves */
 };
@@ -233,10 +233,36 @@ EXPORT int aio_error(const struct aiocb *b)
 	return libc_has_some ? libc.aio_error(b) : error;
 }
 
-enum found { FOUND_NONE, FOUND_DONE, FOUND_OURS, FOUND_BOTH };
+static bool any_is_done(const struct aiocb *const *list, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i] && error_of(list[i]) != EINPROGRESS)
+			return true;
+	return false;
+}
 
-/* Whose those of a list are that are under way; DONE: one is not.  */
-static enum found look_through(const struct aiocb *const *list, int n)
+/* What is in memory is often over sooner than a thread is asleep.  */
+static bool any_is_soon_done(const struct aiocb *const *list, int n)
+{
+	static struct patience patience;
+
+	if (!patience_has(&patience))
+		return false;
+	for (int i = 0; i < LOOKS; i += 1 + n / 64) {
+		if (any_is_done(list, n)) {
+			patience_pays(&patience);
+			return true;
+		}
+		relax();
+	}
+	patience_fails(&patience);
+	return false;
+}
+
+enum whose { NOBODYS, OURS, BOTH };
+
+/* Whose those of a list are.  */
+static enum whose whose_are(const struct aiocb *const *list, int n)
 {
 	bool ours = false, others = false;
 	enum request_state state;
@@ -244,32 +270,12 @@ static enum found look_through(const struct aiocb *const *list, int n)
 	for (int i = 0; i < n; i++) {
 		if (!list[i])
 			continue;
-		if (error_of(list[i]) != EINPROGRESS)
-			return FOUND_DONE;
 		if (request_of(list[i], &state))
 			ours = true;
 		else
 			others = true;
 	}
-	return !ours ? FOUND_NONE : others ? FOUND_BOTH : FOUND_OURS;
-}
-
-/* What is in memory is often over sooner than a thread is asleep.  */
-static enum found look_for_a_while(const struct aiocb *const *list, int n, enum found found)
-{
-	static struct patience patience;
-
-	if (found != FOUND_OURS || !patience_has(&patience))
-		return found;
-	for (int i = 0; i < LOOKS && found == FOUND_OURS; i += n + 10) {
-		relax();
-		found = look_through(list, n);
-	}
-	if (found == FOUND_OURS)
-		patience_fails(&patience);
-	else
-		patience_pays(&patience);
-	return found;
+	return !ours ? NOBODYS : others ? BOTH : OURS;
 }
 
 static bool is_later(const struct timespec *a, const struct timespec *b)
@@ -290,41 +296,41 @@ static struct timespec after(const struct timespec *t)
 }
 
 /* Nobody tells us when one of libc's is done: where there are both, they are looked at every millisecond.  0 or -errno.  */
-static long wait_for_one(const struct aiocb *const *list, int n, const struct timespec *end, enum found found)
+static long wait_for_one(const struct aiocb *const *list, int n, const struct timespec *end, bool both)
 {
 	const struct timespec slice = {.tv_nsec = 1000000};
-	long result = 0;
 
-	while (found == FOUND_OURS || found == FOUND_BOTH) {
+	for (;;) {
 		struct timespec next = after(&slice);
 		uint32_t done = requests_watch();
-		bool last = found == FOUND_OURS || (end && is_later(&next, end));
+		bool last = !both || (end && is_later(&next, end));
+		long result;
 
-		found = look_through(list, n);
-		if (found == FOUND_OURS || found == FOUND_BOTH)
-			result = requests_wait(done, last ? end : &next);
+		if (any_is_done(list, n))
+			return 0;
+		result = requests_wait(done, last ? end : &next);
 		if (result == -EINTR || result == -EINVAL)
 			return result;
 		if (result == -ETIMEDOUT && last)
 			return -EAGAIN;
 	}
-	return 0;
 }
 
 EXPORT int aio_suspend(const struct aiocb *const *list, int n, const struct timespec *timeout)
 {
-	enum found found;
+	enum whose whose;
 	struct timespec end;
 
-	if (!is_on())
-		return libc.aio_suspend(list, n, timeout);
-	found = look_through(list, n);
-	if (n < 0 || found == FOUND_NONE)
+	if (!is_on() || !requests || n <= 0)
 		return libc.aio_suspend(list, n, timeout);
 	if (timeout)
 		end = after(timeout);
-	found = look_for_a_while(list, n, found);
-	return (int)as_libc(wait_for_one(list, n, timeout ? &end : NULL, found));
+	if (any_is_done(list, n) || any_is_soon_done(list, n))
+		return 0;
+	whose = whose_are(list, n);
+	if (whose == NOBODYS)
+		return libc.aio_suspend(list, n, timeout);
+	return (int)as_libc(wait_for_one(list, n, timeout ? &end : NULL, whose == BOTH));
 }
 
 /* What has begun is not canceled: nor is it by libc, whose thread is in read(2) or write(2) then.  */
