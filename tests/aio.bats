@@ -57,6 +57,24 @@ same_behaviours() {
 	same_behaviours few-threads
 }
 
+@test "setuid reaches the threads that serve" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	same_behaviours rights
+}
+
+@test "a process that is killed has nothing under way, nor holds what it closed" {
+	same_behaviours killed
+	MODES=run.auto same taskset 1 timeout 60 "$PROGRAMS/aio" unlocked
+}
+
+# With libc, an idle thread that has the other fds serves it.
+@test "requests of a thread with fds of its own are on these" {
+	cd "$BATS_TEST_TMPDIR"
+	run -0 timeout 60 "$EAGAIN" run "$PROGRAMS/aio" own-fds
+	[ "$output" = $'here: 0\nwritten: 5\nhere: 0' ] || { echo "$output"; false; }
+	[ "$(<own)" = mine ]
+}
+
 @test "a full disk" {
 	unshare -rm true 2>/dev/null || skip "no right to mount"
 	MODES=run.auto same unshare -rm sh -c 'mkdir m && mount -t tmpfs -o size=64k none m && "$PROGRAMS/aio" full m && umount m'

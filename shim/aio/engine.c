@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/kcmp.h>
 #include <pthread.h>
 
 #include "queue.h"
@@ -28,6 +29,7 @@ enum {
 
 struct worker {
 	pthread_t thread;
+	long tid;                       /* 0: not yet known */
 	bool is_there;                  /* and will be joined, but for one that detaches itself */
 };
 
@@ -98,6 +100,7 @@ static uint64_t enter(void)
 static void reserve(struct worker *w)
 {
 	w->is_there = true;
+	w->tid = 0;
 	engine()->workers++;
 	engine()->looking++;
 }
@@ -277,7 +280,7 @@ static bool guards(void)
 		result = wait_to_be_told(&moment);
 	} while (result == -ETIMEDOUT && e->taken != taken && !e->called && !e->leaves);
 	e->guarded = false;
-	if (e->taken != taken)
+	if (e->taken != taken || !e->busy)
 		return false;
 	requests_wake();
 	e->quick = 0;
@@ -321,6 +324,7 @@ static void *work(void *arg)
 	set_mask(~(3ull << 31), NULL);
 	lock();
 	self->thread = pthread_self();
+	self->tid = sys(SYS_gettid);
 	do {
 		engine()->looking--;
 		perform_ready();
@@ -389,6 +393,25 @@ int engine_cancel(int fd, const struct aiocb *block)
 		requests_wake();
 	set_mask(mask, NULL);
 	return begun ? AIO_NOTCANCELED : some ? AIO_CANCELED : AIO_ALLDONE;
+}
+
+/* kcmp(2): 0 if it is the same.  */
+bool engine_shares_fds(void)
+{
+	struct engine *e = engine();
+	bool shares = true;
+	uint64_t mask;
+
+	if (!requests)
+		return true;
+	mask = enter();
+	if (e->workers)
+		shares = false;
+	for (struct worker *w = e->worker; w < e->worker + WORKERS && !shares; w++)
+		shares = w->is_there && w->tid && sys(SYS_kcmp, w->tid, sys(SYS_gettid), KCMP_FILES, 0, 0) == 0;
+	unlock();
+	set_mask(mask, NULL);
+	return shares;
 }
 
 static bool is_busy(void)

@@ -26,6 +26,9 @@ bool engine_send(struct request *r);
  * or AIO_ALLDONE.  */
 int engine_cancel(int fd, const struct aiocb *block);
 
+/* Whether its threads have the same fds as this one: those of who started the first.  False, too, where that is not told.  */
+bool engine_shares_fds(void);
+
 /* Waits until nothing is under way.  */
 void engine_finish(void);
 

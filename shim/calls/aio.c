@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -35,6 +36,9 @@ static bool libc_has_some, libc_writes;
 /* Libc has had what could have been ours: a file in a list of both kinds, an fd of which the kernel would not tell, a request for
  * which there was no engine.  From then on all requests are libc's, so that they stay in order.  */
 static bool given_up;
+
+/* Threads may have fds of their own.  Libc's have those of whoever starts them.  */
+static bool fds_differ;
 
 static void give_up(void)
 {
@@ -146,7 +150,7 @@ static bool serves(void)
 {
 	if (unlikely(shim_sandboxed && !given_up))
 		give_up();
-	return shim_on && !given_up;
+	return shim_on && !given_up && (likely(!fds_differ) || engine_shares_fds());
 }
 
 enum { FOR_LIBC = 1 };
@@ -495,6 +499,18 @@ EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigeven
 	}
 	request_leave_group(group, false);
 	return (int)as_libc(result);
+}
+
+void aio_unsharing(void)
+{
+	fds_differ = true;
+}
+
+EXPORT int unshare(int flags)
+{
+	if (flags & CLONE_FILES)
+		aio_unsharing();
+	return (int)as_libc(sys(SYS_unshare, flags));
 }
 
 /* The same, where off_t has 64 bits.  */
