@@ -342,14 +342,15 @@ static void few_threads(char **argv)
 	tell_end("fsync", &c);
 }
 
+enum { DEPTH = 32, PART = 64 << 10, ALL = DEPTH * PART, KILLS = 30 };
+
 /* Writes with O_DIRECT, until it is killed; says when the first are over.  */
 static void write_for_ever(int says)
 {
-	enum { DEPTH = 32, SIZE = 64 << 10 };
 	static struct aiocb b[DEPTH];
-	const struct aiocb *list[DEPTH];
+	const struct aiocb *list[1];
 	int fd = open("data", O_RDWR | O_DIRECT);
-	char *buffer = aligned_alloc(4096, SIZE);
+	char *buffer = aligned_alloc(4096, PART);
 
 	for (int n = 0;; n++) {
 		struct aiocb *one = &b[n % DEPTH];
@@ -359,46 +360,45 @@ static void write_for_ever(int says)
 			aio_suspend(list, 1, NULL);
 		if (n == 2 * DEPTH)
 			need(write(says, "", 1) == 1, "write");
-		memset(buffer, n, SIZE);
-		*one = request(fd, buffer, SIZE, (off_t)(n % DEPTH) * SIZE);
+		memset(buffer, n, PART);
+		*one = request(fd, buffer, PART, (off_t)(n % DEPTH) * PART);
 		need(aio_write(one) == 0, "aio_write");
 	}
 }
 
-static unsigned long sum_of_file(void)
+static unsigned long sum_of_file(int fd)
 {
-	static unsigned char much[2 << 20];
-	int fd = open("data", O_RDONLY | O_DIRECT);
-	unsigned char *aligned = much + (4096 - (uintptr_t)much % 4096) % 4096;
+	static unsigned char *much;
 	unsigned long sum = 5381;
 
-	for (ssize_t n; (n = read(fd, aligned, 1 << 20)) > 0;)
-		for (ssize_t i = 0; i < n; i += 64)
-			sum = sum * 33 + aligned[i];
-	close(fd);
+	much = much ? much : aligned_alloc(4096, ALL);
+	need(pread(fd, much, ALL, 0) == ALL, "pread");
+	for (int i = 0; i < ALL; i += 64)
+		sum = sum * 33 + much[i];
 	return sum;
 }
 
 /* What was under way when a process was killed is over when it was waited for.  */
 static void killed(char **argv)
 {
-	int fd = data_file(2 << 20, O_RDWR), direct = open("data", O_RDONLY | O_DIRECT), late = 0;
+	int fd = data_file(ALL, O_RDWR), direct = open("data", O_RDONLY | O_DIRECT), late = 0;
+	struct timespec pause = {.tv_nsec = 20000000};
 	unsigned long sum;
 	pid_t pid;
 	char c;
 
 	(void)argv;
 	fsync(fd);
-	for (int i = 0; i < 15 && direct >= 0; i++) {
+	for (int i = 0; i < KILLS && direct >= 0; i++) {
 		need(pipe(ends) == 0, "pipe");
 		pid = fork();
 		if (pid == 0)
 			write_for_ever(ends[1]);
 		need(read(ends[0], &c, 1) == 1 && kill(pid, SIGKILL) == 0, "kill");
 		wait_for(pid);
-		sum = sum_of_file();
-		moment();
-		late += sum_of_file() != sum;
+		sum = sum_of_file(direct);
+		nanosleep(&pause, NULL);
+		late += sum_of_file(direct) != sum;
 		close(ends[0]);
 		close(ends[1]);
 	}
