@@ -90,7 +90,7 @@ static void set_mask(uint64_t mask, uint64_t *old)
 /* A thread of the program's takes the lock.  */
 static uint64_t enter(void)
 {
-	uint64_t mask;
+	uint64_t mask = 0;
 
 	set_mask(~0ull, &mask);
 	lock();
