@@ -50,6 +50,7 @@ struct fd_facts {
 	struct stat stat;
 	const char *path;       /* that it was opened by, from the directory `dir`; NULL: by none */
 	int dir;
+	bool slow;              /* it took so long to open that it may have waited for it */
 };
 
 enum { FDS_LEAF = 1024 };       /* hints in a leaf of the table: one page */
@@ -83,6 +84,9 @@ void fds_name(int fd);
 
 /* A call of the program's has made fd, and says this of it: whatever the number meant before is forgotten.  */
 void fds_made(int fd, struct fd_facts *facts);
+
+/* The program has asked what fd is (fstat), which may have been named, but not been looked at.  */
+void fds_learn(int fd, const struct stat *st);
 
 /* Which kind of socket it is, whatever its options are.  Asks the kernel.  */
 enum fd_kind fds_socket_kind(int fd);

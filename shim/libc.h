@@ -22,6 +22,7 @@
 #include <threads.h>
 
 #include "shim.h"
+#include "sys.h"
 
 /* LIBC(return type, name, parameters) */
 #define LIBC_FUNCTIONS(LIBC)                                                                                           \
@@ -119,6 +120,7 @@
 	LIBC(int, gethostbyname2_r, (const char *, int, struct hostent *, char *, size_t, struct hostent **, int *))   \
 	LIBC(int, gethostbyaddr_r, (const void *, socklen_t, int, struct hostent *, char *, size_t, struct hostent **, \
 		int *))                                                                                                \
+	LIBC(int, fstat64, (int, struct stat64 *))                                                                     \
 	LIBC(int, statx, (int, const char *, int, unsigned, struct statx *))                                           \
 	LIBC(ssize_t, preadv64v2, (int, const struct iovec *, int, off64_t, int))                                      \
 	LIBC(ssize_t, pwritev64v2, (int, const struct iovec *, int, off64_t, int))                                     \
@@ -128,7 +130,8 @@
 	LIBC(int, aio_error, (const struct aiocb *))                                                                   \
 	LIBC(int, aio_suspend, (const struct aiocb *const *, int, const struct timespec *))                            \
 	LIBC(int, aio_cancel, (int, struct aiocb *))                                                                   \
-	LIBC(int, lio_listio, (int, struct aiocb *const *, int, struct sigevent *))
+	LIBC(int, lio_listio, (int, struct aiocb *const *, int, struct sigevent *))                                    \
+	LIBC(const struct arch_leaf *, __x86_get_cpuid_feature_leaf, (unsigned))
 
 struct libc {
 #define LIBC(type, name, parameters) type(*name) parameters;

@@ -26,8 +26,7 @@ static inline long as_libc(long result)
 }
 
 /* Whether a transfer on fd is the plain call at once.  It does not wait, as far as we know: on a file, or since the program has set
- * O_NONBLOCK itself; a hint that is wrong costs a wait that is not noticed.  Or it waits there anyway, and nobody is told.  To cancel a
- * thread ends what waits, and may end what is slow on a file.  */
+ * O_NONBLOCK itself; a hint that is wrong costs a wait that is not noticed.  Or it waits there anyway, and nobody is told.  */
 static inline bool passes(int fd)
 {
 	fd_hint hint;
@@ -36,10 +35,10 @@ static inline bool passes(int fd)
 		return false;
 	hint = __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED);
 	if (fds_never_waits(hint))
-		return libc_single_threaded();
+		return true;
 	if ((unsigned)fd < shield_end)
 		return false;
-	return hint & HINT_NONBLOCK || (hint & HINT_WAITED && !record_on && libc_single_threaded());
+	return hint & HINT_NONBLOCK || (hint & HINT_WAITED && !record_on);
 }
 
 /* Performs a call of calls.def, given as the kernel takes it, and returns as libc does.  */
