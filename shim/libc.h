@@ -96,6 +96,7 @@
 	LIBC(int, cnd_wait, (cnd_t *, mtx_t *))                                                                        \
 	LIBC(int, cnd_timedwait, (cnd_t *, mtx_t *, const struct timespec *))                                          \
 	LIBC(int, thrd_join, (thrd_t, int *))                                                                          \
+	LIBC(int, fstat64, (int, struct stat64 *))                                                                     \
 	LIBC(int, lockf, (int, int, off_t))                                                                            \
 	LIBC(int, pause, (void))                                                                                       \
 	LIBC(int, sigsuspend, (const sigset_t *))                                                                      \
@@ -120,7 +121,6 @@
 	LIBC(int, gethostbyname2_r, (const char *, int, struct hostent *, char *, size_t, struct hostent **, int *))   \
 	LIBC(int, gethostbyaddr_r, (const void *, socklen_t, int, struct hostent *, char *, size_t, struct hostent **, \
 		int *))                                                                                                \
-	LIBC(int, fstat64, (int, struct stat64 *))                                                                     \
 	LIBC(int, statx, (int, const char *, int, unsigned, struct statx *))                                           \
 	LIBC(ssize_t, preadv64v2, (int, const struct iovec *, int, off64_t, int))                                      \
 	LIBC(ssize_t, pwritev64v2, (int, const struct iovec *, int, off64_t, int))                                     \
