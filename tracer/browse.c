@@ -322,6 +322,7 @@ static void draw_cell(const struct browser *b, FILE *to)
 	static const char *const words[DIRECTION_COUNT] = {
 		[DIRECTION_READ] = "waits to read", [DIRECTION_WRITE] = "waits to write", [DIRECTION_POLL] = "in poll",
 		[DIRECTION_SLEEP] = "sleeps", [DIRECTION_CHILD] = "waits for a child", [DIRECTION_LOCK] = "waits for a lock",
+		[DIRECTION_REQUEST] = "waits for its asynchronous I/O",
 	};
 	const struct cell *c = cells_of(b, b->side->selected) + b->cursor;
 	const char *comma = "";

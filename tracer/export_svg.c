@@ -62,12 +62,13 @@ static const struct {
 	[DIRECTION_NONE] = {"#56616d", "a call"}, [DIRECTION_READ] = {"#2f6fd0", "waits to read"},
 	[DIRECTION_WRITE] = {"#dc741c", "waits to write"}, [DIRECTION_POLL] = {"#8a63c9", "in poll"},
 	[DIRECTION_SLEEP] = {"#b3bac2", "sleeps"}, [DIRECTION_CHILD] = {"#8db8b3", "waits for a child"},
-	[DIRECTION_LOCK] = {"#b8417f", "waits for a lock"},
+	[DIRECTION_LOCK] = {"#b8417f", "waits for a lock"}, [DIRECTION_REQUEST] = {"#1f8f9c", "waits for its asynchronous I/O"},
 };
 
 /* What lies at the bottom of a pixel, and what above it.  */
 static const enum direction stacked[] = {
-	DIRECTION_READ, DIRECTION_WRITE, DIRECTION_LOCK, DIRECTION_POLL, DIRECTION_CHILD, DIRECTION_SLEEP, DIRECTION_NONE,
+	DIRECTION_READ, DIRECTION_WRITE, DIRECTION_REQUEST, DIRECTION_LOCK, DIRECTION_POLL, DIRECTION_CHILD, DIRECTION_SLEEP,
+	DIRECTION_NONE,
 };
 
 enum { LEVELS = sizeof stacked / sizeof *stacked };
@@ -215,6 +216,7 @@ static void print_times(const struct lane *lane, FILE *to)
 		[DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
 		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
 		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for locks",
+		[DIRECTION_REQUEST] = "waited %s for its asynchronous I/O",
 	};
 	const char *divider = ": ";
 	char text[16];
@@ -243,6 +245,7 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 		[DIRECTION_NONE] = "waited %s", [DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
 		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
 		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for a lock",
+		[DIRECTION_REQUEST] = "waited %s for its asynchronous I/O",
 	};
 	const struct model_process *process = &p->model->processes[w->process], *peer;
 	const struct model_fd *f = w->fd < process->fd_count ? &process->fds[w->fd] : NULL;

@@ -23,8 +23,9 @@ static void number(const char *key, uint64_t n, FILE *to)
 static void waits(const uint64_t wait_ns[DIRECTION_COUNT], FILE *to)
 {
 	fprintf(to, "\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"wait_poll_ns\":%" PRIu64 ",\"wait_child_ns\":%" PRIu64
-		",\"wait_lock_ns\":%" PRIu64 ",\"sleep_ns\":%" PRIu64, wait_ns[DIRECTION_READ], wait_ns[DIRECTION_WRITE],
-		wait_ns[DIRECTION_POLL], wait_ns[DIRECTION_CHILD], wait_ns[DIRECTION_LOCK], wait_ns[DIRECTION_SLEEP]);
+		",\"wait_lock_ns\":%" PRIu64 ",\"wait_aio_ns\":%" PRIu64 ",\"sleep_ns\":%" PRIu64, wait_ns[DIRECTION_READ], wait_ns[DIRECTION_WRITE],
+		wait_ns[DIRECTION_POLL], wait_ns[DIRECTION_CHILD], wait_ns[DIRECTION_LOCK], wait_ns[DIRECTION_REQUEST],
+		wait_ns[DIRECTION_SLEEP]);
 }
 
 /* What is left of its time beside its waits and its computing; in a wait it may compute, too.  */

@@ -17,7 +17,7 @@ enum { COMMAND_MAX = 256 };
 
 static const char letters[DIRECTION_COUNT] = {
 	[DIRECTION_READ] = 'r', [DIRECTION_WRITE] = 'w', [DIRECTION_POLL] = 'p', [DIRECTION_SLEEP] = 's', [DIRECTION_CHILD] = 'c',
-	[DIRECTION_LOCK] = 'l',
+	[DIRECTION_LOCK] = 'l', [DIRECTION_REQUEST] = 'a',
 };
 
 static uint64_t sum(const uint64_t wait_ns[DIRECTION_COUNT])

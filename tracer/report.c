@@ -29,7 +29,7 @@ enum {
 /* For what a person can do something about: data that does not come, or does not go.  */
 static uint64_t waited(const struct model_process *p)
 {
-	return p->wait_ns[DIRECTION_READ] + p->wait_ns[DIRECTION_WRITE] + p->wait_ns[DIRECTION_POLL];
+	return p->wait_ns[DIRECTION_READ] + p->wait_ns[DIRECTION_WRITE] + p->wait_ns[DIRECTION_POLL] + p->wait_ns[DIRECTION_REQUEST];
 }
 
 static uint64_t fd_waited(const struct model_fd *f)
@@ -120,6 +120,7 @@ static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
 		const char *before, *after;
 	} parts[] = {
 		{DIRECTION_READ, "waited ", " to read"}, {DIRECTION_WRITE, "waited ", " to write"}, {DIRECTION_POLL, "waited ", " in poll"},
+		{DIRECTION_REQUEST, "waited ", " for its asynchronous I/O"},
 		{DIRECTION_LOCK, "waited ", " for locks"}, {DIRECTION_CHILD, "waited ", " for children"}, {DIRECTION_SLEEP, "slept ", ""},
 	};
 	uint64_t known = p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns;

@@ -30,7 +30,7 @@ int timeline_label_width(const struct lanes *l, size_t first, size_t count, int 
 static enum color color_of(char character)
 {
 	switch (character) {
-	case 'r': case 'w': case 'p': case 'l': return COLOR_WAIT;
+	case 'r': case 'w': case 'p': case 'l': case 'a': return COLOR_WAIT;
 	case LANE_READY: return COLOR_WOULD_BLOCK;
 	case 's': case 'c': case LANE_NOT_WAITED_FOR: return COLOR_DETAIL;
 	default: return COLOR_READY;
@@ -165,7 +165,7 @@ void timeline_legend(const bool used[128], int width, FILE *to)
 		const char *text;
 	} texts[] = {
 		{'r', "r waits to read"}, {'w', "w waits to write"}, {'p', "p in poll"}, {'s', "s sleeps"}, {'c', "c waits for a child"},
-		{'l', "l waits for a lock"},
+		{'l', "l waits for a lock"}, {'a', "a waits for its asynchronous I/O"},
 		{LANE_NOT_WAITING, "# runs, or waits unseen"}, {LANE_NOT_WAITED_FOR, "- not waited for"},
 		{LANE_READY, "! something is ready, and not taken"},
 		{LANE_ENDED, "+ the same, and a wait ended here"}, {LANE_EXEC, "> exec: another program"},

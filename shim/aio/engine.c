@@ -359,6 +359,7 @@ static void *run(void *unused)
 	struct engine *e = engine();
 	struct uring_memory memory;
 
+	record_own_thread();
 	/* A filter that somebody else has put on may kill who asks for a ring. */
 	if (sys(SYS_prctl, PR_GET_SECCOMP) != 0 || !uring_open(&e->ring)) {
 		tell_status(REFUSED);

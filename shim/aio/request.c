@@ -85,7 +85,57 @@ bool request_change(struct request *r, uint32_t *word, enum request_state to)
 	if (!__atomic_compare_exchange_n(&r->word, word, new, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
 		return false;
 	*word = new;
+	if (to == REQUEST_RUNNING && r->notice.of.number)
+		r->since = clock_ticks();
 	return true;
+}
+
+/* Its number in the trace, and whether it is known to be over: in two words of the block that libc has for its own requests'
+ * priorities, where such a mark is none.  */
+enum { NOT_OVER = 0x61696f00, KNOWN_OVER };
+
+_Static_assert(offsetof(struct aiocb, __policy) == offsetof(struct aiocb, __abs_prio) + 4 &&
+	       offsetof(struct aiocb, __abs_prio) % 8 == 0, "the two are one word of 64 bits");
+
+static uint64_t *recorded_as(const struct aiocb *block)
+{
+	return (uint64_t *)(uintptr_t)&block->__abs_prio;
+}
+
+static uint64_t record_word(uint32_t number, uint32_t mark)
+{
+	const union {
+		uint32_t half[2];
+		uint64_t whole;
+	} word = {{number, mark}};
+
+	return word.whole;
+}
+
+void request_is_recorded(struct aiocb *block, uint32_t number)
+{
+	__atomic_store_n(recorded_as(block), number ? record_word(number, NOT_OVER) : 0, __ATOMIC_RELEASE);
+}
+
+bool request_is_ours(const struct aiocb *block)
+{
+	return block->__policy == NOT_OVER || block->__policy == KNOWN_OVER;
+}
+
+void request_learn(const struct aiocb *block, enum call_id call)
+{
+	bool takes = call == CALL_aio_return;
+	uint32_t number = (uint32_t)block->__abs_prio, mark = (uint32_t)block->__policy;
+	uint64_t word = record_word(number, mark);
+	const struct record_request q = {.number = number, .call = (uint8_t)call, .fd = block->aio_fildes};
+	int error = block->__error_code;
+
+	if (!record_on || !number || (mark != NOT_OVER && !(takes && mark == KNOWN_OVER)))
+		return;
+	/* Others may do the same, and the block be another request's by then.  */
+	if (__atomic_compare_exchange_n(recorded_as(block), &word, takes ? 0 : record_word(number, KNOWN_OVER), false,
+					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		record_learned(&q, takes ? TRACE_REQUEST_COLLECTED : TRACE_REQUEST_SEEN, error ? -error : block->__return_value);
 }
 
 struct request *request_of(const struct aiocb *block, uint32_t *word)
@@ -204,6 +254,8 @@ static void *run_notice(void *arg)
 	uint64_t none = 0;
 
 	request_free(r);
+	if (n.of.number)
+		record_notified(&n.of, clock_ticks(), true);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 	n.function(n.value);
 	return NULL;
@@ -230,7 +282,9 @@ static long start_thread(const struct notice *n)
 
 static long queue_signal(const struct notice *n)
 {
+	uint64_t t = n->of.number ? clock_ticks() : 0;
 	siginfo_t info;
+	long result;
 
 	memset(&info, 0, sizeof info);
 	info.si_signo = n->signal;
@@ -238,7 +292,10 @@ static long queue_signal(const struct notice *n)
 	info.si_pid = (pid_t)sys(SYS_getpid);
 	info.si_uid = (uid_t)sys(SYS_getuid);
 	info.si_value = n->value;
-	return sys(SYS_rt_sigqueueinfo, info.si_pid, n->signal, &info);
+	result = sys(SYS_rt_sigqueueinfo, info.si_pid, n->signal, &info);
+	if (n->of.number && result == 0)
+		record_notified(&n->of, t, false);
+	return result;
 }
 
 long notice_give(const struct notice *n)
@@ -265,6 +322,13 @@ void request_leave_group(struct request *group, bool failed)
 		request_free(group);
 		notice_give(&notice);
 	}
+}
+
+/* Before anybody can know.  */
+static void record_end(const struct request *r, long result)
+{
+	if (r->notice.of.number)
+		record_completed(&r->notice.of, r->since, result);
 }
 
 /* The error last: from then on the block is the program's.  */
@@ -296,6 +360,7 @@ void request_complete(struct request *r, long result)
 
 	request_change(r, &word, REQUEST_DONE);
 	count_out(r);
+	record_end(r, result);
 	if (r->notice.how == SIGEV_NONE) {
 		tell(block, result);
 	} else {
@@ -317,6 +382,7 @@ bool request_cancel(struct request *r, uint32_t word)
 	if (request_state(word) != REQUEST_QUEUED || !request_change(r, &word, REQUEST_CANCELED))
 		return false;
 	count_out(&copy);
+	record_end(&copy, -ECANCELED);
 	tell(copy.block, -ECANCELED);
 	request_change(r, &word, REQUEST_DROPPED);
 	give_notice(copy.block, &copy.notice);

@@ -11,6 +11,7 @@
 #include <aio.h>
 #include <signal.h>
 
+#include "shim/record.h"
 #include "shim/shim.h"
 
 enum {
@@ -39,6 +40,7 @@ struct notice {
 	union sigval value;
 	void (*function)(union sigval);
 	pthread_attr_t *attributes;
+	struct record_request of;       /* as what the request, or the list, is recorded */
 };
 
 struct request {
@@ -51,6 +53,7 @@ struct request {
 	void *buffer;
 	size_t size;
 	off_t offset;
+	uint64_t since;                 /* clock_ticks() when it began to run, if it is recorded */
 	struct notice notice;
 	struct request *group;
 	struct request *before, *after; /* the engine's, in the order of arrival */
@@ -97,6 +100,12 @@ bool request_change(struct request *r, uint32_t *word, enum request_state to);
 
 /* The request that this block is used for; NULL: it is over, or not ours.  */
 struct request *request_of(const struct aiocb *block, uint32_t *word);
+
+/* The block is used for a request that is recorded as this.  And for who learns that it is over, or takes its result, with that: both are
+ * recorded once.  */
+void request_is_recorded(struct aiocb *block, uint32_t number);
+bool request_is_ours(const struct aiocb *block);
+void request_learn(const struct aiocb *block, enum call_id call);
 
 /* Puts it where the engine finds it.  */
 void request_send(struct request *r);
