@@ -7,6 +7,7 @@
 #include "filter.h"
 #include "jsontext.h"
 #include "model.h"
+#include "overlap.h"
 #include "readiness.h"
 #include "stalls_print.h"
 #include "switching.h"
@@ -206,6 +207,7 @@ void json_report(struct trace *t, FILE *to)
 	struct model *m = verdict_build(t, &v);
 	struct readiness *readiness = readiness_read(t);
 	struct files *files = files_read(t);
+	struct overlap *overlap = overlap_read(t, m);
 
 	fprintf(to, "{\"version\":1,\"wall_ns\":%" PRIu64 ",\"events\":%" PRIu64 ",\"lost_events\":%" PRIu64
 		",\"overwritten_events\":%" PRIu64, m->wall_ns, m->events, m->lost, m->dropped);
@@ -217,9 +219,12 @@ void json_report(struct trace *t, FILE *to)
 		fputs(i ? ",\n" : "\n", to);
 		print_process(m, &m->processes[i], readiness, to);
 	}
-	fputs("],\"files\":", to);
+	fputs("],\"aio\":", to);
+	overlap_print_json(overlap, to);
+	fputs(",\"files\":", to);
 	files_print_json(files, to);
 	fputs("}\n", to);
+	overlap_free(overlap);
 	files_free(files);
 	verdict_free(v);
 	readiness_free(readiness);

@@ -11,6 +11,7 @@
 #include "files.h"
 #include "filter.h"
 #include "model.h"
+#include "overlap.h"
 #include "readiness.h"
 #include "say.h"
 #include "screen.h"
@@ -316,6 +317,7 @@ void report_print(struct trace *t, FILE *to)
 	struct model *m = verdict_build(t, &v);
 	struct readiness *readiness = readiness_read(t);
 	struct files *files = files_read(t);
+	struct overlap *overlap = overlap_read(t, m);
 	const struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
 	const struct model_process *first = NULL;
 	char text[16];
@@ -342,6 +344,8 @@ void report_print(struct trace *t, FILE *to)
 		fprintf(to, "%zu more process image%s waited for nothing, or for less\n\n", quiet, quiet == 1 ? "" : "s");
 	if (readiness)
 		readiness_print(readiness, m, to);
+	if (overlap)
+		overlap_print(overlap, to);
 	if (files)
 		files_print(files, to);
 	print_losses(t, m, to);
@@ -350,6 +354,7 @@ void report_print(struct trace *t, FILE *to)
 	else
 		fputs("No process recorded anything.\n", to);
 	free(order);
+	overlap_free(overlap);
 	files_free(files);
 	readiness_free(readiness);
 	verdict_free(v);
