@@ -33,6 +33,7 @@ static enum color color_of(char character)
 	case 'r': case 'w': case 'p': case 'l': case 'a': return COLOR_WAIT;
 	case LANE_READY: return COLOR_WOULD_BLOCK;
 	case 's': case 'c': case LANE_NOT_WAITED_FOR: return COLOR_DETAIL;
+	case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': case LANE_MANY: return COLOR_NAME;
 	default: return COLOR_READY;
 	}
 }
@@ -172,7 +173,7 @@ void timeline_legend(const bool used[128], int width, FILE *to)
 		{LANE_NOT_KNOWN, "? not known: was waiting when last seen"},
 	};
 	struct legend l = {width, 0, to};
-	bool capitals = false;
+	bool capitals = false, digits = used[LANE_MANY];
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		int c = (unsigned char)texts[i].character, capital = toupper(c);
@@ -181,6 +182,10 @@ void timeline_legend(const bool used[128], int width, FILE *to)
 			explain(&l, texts[i].text);
 		capitals |= capital != c && used[capital];
 	}
+	for (int c = '1'; c <= '9'; c++)
+		digits |= used[c];
+	if (digits)
+		explain(&l, "1 to 9, * so many requests in flight, or more");
 	if (capitals)
 		explain(&l, "capital: such a wait ended here");
 	if (l.column)

@@ -18,6 +18,7 @@
 #include "screen.h"
 #include "shim/shim.h"
 #include "trackfds.h"
+#include "trackrequests.h"
 
 /* Handlers nest; deeper than this only in a trace that somebody has made up.  */
 enum { STACK_MAX = 24 };
@@ -665,6 +666,42 @@ static void see_edge(struct walk *w, struct image *image, const struct trace_rec
 		fd_ready(w, f, true);
 }
 
+/* Its submission is a call; that somebody has learned that it is over, or taken its result, a moment.  */
+static void see_request(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
+{
+	bool submits = r->way == TRACE_REQUEST_SUBMITTED, collects = r->way == TRACE_REQUEST_COLLECTED;
+	struct track_slice s = {
+		.category = submits ? "call" : "request", .name = collects ? "collected" : submits ? model_call_name(r->call) : "seen",
+		.start_ns = w->now, .told_ns = w->now, .end_ns = w->now,
+	};
+	struct wire_flow flow;
+	struct request *q = track_request(w, image, r, place, image_fd(image, r->fd), &flow, &s.flow_count);
+	struct thread *t;
+
+	if (q && !place->own && (submits || collects || r->way == TRACE_REQUEST_SEEN)) {
+		t = find_thread(w, image->process, place->tid);
+		add_number(&s, "op", r->op);
+		s.flows = &flow;
+		if (submits) {
+			leave_operations(w, t, r, place);
+			s.told_ns = reader_ns(w->trace, r->t + r->lead);
+			s.told_ns = s.told_ns > w->now ? s.told_ns : w->now + 1;
+			s.id = flow.from.id;
+			s.flow_count = 0;
+			begin(w, t, &s, &(struct open){.what = CALL, .call = r->call});
+		} else {
+			add_text(&s, "call", model_call_name(r->call));
+			add_result(&s, r->result);
+			tell_thread(w, t);
+			w->sink->begin(&t->track, &s, w->arg);
+			s.flow_count = s.arg_count = 0;
+			w->sink->end(&t->track, &s, w->arg);
+		}
+	}
+	if (q && collects)
+		requests_forget(&image->requests, q);
+}
+
 static uint64_t ticks_of(const struct trace_record *r, const struct reader_place *place)
 {
 	return r->kind == TRACE_WOULD_BLOCK && place->enter ? r->t - r->lead : r->t;
@@ -694,7 +731,10 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_NAME: fd_name_is(w, image, r, place); break;
 	case TRACE_CLOSE: fd_close(w, image, r->fd); break;
 	case TRACE_DUP: fd_copy(w, image, r->fd, r->number); break;
-	case TRACE_THREAD: name_thread(w, find_thread(w, image->process, place->tid), r); break;
+	case TRACE_THREAD:
+		if (!place->own)
+			name_thread(w, find_thread(w, image->process, place->tid), r);
+		break;
 	case TRACE_EXIT:
 		see_process(w, image, r, place);
 		image_end(w, image);
@@ -710,6 +750,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_LOCK: see_lock(w, image, r, place); break;
 	case TRACE_AWAY: see_away(w, image, r, place); break;
 	case TRACE_EDGE: see_edge(w, image, r); break;
+	case TRACE_REQUEST: see_request(w, image, r, place); break;
 	case TRACE_WATCH: see_watch(image, r); break;
 	default: break;
 	}
