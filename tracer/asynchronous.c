@@ -210,9 +210,9 @@ static void tell_completed(const struct story *s, char *text, size_t size)
 	char result[32];
 
 	if (model_request_direction(q->call) == DIRECTION_READ && q->result >= 0)
-		snprintf(text, size, "data has arrived: %s", picture_result(q->result, result));
+		snprintf(text, size, "data has arrived: %s", outcome(q->result, result));
 	else
-		snprintf(text, size, "completed: %s", picture_result(q->result, result));
+		snprintf(text, size, "completed: %s", outcome(q->result, result));
 }
 
 /* In the list.  */
@@ -253,7 +253,7 @@ static void step_text(const struct story *s, enum as as, char *text, size_t size
 		snprintf(text, size, "%s(): it is over", model_call_name(q->seen_by));
 		break;
 	case AS_COLLECTED:
-		snprintf(text, size, "aio_return() returns %s", picture_result(q->result, result));
+		snprintf(text, size, "aio_return() returns %s", outcome(q->result, result));
 		if (s->learned_by != q->tid && q->returned)
 			snprintf(text + strlen(text), size - strlen(text), " (tid %" PRIu32 ")", s->learned_by);
 		break;
@@ -321,7 +321,7 @@ static void take_moment(struct drawn *d, size_t i)
 		stretch(d, USER, 18, i, text);
 		break;
 	case AS_COLLECTED:
-		snprintf(text, sizeof text, "aio_return(): %s", picture_result(q->result, result));
+		snprintf(text, sizeof text, "aio_return(): %s", outcome(q->result, result));
 		stretch(d, USER, 16, i, text);
 		break;
 	default:
@@ -386,7 +386,7 @@ static void print_heading(const struct story *s, const struct model_process *pro
 	screen_text(name, sizeof name, *process->command ? process->command : "?");
 	fprintf(to, "by %.*s (pid %" PRIu32 ", tid %" PRIu32 ")\n", width - 36, name, process->pid, q->tid);
 	if (q->completed && q->returned)
-		fprintf(to, "completed with %s after %s", picture_result(q->result, line),
+		fprintf(to, "completed with %s after %s", outcome(q->result, line),
 			duration(reader_duration(s->trace, q->completed > q->submitted ? q->completed - q->submitted : 0), text));
 	else
 		fputs(q->completed ? "completed; its submission was not recorded" : "not completed, as far as is known", to);

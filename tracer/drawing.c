@@ -188,7 +188,7 @@ static void end_plain_wait(struct picture *p, const struct trace_record *r, cons
 	char text[32];
 
 	if (r->result < 0)
-		snprintf(s->end, sizeof s->end, "%s", picture_result(r->result, text) + 3);
+		snprintf(s->end, sizeof s->end, "%s", outcome(r->result, text) + 3);
 	else if (!*w->arrives)
 		s->end[0] = 0;
 	else if (r->result == 0 && w == words_of(CALL_read))
@@ -245,7 +245,7 @@ static void take_step(struct picture *p, const struct operation *o, size_t i)
 			end_plain_wait(p, r, is_disk(o) ? disk_words(r) : w);
 		else
 			begin(p, o, KERNEL, 8, PICTURE_NO_STEP, r->result < 0 ? "" : w->moved);
-		snprintf(text, sizeof text, "returns %s", picture_result(r->result, result));
+		snprintf(text, sizeof text, "returns %s", outcome(r->result, result));
 		begin(p, o, USER, 9, i, text);
 		break;
 	case AS_END:
@@ -339,7 +339,7 @@ static void step_text(const struct operation *o, size_t i, char *text, size_t si
 		break;
 	case AS_RETURN:
 		before = r->result < 0 ? "" : is_disk(o) ? "waited for the disk, " : plain ? "ready, and " : "";
-		snprintf(text, size, "%s%s() returns %s", before, call_of(o), picture_result(r->result, result));
+		snprintf(text, size, "%s%s() returns %s", before, call_of(o), outcome(r->result, result));
 		break;
 	case AS_END:
 		snprintf(text, size, "%s", o->left_ns ? "left: its thread went on" : o->process->reaped ? "killed, as its parent was told" :
@@ -399,7 +399,7 @@ static void print_heading(const struct operation *o, int width, FILE *to)
 	screen_text(name, sizeof name, *o->process->command ? o->process->command : "?");
 	fprintf(to, "by %.*s (pid %" PRIu32 ", tid %" PRIu32 ")\n", width - 36, name, o->process->pid, o->tid);
 	if (last->as == AS_RETURN)
-		fprintf(to, "returned %s", picture_result(last->record->result, text));
+		fprintf(to, "returned %s", outcome(last->record->result, text));
 	else
 		fputs("had not returned", to);
 	fprintf(to, " after %s\n", duration(last->ns - o->steps[0].ns, text));

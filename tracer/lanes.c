@@ -493,7 +493,7 @@ static void mark(const struct lanes *l, const struct stretch *s, const struct la
 	uint64_t end = lane->last->end_ns;
 
 	if (is_in(s, lane->start_ns) && text[column(s, lane->start_ns)] == ' ')
-		text[column(s, lane->start_ns)] = l->by_fd || lane->requests ? LANE_NOT_WAITED_FOR : LANE_NOT_WAITING;
+		text[column(s, lane->start_ns)] = lane->requests ? LANE_NONE : l->by_fd ? LANE_NOT_WAITED_FOR : LANE_NOT_WAITING;
 	for (const struct model_process *q = lane->last; lane->tid == q->pid && q->previous; q = q->previous)
 		if (is_in(s, q->start_ns) && (column(s, q->start_ns) > column(s, lane->start_ns) || lane->start_ns < s->from_ns))
 			text[column(s, q->start_ns)] = LANE_EXEC;
@@ -507,7 +507,7 @@ void lanes_text(const struct lanes *l, const struct stretch *s, const struct lan
 	for (int c = 0; c < s->columns; c++)
 		text[c] = look(l, s, &cells[c]);
 	for (int c = 0; lane->requests && c < s->columns; c++)
-		text[c] = cells[c].ns[CELL_FLIGHT] || text[c] == ' ' ? text[c] : LANE_NOT_WAITED_FOR;
+		text[c] = cells[c].ns[CELL_FLIGHT] || text[c] == ' ' ? text[c] : LANE_NONE;
 	text[s->columns] = 0;
 	mark(l, s, lane, text);
 }

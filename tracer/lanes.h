@@ -57,7 +57,7 @@ struct cell {
 enum {
 	LANE_NOT_WAITING = '#', LANE_NOT_WAITED_FOR = '-', LANE_READY = '!', LANE_ENDED = '+', LANE_EXEC = '>',
 	LANE_NOT_KNOWN = '?',
-	LANE_MANY = '*',                /* requests in flight; up to 9: that digit */
+	LANE_NONE = '.', LANE_MANY = '*',       /* requests in flight; up to 9: that digit */
 };
 
 /* Makes the lanes of a model that was built from the trace.  */

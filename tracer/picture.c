@@ -1,29 +1,12 @@
 /* picture.c - puts stretches side by side, and draws them.  */
 #include "picture.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "color.h"
-#include "line.h"
 #include "screen.h"
 
 enum { GAP = 3 };                       /* columns between neighbouring texts */
-
-/* "6", or "-1 EPIPE".  */
-const char *picture_result(int64_t result, char text[32])
-{
-	uint64_t error = -(uint64_t)result;
-	const char *name = result < 0 ? line_errno_name(error) : NULL;
-
-	if (result >= 0)
-		snprintf(text, 32, "%" PRId64, result);
-	else if (name)
-		snprintf(text, 32, "-1 %s", name);
-	else
-		snprintf(text, 32, "-1 errno %" PRIu64, error);
-	return text;
-}
 
 void picture_begin(struct picture *p, int width)
 {

@@ -63,7 +63,4 @@ void picture_data(struct picture *p, int row, int at, bool writes);
 
 void picture_print(struct picture *p, FILE *to);
 
-/* "6", or "-1 EPIPE".  */
-const char *picture_result(int64_t result, char text[32]);
-
 #endif

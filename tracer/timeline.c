@@ -32,7 +32,7 @@ static enum color color_of(char character)
 	switch (character) {
 	case 'r': case 'w': case 'p': case 'l': case 'a': return COLOR_WAIT;
 	case LANE_READY: return COLOR_WOULD_BLOCK;
-	case 's': case 'c': case LANE_NOT_WAITED_FOR: return COLOR_DETAIL;
+	case 's': case 'c': case LANE_NOT_WAITED_FOR: case LANE_NONE: return COLOR_DETAIL;
 	case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': case LANE_MANY: return COLOR_NAME;
 	default: return COLOR_READY;
 	}
@@ -185,7 +185,7 @@ void timeline_legend(const bool used[128], int width, FILE *to)
 	for (int c = '1'; c <= '9'; c++)
 		digits |= used[c];
 	if (digits)
-		explain(&l, "1 to 9, * so many requests in flight, or more");
+		explain(&l, "1 to 9 so many requests in flight, * more, . none");
 	if (capitals)
 		explain(&l, "capital: such a wait ended here");
 	if (l.column)
