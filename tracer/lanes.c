@@ -328,6 +328,17 @@ static void add_in_flight(const struct request_span *r, void *arg)
 	add_time(a, lanes_of_request(a->lanes, r), r->start_ns, r->end_ns);
 }
 
+void lanes_leave_threads(struct lanes *l)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (!l->lanes[i].requests)
+			l->lanes[left++] = l->lanes[i];
+	l->count = left;
+	put_in_order(l);
+}
+
 size_t lanes_choose(struct lanes *l, const struct stretch *s, size_t most)
 {
 	struct addition a = {l, s};

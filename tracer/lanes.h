@@ -64,6 +64,9 @@ enum {
 void lanes_make(struct lanes *l, const struct trace *t, const struct model *m, bool by_fd);
 void lanes_free(struct lanes *l);
 
+/* Leaves the lanes of threads alone.  */
+void lanes_leave_threads(struct lanes *l);
+
 /* Leaves those that were there in the stretch, and of them the `most` that waited longest in it; returns how many more there
  * were.  */
 size_t lanes_choose(struct lanes *l, const struct stretch *s, size_t most);
