@@ -2,7 +2,7 @@
  *
  * Times are in microseconds from the start of the trace.  Rows that are no thread's are threads, too, with numbers that no thread
  * can have.  A slice whose end is known is written at once (X), others as they begin and end (B, E); requests, which overlap, as
- * asynchronous ones (b, n, e), by the number of their track.  A flow is written when its
+ * asynchronous ones (b, e), by the number of their track.  A flow is written when its
  * end is known: its two halves (s, f) together, each within its slice.  */
 #include <string.h>
 
@@ -206,13 +206,8 @@ static void print_end(const struct track *track, const struct track_slice *s, vo
 static void print_instant(const struct track *track, const struct track_slice *s, void *arg)
 {
 	struct chrome *c = arg;
-	struct text *t;
+	struct text *t = begin_event(c, 'i', track->pid, track->tid);
 
-	if (track->type == TRACK_REQUESTS) {
-		print_asynchronous(c, 'n', track, s, s->start_ns);
-		return;
-	}
-	t = begin_event(c, 'i', track->pid, track->tid);
 	microseconds(t, "ts", s->start_ns);
 	text_literal(t, ",\"s\":\"t\"");
 	name(t, s->category, s->name);

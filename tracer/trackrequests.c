@@ -58,7 +58,6 @@ static void take_off(struct walk *w, struct image *image, struct request *q, con
 	struct track_slice s = {
 		.category = "request", .name = model_call_name(q->call), .start_ns = w->now, .told_ns = TRACKS_OPEN,
 	};
-	struct wire_flow flow;
 
 	q->user = flight;
 	flight->from = (struct wire_source){.id = walk_flow_id(w), .pid = image->process->track.pid, .tid = place->tid, .ns = w->now};
@@ -80,9 +79,6 @@ static void take_off(struct walk *w, struct image *image, struct request *q, con
 		add_number(&s, "list", q->list);
 	if (q->flags & TRACE_REQUEST_BLOCKS)
 		s.args[s.arg_count++] = (struct track_arg){.key = "would_block", .text = "yes"};
-	flow = (struct wire_flow){.from = flight->from};
-	s.flows = &flow;
-	s.flow_count = 1;
 	flight->lane->is_busy = true;
 	flight->lane->start_ns = w->now;
 	w->sink->begin(&flight->lane->track, &s, w->arg);
@@ -131,15 +127,6 @@ static void forget(struct request *q, void *arg)
 	free_flight(image->walk, q);
 }
 
-static void tell_notice(struct walk *w, const struct flight *flight, const struct request *q)
-{
-	struct track_slice s = {.category = "request", .name = "notified", .start_ns = w->now, .end_ns = w->now};
-
-	s.args[s.arg_count++] = (struct track_arg){.key = "by", .text = q->by_thread ? "thread" : "signal"};
-	if (flight->lane)
-		w->sink->instant(&flight->lane->track, &s, w->arg);
-}
-
 struct request *track_request(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place,
 			      struct fd *f, struct wire_flow *flow, size_t *flow_count)
 {
@@ -166,8 +153,6 @@ struct request *track_request(struct walk *w, struct image *image, const struct 
 		count_bytes(w, image->process, d == DIRECTION_WRITE, (uint64_t)q->result);
 	if (r->way == TRACE_REQUEST_COMPLETED)
 		land(w, flight, q);
-	else if (r->way == TRACE_REQUEST_NOTIFIED)
-		tell_notice(w, flight, q);
 	return q;
 }
 

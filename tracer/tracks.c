@@ -666,39 +666,61 @@ static void see_edge(struct walk *w, struct image *image, const struct trace_rec
 		fd_ready(w, f, true);
 }
 
-/* Its submission is a call; that somebody has learned that it is over, or taken its result, a moment.  */
+/* That its submitter was told so, whoever did, or that somebody has learned that it is over, or has taken its result.  */
+static void tell_request(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place,
+			 const struct wire_flow *flow)
+{
+	bool notified = r->way == TRACE_REQUEST_NOTIFIED;
+	struct thread *t = find_thread(w, image->process, notified ? flow->from.tid : place->tid);
+	struct track_slice s = {
+		.category = "request", .name = notified ? "notified" : r->way == TRACE_REQUEST_COLLECTED ? "collected" : "seen",
+		.start_ns = w->now, .told_ns = w->now, .end_ns = w->now, .flows = flow, .flow_count = 1,
+	};
+
+	add_number(&s, "op", r->op);
+	tell_thread(w, t);
+	if (notified) {
+		add_text(&s, "by", r->flags & TRACE_REQUEST_THREAD ? "thread" : "signal");
+		s.flow_count = 0;
+		w->sink->instant(&t->track, &s, w->arg);
+		return;
+	}
+	add_text(&s, "call", model_call_name(r->call));
+	add_result(&s, r->result);
+	w->sink->begin(&t->track, &s, w->arg);
+	s.flow_count = s.arg_count = 0;
+	w->sink->end(&t->track, &s, w->arg);
+}
+
+/* The call that submits it, from which an arrow goes to whoever learns of its end.  */
+static void begin_request(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place,
+			  const struct wire_flow *flow)
+{
+	struct thread *t = find_thread(w, image->process, place->tid);
+	struct track_slice s = {
+		.category = "call", .name = model_call_name(r->call), .start_ns = w->now, .told_ns = reader_ns(w->trace, r->t + r->lead),
+		.id = flow->from.id,
+	};
+
+	leave_operations(w, t, r, place);
+	s.told_ns = s.told_ns > w->now ? s.told_ns : w->now + 1;
+	add_number(&s, "op", r->op);
+	begin(w, t, &s, &(struct open){.what = CALL, .call = r->call});
+}
+
 static void see_request(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
 {
-	bool submits = r->way == TRACE_REQUEST_SUBMITTED, collects = r->way == TRACE_REQUEST_COLLECTED;
-	struct track_slice s = {
-		.category = submits ? "call" : "request", .name = collects ? "collected" : submits ? model_call_name(r->call) : "seen",
-		.start_ns = w->now, .told_ns = w->now, .end_ns = w->now,
-	};
 	struct wire_flow flow;
-	struct request *q = track_request(w, image, r, place, image_fd(image, r->fd), &flow, &s.flow_count);
-	struct thread *t;
+	size_t has_flow;
+	struct request *q = track_request(w, image, r, place, image_fd(image, r->fd), &flow, &has_flow);
 
-	if (q && !place->own && (submits || collects || r->way == TRACE_REQUEST_SEEN)) {
-		t = find_thread(w, image->process, place->tid);
-		add_number(&s, "op", r->op);
-		s.flows = &flow;
-		if (submits) {
-			leave_operations(w, t, r, place);
-			s.told_ns = reader_ns(w->trace, r->t + r->lead);
-			s.told_ns = s.told_ns > w->now ? s.told_ns : w->now + 1;
-			s.id = flow.from.id;
-			s.flow_count = 0;
-			begin(w, t, &s, &(struct open){.what = CALL, .call = r->call});
-		} else {
-			add_text(&s, "call", model_call_name(r->call));
-			add_result(&s, r->result);
-			tell_thread(w, t);
-			w->sink->begin(&t->track, &s, w->arg);
-			s.flow_count = s.arg_count = 0;
-			w->sink->end(&t->track, &s, w->arg);
-		}
-	}
-	if (q && collects)
+	if (!q)
+		return;
+	if (r->way == TRACE_REQUEST_SUBMITTED)
+		begin_request(w, image, r, place, &flow);
+	else if (r->way != TRACE_REQUEST_COMPLETED && has_flow)
+		tell_request(w, image, r, place, &flow);
+	if (r->way == TRACE_REQUEST_COLLECTED)
 		requests_forget(&image->requests, q);
 }
 
