@@ -10,7 +10,7 @@
 #include "sys.h"
 #include "text.h"
 
-struct config config = {.max_size = (uint64_t)1 << 30, .active = true, .follow = true, .keep = true, .stall_ns = 10000000};
+struct config config = {.max_size = (uint64_t)1 << 30, .active = true, .follow = true, .keep = true, .aio = true, .stall_ns = 10000000};
 
 /* Bytes: a number, perhaps with K, M or G.  Returns `otherwise` for anything else.  */
 static uint64_t parse_size(const char *s, uint64_t otherwise)
@@ -216,8 +216,8 @@ void config_read(char **envp)
 			config.shield = parse_shield(e + SHIELD);
 		else if (!strcmp(e, "EAGAIN_KEEP=0"))
 			config.keep = false;
-		else if (!strcmp(e, "EAGAIN_AIO=1"))
-			config.aio = true;
+		else if (!strcmp(e, "EAGAIN_AIO=0"))
+			config.aio = false;
 		else if (!strncmp(e, "EAGAIN_STALL=", STALL))
 			config.stall_ns = parse_milliseconds(e + STALL, config.stall_ns);
 		else if (!strcmp(e, "EAGAIN_READINESS=1"))

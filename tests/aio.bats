@@ -1,10 +1,6 @@
-# --aio: what POSIX AIO does natively it does when the shim serves it.
+# POSIX AIO: what it does natively it does when the shim serves it.
 
 load helper
-
-setup() {
-	export EAGAIN_AIO=1
-}
 
 same_behaviours() {
 	local name failed=0
@@ -35,15 +31,14 @@ same_behaviours() {
 	same_behaviours threads thread-ends main-ends pauses forks ends-in-flight closed undisturbed numbers sandbox sandbox-in-flight
 }
 
-@test "without --aio all is libc's: a read of what is in memory is its thread's" {
+@test "a read of what is in memory needs no thread; with --no-aio all is libc's" {
 	cd "$BATS_TEST_TMPDIR"
-	unset EAGAIN_AIO
-	for run in "" "$EAGAIN run" "$EAGAIN record" "env EAGAIN_AIO=0 LD_PRELOAD=$LIBRARY"; do
+	for run in "" "$EAGAIN run --no-aio" "$EAGAIN record --no-aio" "env EAGAIN_AIO=0 LD_PRELOAD=$LIBRARY"; do
 		# shellcheck disable=SC2086 # several words
 		run -0 $run "$PROGRAMS/aio" threads-of-its-own
 		[ "$output" = $'read: 100\nthreads: 2' ] || { echo "$run: $output"; false; }
 	done
-	for run in "$EAGAIN run --aio" "$EAGAIN record --aio" "env EAGAIN_AIO=1 LD_PRELOAD=$LIBRARY"; do
+	for run in "$EAGAIN run" "$EAGAIN record" "env LD_PRELOAD=$LIBRARY"; do
 		# shellcheck disable=SC2086 # several words
 		run -0 $run "$PROGRAMS/aio" threads-of-its-own
 		[ "$output" = $'read: 100\nthreads: 1' ] || { echo "$run: $output"; false; }
@@ -57,18 +52,27 @@ same_behaviours() {
 	[ "$output" = $'here: 0\na child: 0\na child: 0\na child: 0\nread: 4' ] || { echo "$output"; false; }
 }
 
-@test "where io_uring is forbidden it is found out, and all is libc's" {
-	cd "$BATS_TEST_TMPDIR"
-	for name in order overlaps list-signal suspend; do
-		"$PROGRAMS/aio" "$name" >native
-		"$PROGRAMS/aio" forbidden "$EAGAIN" run "$PROGRAMS/aio" "$name" >shimmed
-		diff native shimmed
-	done
-}
-
-@test "where the kernel can have no thread for a request, nothing is canceled" {
+@test "where there can be one thread more, it does all" {
 	[ "$(id -u)" = 0 ] || skip "needs root to become a user who has no other threads"
 	same_behaviours few-threads
+}
+
+@test "setuid reaches the threads that serve" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	same_behaviours rights
+}
+
+@test "a process that is killed has nothing under way, nor holds what it closed" {
+	MODES=run.auto same timeout 60 "$PROGRAMS/aio" killed
+	MODES=run.auto same taskset 1 timeout 60 "$PROGRAMS/aio" unlocked
+}
+
+# With libc, an idle thread that has the other fds serves it.
+@test "requests of a thread with fds of its own are on these" {
+	cd "$BATS_TEST_TMPDIR"
+	run -0 timeout 60 "$EAGAIN" run "$PROGRAMS/aio" own-fds
+	[ "$output" = $'here: 0\nwritten: 5\nhere: 0' ] || { echo "$output"; false; }
+	[ "$(<own)" = mine ]
 }
 
 @test "a full disk" {

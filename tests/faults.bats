@@ -138,12 +138,12 @@ all_faults() {
 	faults "$EAGAIN" run -- "$PROGRAMS/traps" kept-copies
 	faults "$EAGAIN" run -- "$PROGRAMS/traps" kept-sticky
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/kept" 6 100
-	faults "$EAGAIN" run --aio -- "$PROGRAMS/aio" order
-	faults "$EAGAIN" run --aio -- "$PROGRAMS/aio" sync-file
-	faults "$EAGAIN" run --aio -- "$PROGRAMS/aio" list-signal
-	faults "$EAGAIN" run --aio -- "$PROGRAMS/aio" thread-for-one
-	faults "$EAGAIN" run --aio -- "$PROGRAMS/aio" suspend
-	faults "$EAGAIN" run --aio -- "$PROGRAMS/aio" cancel-with-notice
+	faults "$EAGAIN" run -- "$PROGRAMS/aio" order
+	faults "$EAGAIN" run -- "$PROGRAMS/aio" sync-file
+	faults "$EAGAIN" run -- "$PROGRAMS/aio" list-signal
+	faults "$EAGAIN" run -- "$PROGRAMS/aio" thread-for-one
+	faults "$EAGAIN" run -- "$PROGRAMS/aio" suspend
+	faults "$EAGAIN" run -- "$PROGRAMS/aio" cancel-with-notice
 }
 
 @test "each system call of the shim's own fails: the program does what it does natively" {

@@ -1,33 +1,38 @@
-/* engine.h - the thread that hands requests to the kernel.
+/* engine.h - the threads that perform requests.
  *
- * What a thread submits to an io_uring is that thread's: it is canceled when the thread ends, raises SIGXFSZ there,
- * and what is done interrupts its other calls (epoll_wait(2) returns EINTR).  All of that a program would notice.  So there is
- * one thread of ours, which blocks all signals, as libc's helper threads do, and the only user of its ring.  It exists once a
- * request could not be served at once, ends after a second without any, and is not there in the child of a fork.
+ * Each does so by the plain call, pread(2), pwrite(2) or fsync(2), as libc's threads do, so that the end of the process, a closed
+ * fd, a lock, a limit and a sandbox mean the same for it.  But libc has one thread for each fd; here as many as are needed serve
+ * one fd, up to a bound.
  *
- * Requests run in parallel, but for those whose order can be told: on one fd, writes that append, ranges that overlap with
- * a write among them, and, after all that came before it, a sync.  */
+ * What the kernel can do by itself is no thread, and a program can tell: what io_uring(7) was given before the process was killed
+ * lands after it was waited for; so do, with io_submit(2), a file and its locks stay in use for a moment after the last close(2)
+ * that followed the result.
+ *
+ * There is a thread once a request could not be served at once; it ends after a second without any, as libc's does.  None is
+ * there in the child of a fork.  */
 #ifndef EAGAIN_AIO_ENGINE_H
 #define EAGAIN_AIO_ENGINE_H
 
 #include "request.h"
 
-/* Whether requests can be sent to it; starts it.  False: the kernel has nothing for us, or forbids it, or not yet.  */
-bool engine_serves(void);
+/* There are places for requests, and a queue.  False: there is no memory.  */
+bool engine_make(void);
 
-/* Hands it a request, filled in but for `word`.  */
-void engine_send(struct request *r);
+/* Hands it requests that were submitted, linked by `after`, in their order.  False: there can be no thread; they are the caller's
+ * still.  */
+bool engine_send(struct request *r);
 
-/* A request was canceled: others may have waited for it.  */
-void engine_notice(void);
+/* Cancels what has not begun, of this block, or if that is NULL, of this fd.  AIO_CANCELED, AIO_NOTCANCELED (a request has begun),
+ * or AIO_ALLDONE.  */
+int engine_cancel(int fd, const struct aiocb *block);
 
-/* Whether no write is under way: then what the program reads itself is in order.  */
-bool engine_is_quiet(void);
+/* Whether its threads have the same fds as this one: those of who started the first.  False, too, where that is not told.  */
+bool engine_shares_fds(void);
 
 /* Waits until nothing is under way.  */
 void engine_finish(void);
 
-/* The process enters a sandbox: ends it once nothing is under way.  */
+/* The process enters a sandbox: ends the threads, once nothing is under way.  */
 void engine_leave(void);
 
 #endif

@@ -78,16 +78,23 @@ void request_free(struct request *r)
 	} while (!__atomic_compare_exchange_n(&requests->free, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 }
 
-bool request_change(struct request *r, uint32_t *word, enum request_state to)
+/* Only the request's owner changes it: who submits it, and then the engine.  */
+static void set_state(struct request *r, enum request_state to)
 {
-	uint32_t new = *word - *word % REQUEST_STATES + to;
+	__atomic_store_n(&r->word, r->word - r->word % REQUEST_STATES + to, __ATOMIC_RELEASE);
+}
 
-	if (!__atomic_compare_exchange_n(&r->word, word, new, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
-		return false;
-	*word = new;
-	if (to == REQUEST_RUNNING && r->notice.of.number)
-		r->since = clock_ticks();
-	return true;
+struct request *request_of(const struct aiocb *block, enum request_state *state)
+{
+	struct request *r = (struct request *)(uintptr_t)block->__next_prio;
+
+	if (!requests || r < requests->table || r >= requests->table + REQUESTS ||
+	    ((uintptr_t)r - (uintptr_t)requests->table) % sizeof *r != 0)
+		return NULL;
+	*state = request_state(__atomic_load_n(&r->word, __ATOMIC_ACQUIRE));
+	if (*state == REQUEST_FREE || *state == REQUEST_GROUP)
+		return NULL;
+	return __atomic_load_n(&r->block, __ATOMIC_RELAXED) == block ? r : NULL;
 }
 
 /* Its number in the trace, and whether it is known to be over: in two words of the block that libc has for its own requests'
@@ -117,7 +124,7 @@ void request_is_recorded(struct aiocb *block, uint32_t number)
 	__atomic_store_n(recorded_as(block), number ? record_word(number, NOT_OVER) : 0, __ATOMIC_RELEASE);
 }
 
-bool request_is_ours(const struct aiocb *block)
+bool request_has_record(const struct aiocb *block)
 {
 	return block->__policy == NOT_OVER || block->__policy == KNOWN_OVER;
 }
@@ -132,56 +139,10 @@ void request_learn(const struct aiocb *block, enum call_id call)
 
 	if (!record_on || !number || (mark != NOT_OVER && !(takes && mark == KNOWN_OVER)))
 		return;
-	/* Others may do the same, and the block be another request's by then.  */
+	/* Others may do the same, and the block be another request's by then. */
 	if (__atomic_compare_exchange_n(recorded_as(block), &word, takes ? 0 : record_word(number, KNOWN_OVER), false,
 					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		record_learned(&q, takes ? TRACE_REQUEST_COLLECTED : TRACE_REQUEST_SEEN, error ? -error : block->__return_value);
-}
-
-struct request *request_of(const struct aiocb *block, uint32_t *word)
-{
-	struct request *r = (struct request *)(uintptr_t)block->__next_prio;
-
-	if (!requests || r < requests->table || r >= requests->table + REQUESTS ||
-	    ((uintptr_t)r - (uintptr_t)requests->table) % sizeof *r != 0)
-		return NULL;
-	*word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
-	switch (request_state(*word)) {
-	case REQUEST_FREE:
-	case REQUEST_GROUP:
-	case REQUEST_DROPPED: return NULL;
-	default: break;
-	}
-	return __atomic_load_n(&r->block, __ATOMIC_RELAXED) == block ? r : NULL;
-}
-
-void request_send(struct request *r)
-{
-	uint32_t old = __atomic_load_n(&requests->sent, __ATOMIC_RELAXED);
-
-	if (r->operation != LIO_READ)
-		__atomic_add_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
-	do
-		r->next = old;
-	while (!__atomic_compare_exchange_n(&requests->sent, &old, number(r), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-}
-
-struct request *requests_sent(void)
-{
-	uint32_t n, next, before = 0;
-
-	if (!__atomic_load_n(&requests->sent, __ATOMIC_SEQ_CST))
-		return NULL;
-	for (n = __atomic_exchange_n(&requests->sent, 0, __ATOMIC_SEQ_CST); n; before = n, n = next) {
-		next = numbered(n)->next;
-		numbered(n)->next = before;
-	}
-	return numbered(before);
-}
-
-struct request *request_next(const struct request *r)
-{
-	return numbered(r->next);
 }
 
 long request_futex(const uint32_t *word, int operation, uint32_t value, const struct timespec *end)
@@ -189,15 +150,13 @@ long request_futex(const uint32_t *word, int operation, uint32_t value, const st
 	return sys(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, end, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
+/* In this order: whoever wakes others for what came before changes `done` after it has seen them watch.  */
 uint32_t requests_watch(void)
 {
-	__atomic_add_fetch(&requests->waiters, 1, __ATOMIC_SEQ_CST);
-	return __atomic_load_n(&requests->done, __ATOMIC_SEQ_CST);
-}
+	uint32_t done = __atomic_load_n(&requests->done, __ATOMIC_SEQ_CST);
 
-void requests_unwatch(void)
-{
-	__atomic_sub_fetch(&requests->waiters, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&requests->watched, true, __ATOMIC_SEQ_CST);
+	return done;
 }
 
 void requests_doze(void)
@@ -205,7 +164,6 @@ void requests_doze(void)
 	const struct timespec moment = {.tv_nsec = 100000};
 
 	request_futex(&requests->done, FUTEX_WAIT, requests_watch(), &moment);
-	requests_unwatch();
 }
 
 /* As libc waits: a handler with SA_RESTART ends it only where there is an end.  */
@@ -230,10 +188,11 @@ long request_wait_group(const struct request *group)
 	return result == -EINTR ? result : 0;
 }
 
+/* Once, until somebody watches again: whoever is about to run need not be woken for what is done meanwhile.  */
 void requests_wake(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&requests->waiters, __ATOMIC_SEQ_CST))
+	if (!__atomic_load_n(&requests->watched, __ATOMIC_SEQ_CST) || !__atomic_exchange_n(&requests->watched, false, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_add_fetch(&requests->done, 1, __ATOMIC_SEQ_CST);
 	request_futex(&requests->done, FUTEX_WAKE, INT_MAX, NULL);
@@ -242,7 +201,9 @@ void requests_wake(void)
 /* A handler that asks after its request may run before the engine is back from telling it.  */
 void request_await_notice(const struct aiocb *block)
 {
-	while (requests && __atomic_load_n(&requests->noticed, __ATOMIC_ACQUIRE) == block)
+	enum request_state state;
+
+	while (request_of(block, &state) && state == REQUEST_NOTIFYING)
 		requests_doze();
 }
 
@@ -307,6 +268,11 @@ long notice_give(const struct notice *n)
 	}
 }
 
+void request_make_group(struct request *r)
+{
+	set_state(r, REQUEST_GROUP);
+}
+
 void request_leave_group(struct request *group, bool failed)
 {
 	struct notice notice = group->notice;
@@ -322,13 +288,6 @@ void request_leave_group(struct request *group, bool failed)
 		request_free(group);
 		notice_give(&notice);
 	}
-}
-
-/* Before anybody can know.  */
-static void record_end(const struct request *r, long result)
-{
-	if (r->notice.of.number)
-		record_completed(&r->notice.of, r->since, result);
 }
 
 /* The error last: from then on the block is the program's.  */
@@ -347,46 +306,53 @@ static void give_notice(struct aiocb *block, const struct notice *notice)
 		tell(block, error);
 }
 
+void request_submit(struct request *r)
+{
+	if (r->operation != LIO_READ)
+		__atomic_add_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
+	set_state(r, REQUEST_QUEUED);
+}
+
 static void count_out(const struct request *r)
 {
 	if (r->operation != LIO_READ)
 		__atomic_sub_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
 }
 
-void request_complete(struct request *r, long result)
+/* Before anybody can know.  */
+static void record_end(const struct request *r, long result)
 {
-	struct aiocb *block = r->block;
-	uint32_t word = r->word;
+	if (r->notice.of.number)
+		record_completed(&r->notice.of, r->since, result);
+}
 
-	request_change(r, &word, REQUEST_DONE);
+/* It is recorded as having failed so.  */
+void request_withdraw(struct request *r)
+{
 	count_out(r);
-	record_end(r, result);
-	if (r->notice.how == SIGEV_NONE) {
-		tell(block, result);
-	} else {
-		__atomic_store_n(&requests->noticed, block, __ATOMIC_SEQ_CST);
-		tell(block, result);
-		give_notice(block, &r->notice);
-		__atomic_store_n(&requests->noticed, NULL, __ATOMIC_RELEASE);
-	}
-	if (r->group)
-		request_leave_group(r->group, result < 0);
+	record_end(r, -EAGAIN);
 	request_free(r);
 }
 
-/* The notice last: a handler may leave by siglongjmp(3), and the engine has given the place to another meanwhile.  */
-bool request_cancel(struct request *r, uint32_t word)
+void request_begin(struct request *r)
 {
-	struct request copy = *r;
+	set_state(r, REQUEST_RUNNING);
+	if (r->notice.of.number)
+		r->since = clock_ticks();
+}
 
-	if (request_state(word) != REQUEST_QUEUED || !request_change(r, &word, REQUEST_CANCELED))
-		return false;
-	count_out(&copy);
-	record_end(&copy, -ECANCELED);
-	tell(copy.block, -ECANCELED);
-	request_change(r, &word, REQUEST_DROPPED);
-	give_notice(copy.block, &copy.notice);
-	if (copy.group)
-		request_leave_group(copy.group, true);
-	return true;
+/* Where nobody is to be told, the block may be in use again before this returns.  */
+void request_complete(struct request *r, long result)
+{
+	struct aiocb *block = r->block;
+
+	count_out(r);
+	record_end(r, result);
+	if (r->notice.how != SIGEV_NONE)
+		set_state(r, REQUEST_NOTIFYING);
+	tell(block, result);
+	give_notice(block, &r->notice);
+	if (r->group)
+		request_leave_group(r->group, result < 0);
+	request_free(r);
 }

@@ -1,7 +1,7 @@
 /* request.h - a request of POSIX AIO that the shim serves, and who waits for it.
  *
  * Requests are places in a table that never moves.  What became of one is told in the program's own request block, in the
- * fields where libc keeps it (<aio.h>): so aio_return(3) is libc's.  The block also has a hint where its place is.  In the child
+ * fields where libc keeps it (<aio.h>): so aio_return(3) is libc's, but for the record of it.  The block also has a hint where its place is.  In the child
  * of a fork the table is empty (MADV_WIPEONFORK): requests under way are the parent's.
  *
  * Nothing here locks or allocates: a signal handler, and any number of threads, may be anywhere in it.  */
@@ -25,10 +25,8 @@ enum {
 enum request_state {
 	REQUEST_FREE,
 	REQUEST_QUEUED,                 /* can be canceled */
-	REQUEST_RUNNING,                /* the kernel has it */
-	REQUEST_CANCELED,               /* the program is about to know */
-	REQUEST_DROPPED,                /* it knows; the engine gives the place back */
-	REQUEST_DONE,                   /* the program is about to know */
+	REQUEST_RUNNING,
+	REQUEST_NOTIFYING,              /* the program can know, and is being told */
 	REQUEST_GROUP,                  /* none, but those of one lio_listio(3) */
 	REQUEST_STATES = 8,
 };
@@ -50,13 +48,16 @@ struct request {
 	int fd, operation, priority;
 	bool appends;
 	bool buffered;                  /* a write to a file's pages in memory */
+	bool ready;                     /* the queue's: nothing has to come before it */
 	void *buffer;
 	size_t size;
 	off_t offset;
 	uint64_t since;                 /* clock_ticks() when it began to run, if it is recorded */
 	struct notice notice;
 	struct request *group;
-	struct request *before, *after; /* the engine's, in the order of arrival */
+	struct request *before, *after; /* the queue's, in the order of arrival */
+	struct request *next_ready;     /* of those that are ready, or held by one */
+	struct request *held, *blocker; /* the first that it holds; of one that is held, who holds it */
 	/* Of a group. */
 	uint32_t pending;               /* members that are not done, and one for the call */
 	bool waits;                     /* the call waits */
@@ -67,13 +68,42 @@ struct request {
 struct requests {
 	uint64_t free;                  /* the list of places given back: its first + 1, and above it, how often it was changed */
 	uint32_t used;                  /* places that have ever been in use */
-	uint32_t sent;                  /* the list of those that the engine has not seen, the newest first */
-	uint32_t active_writes;         /* sent, and not done, but for reads */
-	uint32_t waiters;               /* threads that wait for a change of `done`; may be too many */
-	uint32_t done;                  /* changes whenever something is done and there are waiters */
-	const struct aiocb *noticed;    /* its notice is on its way */
+	uint32_t active_writes;         /* submitted, and not done, but for reads */
+	uint32_t done;                  /* changes when something is done and is `watched` */
+	bool watched;                   /* perhaps: a thread waits for a change of it */
 	struct request table[REQUESTS];
 };
+
+/* Whether it is worth while to look again and again for what may be there soon, before going to sleep: as long as it was often
+ * enough.  */
+struct patience {
+	uint8_t failed, skip;
+};
+
+static inline bool patience_has(struct patience *p)
+{
+	return p->skip == 0 || p->skip-- == 0;
+}
+
+static inline void patience_pays(struct patience *p)
+{
+	p->failed = 0;
+}
+
+static inline void patience_fails(struct patience *p)
+{
+	p->failed += p->failed < 6;
+	p->skip = (uint8_t)(1u << p->failed);
+}
+
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#else
+	__asm__ volatile("yield");
+#endif
+}
 
 /* NULL: there are none yet.  */
 extern struct requests *requests;
@@ -95,40 +125,35 @@ bool requests_make(size_t more);
 struct request *request_take(void);
 void request_free(struct request *r);
 
-/* Its state now, if it is the one that *word had; changes *word with it.  */
-bool request_change(struct request *r, uint32_t *word, enum request_state to);
+/* The request that this block is used for, and its state; NULL: it is over, or not ours.  */
+struct request *request_of(const struct aiocb *block, enum request_state *state);
 
-/* The request that this block is used for; NULL: it is over, or not ours.  */
-struct request *request_of(const struct aiocb *block, uint32_t *word);
-
-/* The block is used for a request that is recorded as this.  And for who learns that it is over, or takes its result, with that: both are
- * recorded once.  */
+/* The block is used for a request that is recorded as this, or, with 0, for one that is not; it is used for one that is; its end, or its
+ * result, becomes known by this call, which is recorded once.  */
 void request_is_recorded(struct aiocb *block, uint32_t number);
-bool request_is_ours(const struct aiocb *block);
+bool request_has_record(const struct aiocb *block);
 void request_learn(const struct aiocb *block, enum call_id call);
 
-/* Puts it where the engine finds it.  */
-void request_send(struct request *r);
-
-/* All that were sent, in their order, linked by `next`.  */
-struct request *requests_sent(void);
-struct request *request_next(const struct request *r);
-
-/* Tells the program what became of one that is running, and gives its place back.  For the engine.  */
+/* The life of a request, once it is filled in: it is the engine's, or after all not; it is being performed; the program is told
+ * what came of it, and its place is given back.  */
+void request_submit(struct request *r);
+void request_withdraw(struct request *r);
+void request_begin(struct request *r);
 void request_complete(struct request *r, long result);
 
-/* Tells the program that it is canceled, if it still has this word and is not running.  Its place is given back by the
- * engine.  */
-bool request_cancel(struct request *r, uint32_t word);
+/* Whether no write is under way: then what the program reads itself is in order.  */
+static inline bool requests_are_quiet(void)
+{
+	return !requests || !__atomic_load_n(&requests->active_writes, __ATOMIC_SEQ_CST);
+}
 
-/* What has been done can be seen: wakes those that wait in request_wait().  */
+/* What has been done can be seen: wakes those that wait in requests_wait().  */
 void requests_wake(void);
 
 /* Waits for more to be done than when requests_watch() was called; until `end` (CLOCK_MONOTONIC), if it is not NULL.  futex(2)'s
  * result. A cancellation point.  */
 uint32_t requests_watch(void);
 long requests_wait(uint32_t done, const struct timespec *end);
-void requests_unwatch(void);
 
 /* Waits until something is done, but no longer than a moment; whatever the caller's priority, the engine can run.  */
 void requests_doze(void);
@@ -141,6 +166,9 @@ void request_await_notice(const struct aiocb *block);
 
 /* 0, or the error as libc has it: nobody could be told.  */
 long notice_give(const struct notice *n);
+
+/* A place becomes a group, with all else filled in.  */
+void request_make_group(struct request *r);
 
 /* A member of the group is done, or the call itself: the last gives the notice, and the group's place back.  */
 void request_leave_group(struct request *group, bool failed);

@@ -1,5 +1,5 @@
 /* aio.c - POSIX AIO: aio_read(3) and its like, with the results, errors and notices of glibc's (its rt/ and sysdeps/pthread/).
- * Without --aio all is libc's.
+ * With --no-aio all is libc's.
  *
  * A read of what is in memory is done at once.  Other requests on files and block devices are the engine's (aio/engine.h).  All
  * else goes to libc, request by request, or, with lio_listio(3), list by list: what is an error before it is enqueued, streams,
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -24,6 +25,7 @@
 #endif
 
 enum {
+	LOOKS = 100,                    /* some microseconds */
 	AT_ONCE_MAX = 128 << 10,        /* bytes that are copied in the call itself */
 	TRANSFER_MAX = 0x7ffff000,      /* read(2), NOTES: what one call moves */
 };
@@ -34,6 +36,9 @@ static bool libc_has_some, libc_writes;
 /* Libc has had what could have been ours: a file in a list of both kinds, an fd of which the kernel would not tell, a request for
  * which there was no engine.  From then on all requests are libc's, so that they stay in order.  */
 static bool given_up;
+
+/* Threads may have fds of their own.  Libc's have those of whoever starts them.  */
+static bool fds_differ;
 
 static void give_up(void)
 {
@@ -59,7 +64,7 @@ static bool read_at_once(const struct aiocb *b, long flags, struct nature *n)
 	struct stat st;
 
 	if (b->aio_sigevent.sigev_notify != SIGEV_NONE || (flags & O_DIRECT) || b->aio_nbytes > AT_ONCE_MAX || libc_writes ||
-	    !engine_is_quiet())
+	    !requests_are_quiet())
 		return false;
 	hint = fds_hint(b->aio_fildes);
 	if (HINT_KIND(hint) != KIND_file && HINT_KIND(hint) != KIND_block)
@@ -186,6 +191,7 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 	r->buffer = (void *)(uintptr_t)b->aio_buf;
 	r->size = syncs ? 0 : b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX;
 	r->offset = syncs ? 0 : b->aio_offset;
+	r->since = 0;
 	r->notice = notice_of(&b->aio_sigevent);
 	r->notice.of = *recorded;
 	r->group = group;
@@ -194,6 +200,7 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 	request_is_recorded(b, recorded->number);
 	b->__return_value = 0;
 	__atomic_store_n(&b->__error_code, EINPROGRESS, __ATOMIC_RELAXED);
+	request_submit(r);
 }
 
 static void end_at_once(struct aiocb *b, long result, const struct submission *s)
@@ -210,12 +217,14 @@ static void end_at_once(struct aiocb *b, long result, const struct submission *s
 static bool is_on(void)
 {
 	shim_need_libc();
-	return unlikely(config.aio);
+	return config.aio;
 }
 
 static bool serves(void)
 {
-	return shim_on && !shim_sandboxed && !given_up;
+	if (unlikely(shim_sandboxed && !given_up))
+		give_up();
+	return shim_on && !given_up && (likely(!fds_differ) || engine_shares_fds());
 }
 
 enum { FOR_LIBC = 1 };
@@ -255,18 +264,22 @@ static long enqueue(struct aiocb *b, int operation, const struct op *op)
 		record_submission(&s);
 		return 0;
 	}
-	if (!engine_serves()) {
-		give_up();
-		return hand_to_libc(b, operation);
-	}
-	r = request_take();
-	if (!r)
+	r = engine_make() ? request_take() : NULL;
+	if (!r && requests)
 		return -EAGAIN;
-	s = note(b, operation, op, &n, 0);
-	fill(r, b, operation, &n, NULL, &s.request);
-	engine_send(r);
-	record_submission(&s);
-	return 0;
+	if (r) {
+		s = note(b, operation, op, &n, 0);
+		fill(r, b, operation, &n, NULL, &s.request);
+		r->after = NULL;
+		if (engine_send(r)) {
+			record_submission(&s);
+			return 0;
+		}
+		r->notice.of.number = 0;
+		request_withdraw(r);
+	}
+	give_up();
+	return hand_to_libc(b, operation);
 }
 
 EXPORT int aio_read(struct aiocb *b)
@@ -325,7 +338,7 @@ EXPORT ssize_t aio_return(struct aiocb *b)
 	struct op op;
 	ssize_t result;
 
-	if (is_on() && request_is_ours(b)) {
+	if (is_on() && request_has_record(b)) {
 		request_learn(b, CALL_aio_return);
 		return libc.aio_return(b);
 	}
@@ -335,27 +348,51 @@ EXPORT ssize_t aio_return(struct aiocb *b)
 	return result;
 }
 
-enum found { FOUND_NONE, FOUND_DONE, FOUND_OURS, FOUND_BOTH };
+static bool any_is_done(const struct aiocb *const *list, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i] && error_of(list[i]) != EINPROGRESS) {
+			request_learn(list[i], CALL_aio_suspend);
+			return true;
+		}
+	return false;
+}
 
-/* Whose those of a list are that are under way; DONE: one is not.  */
-static enum found look_through(const struct aiocb *const *list, int n)
+/* What is in memory is often over sooner than a thread is asleep.  */
+static bool any_is_soon_done(const struct aiocb *const *list, int n)
+{
+	static struct patience patience;
+
+	if (!patience_has(&patience))
+		return false;
+	for (int i = 0; i < LOOKS; i += 1 + n / 64) {
+		if (any_is_done(list, n)) {
+			patience_pays(&patience);
+			return true;
+		}
+		relax();
+	}
+	patience_fails(&patience);
+	return false;
+}
+
+enum whose { NOBODYS, OURS, BOTH };
+
+/* Whose those of a list are.  */
+static enum whose whose_are(const struct aiocb *const *list, int n)
 {
 	bool ours = false, others = false;
-	uint32_t word;
+	enum request_state state;
 
 	for (int i = 0; i < n; i++) {
 		if (!list[i])
 			continue;
-		if (error_of(list[i]) != EINPROGRESS) {
-			request_learn(list[i], CALL_aio_suspend);
-			return FOUND_DONE;
-		}
-		if (request_of(list[i], &word))
+		if (request_of(list[i], &state))
 			ours = true;
 		else
 			others = true;
 	}
-	return !ours ? FOUND_NONE : others ? FOUND_BOTH : FOUND_OURS;
+	return !ours ? NOBODYS : others ? BOTH : OURS;
 }
 
 static bool is_later(const struct timespec *a, const struct timespec *b)
@@ -376,42 +413,40 @@ static struct timespec after(const struct timespec *t)
 }
 
 /* Nobody tells us when one of libc's is done: where there are both, they are looked at every millisecond.  0 or -errno.  */
-static long wait_for_one(const struct aiocb *const *list, int n, const struct timespec *end, enum found found)
+static long wait_for_one(const struct aiocb *const *list, int n, const struct timespec *end, bool both)
 {
 	const struct timespec slice = {.tv_nsec = 1000000};
-	long result = 0;
 
-	while (found == FOUND_OURS || found == FOUND_BOTH) {
+	for (;;) {
 		struct timespec next = after(&slice);
 		uint32_t done = requests_watch();
-		bool last = found == FOUND_OURS || (end && is_later(&next, end));
+		bool last = !both || (end && is_later(&next, end));
+		long result;
 
-		found = look_through(list, n);
-		if (found == FOUND_OURS || found == FOUND_BOTH)
-			result = requests_wait(done, last ? end : &next);
-		requests_unwatch();
+		if (any_is_done(list, n))
+			return 0;
+		result = requests_wait(done, last ? end : &next);
 		if (result == -EINTR || result == -EINVAL)
 			return result;
 		if (result == -ETIMEDOUT && last)
 			return -EAGAIN;
 	}
-	return 0;
 }
 
 /* 0, -errno or FOR_LIBC.  */
 static long suspend(const struct aiocb *const *list, int n, const struct timespec *timeout)
 {
-	enum found found;
-	struct timespec end_time;
+	enum whose whose;
+	struct timespec last;
 
-	if (!is_on())
-		return FOR_LIBC;
-	found = look_through(list, n);
-	if (n < 0 || found == FOUND_NONE)
+	if (!is_on() || !requests || n <= 0)
 		return FOR_LIBC;
 	if (timeout)
-		end_time = after(timeout);
-	return wait_for_one(list, n, timeout ? &end_time : NULL, found);
+		last = after(timeout);
+	if (any_is_done(list, n) || any_is_soon_done(list, n))
+		return 0;
+	whose = whose_are(list, n);
+	return whose == NOBODYS ? FOR_LIBC : wait_for_one(list, n, timeout ? &last : NULL, whose == BOTH);
 }
 
 EXPORT int aio_suspend(const struct aiocb *const *list, int n, const struct timespec *timeout)
@@ -425,36 +460,14 @@ EXPORT int aio_suspend(const struct aiocb *const *list, int n, const struct time
 	return (int)as_libc(result);
 }
 
-/* Of all that are ours on fd: what aio_cancel(3) says of them.  */
-static int cancel_all(int fd)
+/* What has begun is not canceled: nor is it by libc, whose thread is in read(2) or write(2) then.  */
+static int cancel_one(const struct aiocb *b)
 {
-	int result = AIO_ALLDONE;
+	int result = engine_cancel(b->aio_fildes, b);
 
-	for (uint32_t i = 0; i < requests->used; i++) {
-		struct request *r = &requests->table[i];
-		uint32_t word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
-
-		if (r->fd != fd)
-			continue;
-		if (request_cancel(r, word))
-			result = result == AIO_NOTCANCELED ? result : AIO_CANCELED;
-		else if (request_state(__atomic_load_n(&r->word, __ATOMIC_ACQUIRE)) == REQUEST_RUNNING)
-			result = AIO_NOTCANCELED;
-	}
-	return result;
-}
-
-/* What the kernel has begun is not canceled: nor is it by libc, whose thread is in read(2) or write(2) then.  */
-static int cancel_one(struct request *r, uint32_t word, const struct aiocb *b)
-{
-	if (request_cancel(r, word))
-		return AIO_CANCELED;
-	word = __atomic_load_n(&r->word, __ATOMIC_ACQUIRE);
-	if (request_state(word) == REQUEST_RUNNING && r->block == b)
-		return AIO_NOTCANCELED;
-	while (error_of(b) == EINPROGRESS)
+	while (result == AIO_ALLDONE && error_of(b) == EINPROGRESS)
 		requests_doze();
-	return AIO_ALLDONE;
+	return result;
 }
 
 static int both(int ours, int others)
@@ -466,23 +479,16 @@ static int both(int ours, int others)
 
 static int cancel(int fd, struct aiocb *b)
 {
-	struct request *r = NULL;
-	uint32_t word = 0;
+	enum request_state state;
 	int result;
 
 	if (!is_on())
 		return libc.aio_cancel(fd, b);
 	if (!requests || sys(SYS_fcntl, fd, F_GETFL) < 0 || (b && b->aio_fildes != fd))
 		return libc.aio_cancel(fd, b);
-	if (b && error_of(b) == EINPROGRESS)
-		r = request_of(b, &word);
-	if (b && !r)
+	if (b && (error_of(b) != EINPROGRESS || !request_of(b, &state)))
 		return libc.aio_cancel(fd, b);
-	result = b ? cancel_one(r, word, b) : cancel_all(fd);
-	if (result == AIO_CANCELED) {
-		requests_wake();
-		engine_notice();
-	}
+	result = b ? cancel_one(b) : engine_cancel(fd, NULL);
 	return !b && libc_has_some ? both(result, libc.aio_cancel(fd, b)) : result;
 }
 
@@ -533,45 +539,59 @@ static bool look_at_list(struct aiocb *const *list, int n)
 	return some;
 }
 
-/* Sends them; an fd that has changed meanwhile is the engine's to fail on.  */
-static void send_list(struct aiocb *const *list, int n, struct request *places, struct request *group, struct op *op)
+/* Submits them; an fd that has changed meanwhile fails.  What is to be sent, linked by `after`.  */
+static struct request *submit_list(struct aiocb *const *list, int n, struct request *places, struct request *group, const struct op *op)
 {
+	struct request *first = NULL, **last = &first, *r;
 	struct submission s;
 	struct nature nature;
 
 	for (int i = 0; i < n; i++) {
-		struct request *r = places;
-
 		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
 			continue;
+		r = places;
 		places = r->after;
 		look(list[i], list[i]->aio_lio_opcode, &nature);
 		s = note(list[i], list[i]->aio_lio_opcode, op, &nature, group->notice.of.number);
-		if (s.request.number)
-			s.enter = clock_ticks();
+		s.enter = s.request.number ? clock_ticks() : 0;
+		record_submission(&s);
 		if (nature.is_done) {
 			end_at_once(list[i], nature.result, &s);
 			request_free(r);
-		} else {
-			__atomic_add_fetch(&group->pending, 1, __ATOMIC_RELAXED);
-			fill(r, list[i], list[i]->aio_lio_opcode, &nature, group, &s.request);
-			engine_send(r);
+			continue;
 		}
-		record_submission(&s);
+		group->pending++;
+		fill(r, list[i], list[i]->aio_lio_opcode, &nature, group, &s.request);
+		r->after = NULL;
+		*last = r;
+		last = &r->after;
 	}
+	return first;
+}
+
+/* False: there is nobody to serve it, and nothing is done.  */
+static bool send_list(struct request *first)
+{
+	struct request *after;
+
+	if (!first || engine_send(first))
+		return true;
+	for (; first; first = after) {
+		after = first->after;
+		request_withdraw(first);
+	}
+	return false;
 }
 
 static void make_group(struct request *group, int mode, const struct sigevent *e, const struct op *op)
 {
-	uint32_t word = group->word;
-
 	group->fd = -1;
 	group->pending = 1;
 	group->waits = mode == LIO_WAIT;
 	group->failed = false;
 	group->notice = e && mode == LIO_NOWAIT ? notice_of(e) : (struct notice){.how = SIGEV_NONE};
 	group->notice.of = (struct record_request){.number = record_follows(op) ? record_number() : 0, .call = CALL_lio_listio, .fd = -1};
-	request_change(group, &word, REQUEST_GROUP);
+	request_make_group(group);
 }
 
 static void hand_list_to_libc(struct aiocb *const *list, int n)
@@ -588,14 +608,14 @@ static void hand_list_to_libc(struct aiocb *const *list, int n)
 }
 
 /* 0, -errno or FOR_LIBC.  */
-static long submit_list(int mode, struct aiocb *const *list, int n, const struct sigevent *event, struct op *op)
+static long serve_list(int mode, struct aiocb *const *list, int n, const struct sigevent *event, const struct op *op)
 {
 	struct request *group;
 	long result = 0;
 
 	if (!is_on())
 		return FOR_LIBC;
-	if (!serves() || (mode != LIO_WAIT && mode != LIO_NOWAIT) || !look_at_list(list, n) || !engine_serves()) {
+	if (!serves() || (mode != LIO_WAIT && mode != LIO_NOWAIT) || !look_at_list(list, n) || !engine_make()) {
 		hand_list_to_libc(list, n);
 		return FOR_LIBC;
 	}
@@ -603,7 +623,11 @@ static long submit_list(int mode, struct aiocb *const *list, int n, const struct
 	if (!group)
 		return -EAGAIN;
 	make_group(group, mode, event, op);
-	send_list(list, n, group->after, group, op);
+	if (!send_list(submit_list(list, n, group->after, group, op))) {
+		request_free(group);
+		hand_list_to_libc(list, n);
+		return FOR_LIBC;
+	}
 	if (mode == LIO_WAIT) {
 		result = request_wait_group(group);
 		if (result == 0 && group->failed)
@@ -616,12 +640,24 @@ static long submit_list(int mode, struct aiocb *const *list, int n, const struct
 EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigevent *event)
 {
 	struct op op = begin(CALL_lio_listio, -1, mode == LIO_WAIT);
-	long result = submit_list(mode, list, n, event, &op);
+	long result = serve_list(mode, list, n, event, &op);
 
 	if (result == FOR_LIBC)
 		return end_libc(&op, libc.lio_listio(mode, list, n, event));
 	end(&op, result);
 	return (int)as_libc(result);
+}
+
+void aio_unsharing(void)
+{
+	fds_differ = true;
+}
+
+EXPORT int unshare(int flags)
+{
+	if (flags & CLONE_FILES)
+		aio_unsharing();
+	return (int)as_libc(sys(SYS_unshare, flags));
 }
 
 /* The same, where off_t has 64 bits.  */

@@ -86,6 +86,9 @@ long enter_sandbox(bool strict, long nr, long a, long b, long c);
 /* process.c: a thread is about to be started.  */
 void prepare_for_threads(void);
 
+/* aio.c: this thread is about to have fds of its own.  */
+void aio_unsharing(void);
+
 /* lock.c: futex(2), with the kernel's arguments.  The kernel's result.  */
 long lock_futex(const long a[6]);
 

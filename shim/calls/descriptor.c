@@ -85,6 +85,8 @@ static void closing_range(unsigned first, unsigned last)
 
 EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
+	if (flags & CLOSE_RANGE_UNSHARE)
+		aio_unsharing();
 	if (first <= last && !(flags & CLOSE_RANGE_CLOEXEC))
 		closing_range(first, last);
 	return (int)as_libc(sys(SYS_close_range, first, last, flags));

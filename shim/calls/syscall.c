@@ -83,6 +83,8 @@ EXPORT long syscall(long nr, ...)
 		return close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
 	case SYS_dup3:
 		return dup3((int)a[0], (int)a[1], (int)a[2]);
+	case SYS_unshare:
+		return unshare((int)a[0]);
 	case SYS_futex:
 		if (record_on)
 			return as_libc(lock_futex(a));

@@ -5,12 +5,14 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -272,21 +274,13 @@ static void set_filter(unsigned refused, unsigned flags)
 	need(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) == 0, "seccomp");
 }
 
-/* forbidden CMD...: a program that may not make an io_uring.  */
-static void forbidden(char **argv)
-{
-	set_filter(SYS_io_uring_setup, 0);
-	execvp(argv[0], argv);
-	need(false, argv[0]);
-}
-
 /* All threads enter a sandbox, with requests under way and later.  */
 static void sandbox(char **argv)
 {
 	(void)argv;
 	data_file(0, O_RDWR);
 	tell("before: %d", (int)(intptr_t)use((void *)1));
-	set_filter(SYS_io_uring_enter, SECCOMP_FILTER_FLAG_TSYNC);
+	set_filter(SYS_personality, SECCOMP_FILTER_FLAG_TSYNC);
 	tell("in it: %d", (int)(intptr_t)use((void *)2));
 }
 
@@ -295,7 +289,7 @@ static void sandbox_in_flight(char **argv)
 	(void)argv;
 	data_file(0, O_RDWR);
 	begin_write(NULL);
-	set_filter(SYS_io_uring_setup, 0);
+	set_filter(SYS_personality, 0);
 	tell("in it: %d", (int)(intptr_t)use((void *)2));
 	tell_end("written", &pending);
 	unlink("data");
@@ -348,10 +342,154 @@ static void few_threads(char **argv)
 	tell_end("fsync", &c);
 }
 
+enum { DEPTH = 32, PART = 64 << 10, ALL = DEPTH * PART, KILLS = 30 };
+
+/* Writes with O_DIRECT, until it is killed; says when the first are over.  */
+static void write_for_ever(int says)
+{
+	static struct aiocb b[DEPTH];
+	const struct aiocb *list[1];
+	int fd = open("data", O_RDWR | O_DIRECT);
+	char *buffer = aligned_alloc(4096, PART);
+
+	for (int n = 0;; n++) {
+		struct aiocb *one = &b[n % DEPTH];
+
+		list[0] = one;
+		while (n >= DEPTH && aio_error(one) == EINPROGRESS)
+			aio_suspend(list, 1, NULL);
+		if (n == 2 * DEPTH)
+			need(write(says, "", 1) == 1, "write");
+		memset(buffer, n, PART);
+		*one = request(fd, buffer, PART, (off_t)(n % DEPTH) * PART);
+		need(aio_write(one) == 0, "aio_write");
+	}
+}
+
+static unsigned long sum_of_file(int fd)
+{
+	static unsigned char *much;
+	unsigned long sum = 5381;
+
+	much = much ? much : aligned_alloc(4096, ALL);
+	need(pread(fd, much, ALL, 0) == ALL, "pread");
+	for (int i = 0; i < ALL; i += 64)
+		sum = sum * 33 + much[i];
+	return sum;
+}
+
+/* What was under way when a process was killed is over when it was waited for.  */
+static void killed(char **argv)
+{
+	int fd = data_file(ALL, O_RDWR), direct = open("data", O_RDONLY | O_DIRECT), late = 0;
+	struct timespec pause = {.tv_nsec = 20000000};
+	unsigned long sum;
+	pid_t pid;
+	char c;
+
+	(void)argv;
+	fsync(fd);
+	for (int i = 0; i < KILLS && direct >= 0; i++) {
+		need(pipe(ends) == 0, "pipe");
+		pid = fork();
+		if (pid == 0)
+			write_for_ever(ends[1]);
+		need(read(ends[0], &c, 1) == 1 && kill(pid, SIGKILL) == 0, "kill");
+		wait_for(pid);
+		sum = sum_of_file(direct);
+		nanosleep(&pause, NULL);
+		late += sum_of_file(direct) != sum;
+		close(ends[0]);
+		close(ends[1]);
+	}
+	unlink("data");
+	tell("late: %d", late);
+}
+
+/* Nor is a file in use, or a lock of it held, once it was closed after the result.  */
+static void unlocked(char **argv)
+{
+	int held = 0;
+
+	(void)argv;
+	close(data_file(1 << 20, O_RDWR));
+	for (int i = 0; i < 3000; i++) {
+		static char space[8192];
+		char *buffer = space + (4096 - (uintptr_t)space % 4096) % 4096;
+		int fd = open("data", O_RDWR | O_DIRECT), other = open("data", O_RDONLY);
+		struct aiocb b = request(fd, buffer, 4096, (i % 256) * 4096L);
+
+		if (fd < 0)
+			break;
+		need(flock(fd, LOCK_EX) == 0 && (i % 2 ? aio_read(&b) : aio_write(&b)) == 0, "aio");
+		held += await(&b) != 4096;
+		close(fd);
+		held += flock(other, LOCK_EX | LOCK_NB) != 0;
+		close(other);
+	}
+	tell("held: %d", held);
+}
+
+/* The users of all threads, while there is one that serves.  */
+static void rights(char **argv)
+{
+	enum { NOBODY_ELSE = 47124 };
+	DIR *dir;
+	int others = 0;
+
+	(void)argv;
+	data_file(0, O_RDWR);
+	tell("as root: %d", (int)(intptr_t)use((void *)1));
+	need(setgid(NOBODY_ELSE) == 0 && setuid(NOBODY_ELSE) == 0, "setuid");
+	dir = opendir("/proc/self/task");
+	for (struct dirent *e; (e = readdir(dir));) {
+		char path[300], line[200], found = 0;
+		FILE *status;
+		unsigned uid;
+
+		snprintf(path, sizeof path, "/proc/self/task/%s/status", e->d_name);
+		status = e->d_name[0] == '.' ? NULL : fopen(path, "r");
+		while (status && fgets(line, sizeof line, status))
+			found |= sscanf(line, "Uid: %u", &uid) == 1 && uid == NOBODY_ELSE;
+		others += status && !found;
+		if (status)
+			fclose(status);
+	}
+	tell("others: %d", others);
+}
+
+/* A thread with fds of its own, while one serves that has the others'.  With libc that would be in its way.  */
+static void *write_to_own(void *arg)
+{
+	static char text[] = "mine\n";
+	int fd;
+	struct aiocb b;
+
+	need(unshare(CLONE_FILES) == 0, "unshare");
+	fd = open("own", O_CREAT | O_RDWR, 0600);
+	b = request(fd, text, sizeof text - 1, 0);
+	need(aio_write(&b) == 0, "aio_write");
+	tell_end("written", &b);
+	return arg;
+}
+
+static void own_fds(char **argv)
+{
+	pthread_t thread = 0;
+
+	(void)argv;
+	data_file(0, O_RDWR);
+	tell("here: %d", (int)(intptr_t)use((void *)1));
+	need(pthread_create(&thread, NULL, write_to_own, NULL) == 0, "pthread_create");
+	pthread_join(thread, NULL);
+	tell("here: %d", (int)(intptr_t)use((void *)1));
+}
+
 const struct behaviour life_behaviours[] = {
 	{"threads", threads}, {"thread-ends", thread_ends}, {"main-ends", main_ends},
 	{"pauses", pauses}, {"forks", forks}, {"forks-later", forks_later},
 	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"threads-of-its-own", threads_of_its_own},
-	{"forbidden", forbidden}, {"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers},
-	{"few-threads", few_threads}, {NULL, NULL},
+	{"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers},
+	{"few-threads", few_threads}, {"killed", killed}, {"unlocked", unlocked}, {"rights", rights}, {"own-fds", own_fds},
+	{NULL, NULL},
 };

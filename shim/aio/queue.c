@@ -1,0 +1,173 @@
+/* queue.c - lists by fd, of what has not ended; one of what can begin; and for each request, of those that it holds up.  */
+#include "queue.h"
+
+/* Whether r, which arrived after q, must not begin before q is over.  */
+static bool are_ordered(const struct request *q, const struct request *r)
+{
+	if (request_syncs(q) || q->fd != r->fd)
+		return false;
+	if (request_syncs(r))
+		return true;
+	if (q->operation == LIO_READ && r->operation == LIO_READ)
+		return false;
+	if (q->appends || r->appends || (q->buffered && r->buffered))
+		return true;
+	return (uint64_t)q->offset < (uint64_t)r->offset + r->size && (uint64_t)r->offset < (uint64_t)q->offset + q->size;
+}
+
+/* Whether q is to be over before r begins; `later`: q arrived after r.  */
+static bool goes_first(const struct request *q, const struct request *r, bool later)
+{
+	if (!(later ? are_ordered(r, q) : are_ordered(q, r)))
+		return false;
+	if (q->ready)
+		return true;
+	return later ? !request_syncs(q) && q->priority > r->priority : request_syncs(r) || q->priority >= r->priority;
+}
+
+static unsigned list_of(int fd)
+{
+	return (unsigned)fd % QUEUE_LISTS;
+}
+
+/* One that has to be over before r begins, the newest; NULL: there is none.  Later ones come into question only where priorities
+ * were used.  */
+static struct request *blocker_of(const struct queue *q, const struct request *r)
+{
+	struct request *other;
+
+	if (r->operation == LIO_READ && requests_are_quiet())
+		return NULL;
+	for (other = q->has_priorities ? q->list[list_of(r->fd)].last : NULL; other && other != r; other = other->before)
+		if (goes_first(other, r, true))
+			return other;
+	for (other = r->before; other; other = other->before)
+		if (goes_first(other, r, false))
+			return other;
+	return NULL;
+}
+
+static void make_ready(struct queue *q, struct request *r)
+{
+	r->ready = true;
+	r->next_ready = NULL;
+	*(q->ready ? &q->last_ready->next_ready : &q->ready) = r;
+	q->last_ready = r;
+	q->ready_count++;
+}
+
+static void hold(struct request *r, struct request *blocker)
+{
+	r->blocker = blocker;
+	r->next_ready = blocker->held;
+	blocker->held = r;
+}
+
+static void hold_or_make_ready(struct queue *q, struct request *r)
+{
+	struct request *blocker = blocker_of(q, r);
+
+	if (blocker)
+		hold(r, blocker);
+	else
+		make_ready(q, r);
+}
+
+void queue_add(struct queue *q, struct request *r)
+{
+	unsigned i = list_of(r->fd);
+
+	r->ready = false;
+	r->held = NULL;
+	r->after = NULL;
+	r->before = q->list[i].last;
+	*(r->before ? &r->before->after : &q->list[i].first) = r;
+	q->list[i].last = r;
+	q->count++;
+	q->has_priorities |= r->priority != 0;
+	hold_or_make_ready(q, r);
+}
+
+/* It leaves its list, and those that it held look for another that holds them.  */
+static void take_out(struct queue *q, struct request *r)
+{
+	unsigned i = list_of(r->fd);
+	struct request *next;
+
+	*(r->before ? &r->before->after : &q->list[i].first) = r->after;
+	*(r->after ? &r->after->before : &q->list[i].last) = r->before;
+	q->count--;
+	for (struct request *held = r->held; held; held = next) {
+		next = held->next_ready;
+		hold_or_make_ready(q, held);
+	}
+}
+
+static struct request *pop_ready(struct queue *q)
+{
+	struct request *r = q->ready;
+
+	q->ready = r->next_ready;
+	q->ready_count--;
+	return r;
+}
+
+struct request *queue_take(struct queue *q)
+{
+	struct request *r;
+
+	if (!q->ready)
+		return NULL;
+	r = pop_ready(q);
+	request_begin(r);
+	return r;
+}
+
+void queue_end(struct queue *q, struct request *r)
+{
+	take_out(q, r);
+}
+
+static void take_out_ready(struct queue *q, const struct request *r)
+{
+	for (unsigned n = q->ready_count; n; n--) {
+		struct request *other = pop_ready(q);
+
+		if (other != r)
+			make_ready(q, other);
+	}
+}
+
+static void take_out_held(const struct request *r)
+{
+	struct request **held = &r->blocker->held;
+
+	while (*held != r)
+		held = &(*held)->next_ready;
+	*held = r->next_ready;
+}
+
+struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *block, bool *begun)
+{
+	struct request *first = NULL, **last = &first, *after;
+
+	*begun = false;
+	for (struct request *r = q->list[list_of(fd)].first; r; r = after) {
+		after = r->after;
+		if (r->fd != fd || (block && r->block != block))
+			continue;
+		if (request_state(r->word) != REQUEST_QUEUED) {
+			*begun = true;
+			continue;
+		}
+		if (r->ready)
+			take_out_ready(q, r);
+		else
+			take_out_held(r);
+		take_out(q, r);
+		r->next_ready = NULL;
+		*last = r;
+		last = &r->next_ready;
+	}
+	return first;
+}
