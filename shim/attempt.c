@@ -130,11 +130,17 @@ static unsigned connect_way(const struct op *op)
 	return record_on || config.switching == SWITCH_FLAG ? TRACE_WAY_FLAG : TRACE_WAY_NONE;
 }
 
+void attempt_learn(const struct op *op)
+{
+	if (!record_on && config.switching == SWITCH_AUTO && !op->shielded && !(op->hint & HINT_WAITED))
+		fds_mark(op->fd, HINT_WAITED, 0);
+}
+
 unsigned attempt_way(const struct op *op)
 {
 	unsigned way;
 
-	if (op->class >= OP_COLUMNS || (op->hint & HINT_NONBLOCK))
+	if (op->class >= OP_COLUMNS || (op->hint & HINT_NONBLOCK) || (!record_on && (op->hint & HINT_WAITED)))
 		return TRACE_WAY_NONE;
 	way = whitelist[HINT_KIND(op->hint)][op->class];
 	if (way == TRACE_WAY_NONE)

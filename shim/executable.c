@@ -11,6 +11,8 @@ enum { OWN_MACHINE = EM_X86_64 };
 enum { OWN_MACHINE = EM_AARCH64 };
 #endif
 
+enum { SOME_HEADERS = 16 };     /* read at once: most files have no more */
+
 bool elf_read_at(int fd, void *to, size_t size, uint64_t offset)
 {
 	return sys(SYS_pread64, fd, to, size, offset) == (long)size;
@@ -21,11 +23,18 @@ bool elf_is_for_us(const Elf64_Ehdr *header)
 	return header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_machine == OWN_MACHINE;
 }
 
+/* The kernel takes no other size of entries (execve(2), ENOEXEC).  */
 bool elf_find_header(int fd, const Elf64_Ehdr *header, uint32_t type, uint64_t address, Elf64_Phdr *p)
 {
-	for (int i = 0; i < header->e_phnum; i++) {
-		if (!elf_read_at(fd, p, sizeof *p, header->e_phoff + (uint64_t)i * header->e_phentsize))
+	Elf64_Phdr some[SOME_HEADERS];
+
+	for (unsigned i = 0; i < header->e_phnum && header->e_phentsize == sizeof *p; i++) {
+		unsigned at = i % SOME_HEADERS, left = header->e_phnum - i;
+
+		if (at == 0 &&
+		    !elf_read_at(fd, some, (left < SOME_HEADERS ? left : SOME_HEADERS) * sizeof *p, header->e_phoff + i * sizeof *p))
 			return false;
+		*p = some[at];
 		if (p->p_type == type && (!address || address - p->p_vaddr < p->p_filesz))
 			return true;
 	}

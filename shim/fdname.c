@@ -280,10 +280,10 @@ static bool name_by_path(struct text *t, const struct fd_facts *f)
 	return !starts(t, start, "/proc/") && !starts(t, start, "/dev/");
 }
 
-static void name_by_number(struct text *t, const char *what, struct fd_facts *f)
+static void name_by_number(struct text *t, int fd, const char *what, struct fd_facts *f)
 {
 	text_string(t, what);
-	text_number(t, f->has_stat ? f->stat.st_ino : 0, 10);
+	text_number(t, fd_stat(fd, f) ? f->stat.st_ino : 0, 10);
 	text_char(t, ']');
 }
 
@@ -291,14 +291,13 @@ size_t fd_name(int fd, enum fd_kind kind, struct fd_facts *f, char *text, size_t
 {
 	struct text t = {text, text + size};
 
-	fd_stat(fd, f);
 	switch (kind) {
 	case KIND_stream: case KIND_dgram: case KIND_seqpacket: case KIND_socket:
 		if (!name_socket(&t, fd, kind))
-			name_by_number(&t, "socket:[", f);
+			name_by_number(&t, fd, "socket:[", f);
 		break;
 	case KIND_pipe:
-		name_by_number(&t, "pipe:[", f);
+		name_by_number(&t, fd, "pipe:[", f);
 		break;
 	case KIND_eventfd: case KIND_timerfd: case KIND_signalfd: case KIND_inotify: case KIND_pidfd: case KIND_epoll:
 		text_string(&t, fd_fixed_name(kind));

@@ -231,7 +231,10 @@ static fd_hint find_hint(int fd, fd_hint *p, struct fd_facts *f)
 
 	if (HINT_KIND(hint) == KIND_unknown)
 		return hint;
-	hint |= expected & (HINT_POLLED | HINT_NAMED | HINT_UNWANTED | HINT_OWNED);
+	hint |= expected & (HINT_POLLED | HINT_OWNED);
+	/* If it was taken for a file, and is none, it is named anew.  No path opens a socket. */
+	if (HINT_KIND(expected) != KIND_unknown || HINT_KIND(hint) == KIND_file || fds_is_socket(HINT_KIND(hint)))
+		hint |= expected & (HINT_NAMED | HINT_UNWANTED);
 	if (config.switching == SWITCH_FLAG)
 		hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
 	/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
@@ -255,20 +258,40 @@ fd_hint fds_hint(int fd)
 	return hint;
 }
 
+static bool starts(const char *path, const char *with)
+{
+	return !strncmp(path, with, strlen(with));
+}
+
+/* What a path has opened is called a file until the fd is used, or the program has asked itself (fds_learn): many files are opened, and
+ * no more than that, and to ask costs a third of open and close.  But not what may be a FIFO that has waited for its other end, or is
+ * to be watched; nor where no name is kept.  */
+static bool may_be_file(const struct fd_facts *f)
+{
+	if (!f->path || f->slow || f->flags & O_DIRECT || readiness_on || !record_lap())
+		return false;
+	return !starts(f->path, "/dev/") && !starts(f->path, "/proc/");
+}
+
 /* Looks at fd where it has not been, and records its name where that has not been.  What is used, or was made, is watched from then
  * on; what only passes by (a child hands its fds on to the program that it becomes) is named again then.  */
 static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f, bool used)
 {
 	fd_hint hint = __atomic_load_n(p, __ATOMIC_RELAXED), named;
+	enum fd_kind kind = HINT_KIND(hint);
 
-	if (HINT_KIND(hint) == KIND_unknown)
+	if (kind == KIND_unknown && may_be_file(f)) {
+		kind = KIND_file;
+	} else if (kind == KIND_unknown) {
 		hint = find_hint(fd, p, f);
-	if (HINT_KIND(hint) == KIND_unknown || hint >> HINT_NAMED_SHIFT == record_lap())
+		kind = HINT_KIND(hint);
+	}
+	if (kind == KIND_unknown || hint >> HINT_NAMED_SHIFT == record_lap())
 		return hint;
-	named = record_fd(fd, HINT_KIND(hint), f);
+	named = record_fd(fd, kind, f);
 	if (!named)
 		return hint;
-	if (unlikely(readiness_on) && !((hint & HINT_WATCHED) | (named & HINT_UNWANTED)) && readiness_may_watch(HINT_KIND(hint))) {
+	if (unlikely(readiness_on) && !((hint & HINT_WATCHED) | (named & HINT_UNWANTED)) && readiness_may_watch(kind)) {
 		if (!used)
 			return hint;
 		hint |= readiness_watch(fd, HINT_KIND(hint), f->has_flags && (f->flags & O_ACCMODE) == O_WRONLY);
@@ -316,6 +339,14 @@ void fds_made(int fd, struct fd_facts *facts)
 		find_name(fd, p, facts, true);
 	else if (p)
 		find_hint(fd, p, facts);
+}
+
+void fds_learn(int fd, const struct stat *st)
+{
+	fd_hint expected = fds_peek(fd);
+
+	if (HINT_KIND(expected) == KIND_unknown && expected & HINT_NAMED && S_ISREG(st->st_mode))
+		__atomic_compare_exchange_n(place(fd, true), &expected, expected | KIND_file, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 fd_hint fds_peek(int fd)

@@ -18,6 +18,7 @@ _Static_assert(KIND_COUNT <= 0x20, "a hint has 5 bits for the kind");
 
 enum hint_bit {
 	HINT_UNWANTED = 1u << 5,        /* with HINT_NAMED: what happens on an fd of this name is not to be recorded */
+	HINT_WAITED = 1u << 5,          /* where nothing is recorded: an attempt would have blocked (attempt.h) */
 	HINT_WATCHED = 1u << 6,         /* registered in the process's instance, or the number of that (readiness.h) */
 	HINT_WATCHED_WRITE = 1u << 7,   /* for writing, too */
 	HINT_NONBLOCK = 1u << 8,        /* the program itself wants non-blocking I/O here: the plain call is the attempt */
@@ -49,6 +50,7 @@ struct fd_facts {
 	struct stat stat;
 	const char *path;       /* that it was opened by, from the directory `dir`; NULL: by none */
 	int dir;
+	bool slow;              /* it took so long to open that it may have waited for it */
 };
 
 enum { FDS_LEAF = 1024 };       /* hints in a leaf of the table: one page */
@@ -82,6 +84,9 @@ void fds_name(int fd);
 
 /* A call of the program's has made fd, and says this of it: whatever the number meant before is forgotten.  */
 void fds_made(int fd, struct fd_facts *facts);
+
+/* The program has asked what fd is (fstat), which may have been named, but not been looked at.  */
+void fds_learn(int fd, const struct stat *st);
 
 /* Which kind of socket it is, whatever its options are.  Asks the kernel.  */
 enum fd_kind fds_socket_kind(int fd);

@@ -64,7 +64,7 @@ static int find_relro(struct dl_phdr_info *info, size_t size, void *arg)
 bool libc_serve_stdio(stdio_read_fn *read_fn, stdio_write_fn *write_fn, stdio_close_fn *close_fn)
 {
 	struct relro r = {0};
-	uintptr_t page = (uintptr_t)getpagesize(), first, last;
+	uintptr_t page = (uintptr_t)getpagesize(), first, last, file_read, file_write, file_close;
 
 	*(void **)&libc_file_read = dlsym(RTLD_NEXT, "_IO_file_read");
 	*(void **)&libc_file_write = dlsym(RTLD_NEXT, "_IO_file_write");
@@ -76,12 +76,15 @@ bool libc_serve_stdio(stdio_read_fn *read_fn, stdio_write_fn *write_fn, stdio_cl
 	last = r.end & ~(page - 1);     /* the loader protects whole pages only */
 	if (first == last || sys(SYS_mprotect, first, last - first, PROT_READ | PROT_WRITE) < 0)
 		return false;
+	file_read = (uintptr_t)libc_file_read;
+	file_write = (uintptr_t)libc_file_write;
+	file_close = (uintptr_t)libc_file_close;
 	for (uintptr_t *slot = (uintptr_t *)first; (uintptr_t)slot < last; slot++) {
-		if (*slot == (uintptr_t)libc_file_read)
+		if (*slot == file_read)
 			*slot = (uintptr_t)read_fn;
-		else if (*slot == (uintptr_t)libc_file_write)
+		else if (*slot == file_write)
 			*slot = (uintptr_t)write_fn;
-		else if (*slot == (uintptr_t)libc_file_close)
+		else if (*slot == file_close)
 			*slot = (uintptr_t)close_fn;
 	}
 	sys(SYS_mprotect, first, last - first, PROT_READ);

@@ -18,6 +18,7 @@
 #include <threads.h>
 
 #include "shim.h"
+#include "sys.h"
 
 /* LIBC(return type, name, parameters) */
 #define LIBC_FUNCTIONS(LIBC)                                                                                           \
@@ -91,6 +92,7 @@
 	LIBC(int, cnd_wait, (cnd_t *, mtx_t *))                                                                        \
 	LIBC(int, cnd_timedwait, (cnd_t *, mtx_t *, const struct timespec *))                                          \
 	LIBC(int, thrd_join, (thrd_t, int *))                                                                          \
+	LIBC(int, fstat64, (int, struct stat64 *))                                                                     \
 	LIBC(int, statx, (int, const char *, int, unsigned, struct statx *))                                           \
 	LIBC(ssize_t, preadv64v2, (int, const struct iovec *, int, off64_t, int))                                      \
 	LIBC(ssize_t, pwritev64v2, (int, const struct iovec *, int, off64_t, int))                                     \
@@ -101,7 +103,8 @@
 	LIBC(ssize_t, aio_return, (struct aiocb *))                                                                    \
 	LIBC(int, aio_suspend, (const struct aiocb *const *, int, const struct timespec *))                            \
 	LIBC(int, aio_cancel, (int, struct aiocb *))                                                                   \
-	LIBC(int, lio_listio, (int, struct aiocb *const *, int, struct sigevent *))
+	LIBC(int, lio_listio, (int, struct aiocb *const *, int, struct sigevent *))                                    \
+	LIBC(const struct arch_leaf *, __x86_get_cpuid_feature_leaf, (unsigned))
 
 struct libc {
 #define LIBC(type, name, parameters) type(*name) parameters;

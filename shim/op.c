@@ -117,6 +117,7 @@ static bool park(struct op *op, bool ready_before, long *result)
 {
 	if (record_follows(op))
 		record_would_block(op);
+	attempt_learn(op);
 	switch (mux_wait(op, ready_before, result)) {
 	case MUX_INTERRUPTED:
 		*result = op->moved ? (long)op->moved : -EINTR;
@@ -282,6 +283,14 @@ static struct fd_facts made(enum fd_kind kind, long flags)
 	return (struct fd_facts){.kind = kind, .maker = FD_MADE, .has_flags = true, .flags = flags};
 }
 
+/* Whether it may have waited for somebody: no opening of a file in memory takes so long.  */
+static bool was_slow(const struct op *op)
+{
+	enum { SLOW = 1 << 17 };        /* ticks: some ten microseconds */
+
+	return op->enter && clock_ticks() - op->enter > SLOW;
+}
+
 /* What the call says of what it has made.  */
 static void find_facts(const struct op *op, struct fd_facts *f)
 {
@@ -294,6 +303,7 @@ static void find_facts(const struct op *op, struct fd_facts *f)
 		/* An O_TMPFILE has the path of its directory. */
 		f->path = (f->flags & O_TMPFILE) == O_TMPFILE ? NULL : (const char *)op->arg[at];
 		f->dir = at ? (int)op->arg[0] : AT_FDCWD;
+		f->slow = was_slow(op);
 		break;
 	case CALL_socket: case CALL_socketpair:
 		*f = made(KIND_socket, op->arg[1] & O_NONBLOCK);
@@ -331,7 +341,7 @@ static void opened(int fd, struct fd_facts *facts)
 /* What is known of an opening, now that it is known what of: a FIFO has waited for its other end.  */
 static uint8_t disk_of_opened(const struct op *op)
 {
-	fd_hint hint = fds_peek(op->fd);
+	fd_hint hint = op->disk & TRACE_SLEPT ? fds_named(op->fd) : fds_peek(op->fd);
 
 	return files_knows(hint) ? (op->disk & TRACE_SLEPT) | files_direct(hint) : 0;
 }
@@ -413,6 +423,20 @@ long op_serve(enum call_id call, long nr, long a, long b, long c, long d, long e
 	return op_run(&op);
 }
 
+/* The plain call as libc makes it.  In a process with threads another may end it by canceling this one, where it is slow.  */
+static inline long pass(long nr, long a, long b, long c, long d, long e, long f)
+{
+	int type;
+	long result;
+
+	if (likely(libc_single_threaded()))
+		return sys6(nr, a, b, c, d, e, f);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	result = sys6(nr, a, b, c, d, e, f);
+	pthread_setcanceltype(type, NULL);
+	return result;
+}
+
 /* op_pass() where there is more to be recorded: of a file, with --files, whether it waits.  */
 static __attribute__((noinline)) long pass_slowly(enum call_id call, long nr, long fd, long b, long c, long d, long e, long f)
 {
@@ -424,7 +448,7 @@ static __attribute__((noinline)) long pass_slowly(enum call_id call, long nr, lo
 	if (!files_knows(hint) || !record_passes(record_simply_files, hint))
 		return op_serve(call, nr, fd, b, c, d, e, f);
 	enter = files_begin(clock_ticks(), &waits);
-	result = sys6(nr, fd, b, c, d, e, f);
+	result = pass(nr, fd, b, c, d, e, f);
 	record_passed_file(call, (int)fd, hint, op_length(call, c), enter, waits, result);
 	return result;
 }
@@ -435,14 +459,12 @@ long op_pass(enum call_id call, long nr, long fd, long b, long c, long d, long e
 	uint64_t enter;
 	long result;
 
-	if (!libc_single_threaded())
-		pthread_testcancel();
 	if (!record_on)
-		return sys6(nr, fd, b, c, d, e, f);
+		return pass(nr, fd, b, c, d, e, f);
 	if (unlikely(!record_passes(record_simply, hint)))
 		return pass_slowly(call, nr, fd, b, c, d, e, f);
 	enter = clock_ticks();
-	result = sys6(nr, fd, b, c, d, e, f);
+	result = pass(nr, fd, b, c, d, e, f);
 	record_passed(call, (int)fd, hint, enter, result);
 	if (unlikely(result == -EAGAIN) && readiness_on && op_class_of(call) >= OP_WRITE)
 		readiness_blocked((int)fd, hint);

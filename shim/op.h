@@ -31,6 +31,7 @@ struct op {
 	uint32_t number;        /* in the trace; 0 until it would block */
 	uint32_t waits;         /* of a call on a file, at its begin (files.h) */
 	uint64_t enter;         /* clock_ticks() at entry; 0: it is not recorded */
+	uint64_t tried;         /* and when it was found that it would block */
 	struct signal_counts seen;      /* signal_counts at entry */
 	/* What is to be moved: the bytes at `head`, then the vectors.  */
 	struct iovec head;
@@ -96,8 +97,26 @@ static inline enum op_class op_class_of(enum call_id call)
 /* The operation for a call, by the kernel's arguments.  */
 static inline struct op op_of(enum call_id call, long nr, long a, long b, long c, long d, long e, long f)
 {
-	struct op op = {.nr = nr, .arg = {a, b, c, d, e, f}, .fd = (int)a, .call = (uint8_t)call, .class = (uint8_t)op_class_of(call)};
+	struct op op;
 
+	op.nr = nr;
+	op.arg[0] = a;
+	op.arg[1] = b;
+	op.arg[2] = c;
+	op.arg[3] = d;
+	op.arg[4] = e;
+	op.arg[5] = f;
+	op.fd = (int)a;
+	op.call = (uint8_t)call;
+	op.class = (uint8_t)op_class_of(call);
+	op.way = op.why = op.disk = op.told = 0;
+	op.not_cancellable = op.shielded = false;
+	op.hint = op.number = op.waits = 0;
+	op.enter = op.tried = 0;
+	op.head = (struct iovec){0};
+	op.vector = NULL;
+	op.vectors = 0;
+	op.length = op.moved = 0;
 	switch (op.class) {
 	case OP_READ: case OP_RECV: case OP_WRITE: case OP_SEND:
 		op.head = (struct iovec){(void *)b, (size_t)c};

@@ -239,6 +239,7 @@ void record_would_block(struct op *op)
 	};
 	uint64_t lead = e.t - op->enter;
 
+	op->tried = e.t;
 	if (!op->number) {
 		op->number = tracefile_next_op();
 		e.lead = lead > UINT32_MAX ? UINT32_MAX : lead ? (uint32_t)lead : 1;
@@ -254,7 +255,7 @@ void record_would_block(struct op *op)
 void record_park(const struct op *op, bool direct)
 {
 	struct trace_record e = {
-		.kind = TRACE_PARK, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
+		.kind = TRACE_PARK, .call = op->call, .way = op->way, .fd = op->fd, .t = op->tried, .op = op->number,
 	};
 
 	stall_arrive(op, op->enter);
@@ -432,7 +433,7 @@ void record_return(const struct op *op, long result)
 		stack_record();
 	stall_leave(op, e.t);
 	if (to_trace)
-		tracefile_pair();
+		tracefile_pair(e.t);
 }
 
 /* A socket has but one.  */
@@ -464,7 +465,8 @@ static void put_name(int fd, enum fd_kind kind, struct fd_facts *facts, const ch
 	struct trace_record e = {.kind = TRACE_NAME, .fd = fd, .fd_kind = (uint16_t)kind};
 
 	e.access = (uint16_t)access_of(fd, kind, facts);
-	e.inode = facts->has_stat ? facts->stat.st_ino : 0;
+	/* What a path has just opened goes by that; later its name may be another. */
+	e.inode = (facts->has_stat || !facts->path) && fd_stat(fd, facts) ? facts->stat.st_ino : 0;
 	e.t = clock_ticks();
 	put_with_text(&e, text, size);
 	tracefile_named(sizeof e + size);

@@ -72,7 +72,7 @@ void record_leave(void);
 /* The attempt said EWOULDBLOCK.  Gives the operation its number.  */
 void record_would_block(struct op *op);
 
-/* The wait begins, in ppoll (direct) or in the plain call.  */
+/* The wait begins, at once, in ppoll (direct) or in the plain call.  */
 void record_park(const struct op *op, bool direct);
 
 /* The wait in ppoll ended with these revents.  */

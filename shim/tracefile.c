@@ -152,11 +152,12 @@ uint64_t tracefile_faults(void)
 	return __atomic_load_n(&file.faults, __ATOMIC_RELAXED);
 }
 
-void tracefile_pair(void)
+void tracefile_pair(uint64_t now)
 {
+	enum { SOON = 1 << 20 };        /* ticks: less than a millisecond */
 	struct trace_chunk *c = tracefile_thread.chunk;
 
-	if (clock_source != CLOCK_NANOSECONDS && c && tracefile_thread.generation == *tracefile_alive) {
+	if (c && now - c->last_ticks > SOON && clock_source != CLOCK_NANOSECONDS && tracefile_thread.generation == *tracefile_alive) {
 		c->last_ticks = clock_ticks();
 		c->last_ns = clock_ns();
 	}

@@ -138,8 +138,8 @@ void tracefile_files(enum trace_files files, uint64_t faults);
 /* Major page faults of this process that touched its chunks: not the program's.  */
 uint64_t tracefile_faults(void);
 
-/* Another (ticks, ns) pair for the chunk in use, of now, so that the reader's fit spans the whole run.  */
-void tracefile_pair(void);
+/* Another (ticks, ns) pair for the chunk in use, of now, unless it has one of about now: so that the reader's fit spans the whole run.  */
+void tracefile_pair(uint64_t now);
 
 /* The process is about to end: notes what it calls itself by now, and gives the budget back what its only thread has left.  */
 void tracefile_end(void);

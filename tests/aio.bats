@@ -62,7 +62,7 @@ same_behaviours() {
 	same_behaviours rights
 }
 
-@test "a process that is killed has nothing under way, nor holds what it closed" {
+@test "what was killed has nothing under way; what was closed is no more in use" {
 	MODES=run.auto same timeout 60 "$PROGRAMS/aio" killed
 	MODES=run.auto same taskset 1 timeout 60 "$PROGRAMS/aio" unlocked
 }

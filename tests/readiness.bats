@@ -56,6 +56,17 @@ watch_late() {
 	done
 }
 
+@test "a FIFO that is opened by its path is watched from then on, before it is used" {
+	mkfifo fifo
+	"$EAGAIN" record --readiness -o trace python3 -c '
+import os
+reader, writer = os.open("fifo", os.O_RDWR | os.O_NONBLOCK), os.open("fifo", os.O_WRONLY)
+os.write(writer, b"x")
+os.read(reader, 1)'
+	"$EAGAIN" log trace | grep "name=$PWD/fifo" | tee lines >&2
+	awk '/ev=watch/ { watched = 1 } /call=write/ { exit !watched }' lines
+}
+
 @test "a program that polls serves far sooner, or before anybody can see it" {
 	for kind in pipe unix tcp; do
 		watch prompt $kind

@@ -73,7 +73,7 @@ calls_of() {
 	echo $(((counts[1] - counts[0] + 100) / 200))
 }
 
-@test "a file, a connection, a pipe that is opened and closed costs so many system calls more, at most" {
+@test "what is opened and closed, and a byte there and back again, cost so many system calls more, at most" {
 	need_program strace
 	strace -o /dev/null true || skip "no right to trace"
 	mkdir directory
@@ -98,8 +98,65 @@ calls_of() {
 		0 3 opened pipe N
 		0 2 opened eventfd N
 		0 1 opened dup N
+		0 1 opened stated N
+		0 3 turns N
 		0 2 opened copies N
 	END
+}
+
+@test "what a path has opened is named at once; if it is no file, anew at its first use" {
+	mkfifo fifo
+	echo text >file
+	"$EAGAIN" record python3 -c '
+import os
+os.read(os.open("fifo", os.O_RDWR | os.O_NONBLOCK), 0)
+os.close(os.open("file", os.O_RDONLY))
+os.read(os.open("file", os.O_RDONLY), 1)'
+	"$EAGAIN" report --json | jq -r '.processes[].fds[]? | [.name, .kind] | @tsv' | grep "$PWD/f" | sort -u >kinds
+	cat kinds >&2
+	diff kinds - <<-END
+		$PWD/fifo	fifo
+		$PWD/file	file
+	END
+}
+
+@test "to open a FIFO is a wait for its other end, even where nothing is read from it then" {
+	mkfifo fifo
+	"$EAGAIN" record python3 -c '
+import os, time
+if os.fork() == 0:
+    time.sleep(0.1)
+    os.open("fifo", os.O_WRONLY)
+    os._exit(0)
+os.close(os.open("fifo", os.O_RDONLY))
+os.wait()'
+	"$EAGAIN" report --json | jq -c '.processes[].fds[]? | select(.kind == "fifo")' | tee fifos >&2
+	jq -se 'map(select(.wait_read_ns > 50000000)) | length == 1' fifos
+}
+
+@test "a file that is opened by a link, or removed, is one file, though it is named again" {
+	echo text >file
+	ln -s file link
+	"$EAGAIN" record --max-size=1M "$PROGRAMS/load" moved 1000 >out
+	recorded 'ev=fd .*name="*'"$PWD" >&2
+	[ "$(recorded "ev=fd .*name=$PWD/file")" -gt 0 ]
+	[ "$(recorded "ev=fd .*name=$PWD/link")" = 1 ]
+	"$EAGAIN" report --json | jq -r '.processes[].fds[]? | .name' | grep "$PWD/[flg]" | sort >names
+	diff names - <<-END
+		$PWD/file
+		$PWD/gone (deleted)
+	END
+}
+
+@test "the live log, alone or beside a trace, tells when a file is closed that was only opened" {
+	echo text >file
+	for with in run record; do
+		"$EAGAIN" $with --log=live python3 -c 'import os; os.close(os.open("file", os.O_RDONLY))'
+		grep -A2 "call=open .*name=$PWD/file" live >lines
+		cat lines >&2
+		grep -q 'ev=close' lines
+		rm live
+	done
 }
 
 @test "kill -9 loses nothing that was recorded" {
@@ -345,6 +402,17 @@ killed_in() {
 		for (1 .. 1000) { fcntl X, F_SETFL, O_RDWR | O_NONBLOCK; sysread X, $x, 1 }'
 	[ "$(recorded 'call=read .* errno=EAGAIN')" -ge 1000 ]
 	[ "$(recorded '')" -lt 1500 ]
+}
+
+@test "a socket keeps its name while its timeout is set" {
+	"$EAGAIN" record python3 -c '
+import socket, struct
+a, b = socket.socketpair()
+for i in range(20):
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 10 + i, 0))
+    b.send(b"x")
+    a.recv(1)'
+	[ "$(recorded 'ev=fd .*name=socket:')" = 2 ]
 }
 
 @test "EAGAIN that the program asked for is told apart" {

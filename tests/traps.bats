@@ -235,6 +235,10 @@ trap_same() {
 	trap_same cancellation-points
 }
 
+@test "threads: pthread_cancel where a call is passed through" {
+	trap_same cancel-passed
+}
+
 @test "signals: system is canceled, or left by siglongjmp, and nothing stays changed" {
 	trap_same canceled-system
 	trap_same left-system

@@ -142,7 +142,7 @@ struct trace_record {
 	union {
 		int64_t result;         /* CALL, RETURN, REQUEST: what the program gets: >= 0, or -errno */
 		uint64_t length;        /* WOULD_BLOCK, REQUEST that is submitted: bytes asked for; READY: revents */
-		uint64_t inode;         /* NAME */
+		uint64_t inode;         /* NAME; 0: not known, as of what a path has just opened */
 		int64_t number;         /* FORK, REAP: child's pid; EXIT: status; DUP: new fd; USAGE, AWAY: ns; KEEP: fds;
 					 * LOCK: address */
 		struct {
@@ -160,7 +160,8 @@ struct trace_record {
 		};
 		struct {
 			uint16_t access;        /* NAME: O_RDONLY, O_WRONLY, O_RDWR */
-			uint16_t fd_kind;       /* NAME: enum fd_kind, from shim/kinds.def */
+			uint16_t fd_kind;       /* NAME: enum fd_kind, from shim/kinds.def; what a path has opened is a
+						 * file until it is used */
 			uint32_t text_size;     /* NAME: bytes of text in the TEXT slots that follow */
 		};
 	};

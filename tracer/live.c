@@ -133,7 +133,7 @@ static void begin_fd(struct live_fd *f)
 static void name_fd(struct live_fd *f, const struct trace_record *r, const struct reader_place *place, uint64_t ns)
 {
 	char text[NAME_SIZE];
-	bool same = f->fd.inode == r->inode && f->fd.kind == r->fd_kind && r->inode;
+	bool same = model_is_inode(f->fd.kind, f->fd.inode, r) && r->inode;
 
 	if (ns < f->changed_ns)
 		return;

@@ -116,7 +116,7 @@ static int run_verb(struct options *o, char **argv)
 
 	need_program(argv, &p);
 	options_to_environment(o);
-	return run_program(argv, false, NULL);
+	return run_program(p.path, argv, false, NULL);
 }
 
 static void set_switching(const struct options *o)
@@ -157,9 +157,9 @@ static int record_verb(struct options *o, char **argv)
 	options_to_environment(o);
 	set_switching(o);
 	if (!o->value[SETTING_readiness])
-		return run_program(argv, false, NULL);
+		return run_program(p.path, argv, false, NULL);
 	start_observer(dir, o);
-	status = run_program(argv, true, NULL);
+	status = run_program(p.path, argv, true, NULL);
 	observe_end(false);
 	return run_mirror(status);
 }
@@ -185,7 +185,7 @@ static int show_verb(struct options *o, char **argv)
 	set_switching(o);
 	if (o->value[SETTING_readiness])
 		start_observer(dir, o);
-	status = run_program(argv, true, &pid);
+	status = run_program(p.path, argv, true, &pid);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (o->value[SETTING_readiness])
 		observe_end(true);

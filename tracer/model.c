@@ -257,6 +257,20 @@ static void note_socket(struct build *b, uint64_t inode, uint64_t peer)
 	b->sockets[b->socket_count++] = (struct socket){inode, peer};
 }
 
+bool model_is_inode(unsigned kind, uint64_t inode, const struct trace_record *r)
+{
+	return kind == r->fd_kind && (inode == r->inode || (!inode && kind == KIND_file));
+}
+
+/* Whether a NAME says again what f is: the recording repeats names from time to time, a socket's changes when it is bound or connected,
+ * and what a path has opened is called a file until it is looked at.  */
+static bool is_same(const struct model_fd *f, const struct trace_record *r, const char *text)
+{
+	bool known = model_is_inode(f->kind, f->inode, r);
+
+	return f->name && !f->many && ((known && r->inode) || ((known || f->kind == KIND_file) && !strcmp(f->name, text)));
+}
+
 static void name_fd(struct build *b, const struct trace_record *r, const struct reader_place *place)
 {
 	char text[FD_NAME_MAX];
@@ -264,8 +278,7 @@ static void name_fd(struct build *b, const struct trace_record *r, const struct 
 
 	reader_text(r, place, text, sizeof text);
 	screen_clean(text);
-	/* The recording repeats names from time to time; and a socket's changes when it is bound or connected. */
-	if (f->name && !f->many && f->inode == r->inode && f->kind == r->fd_kind && (r->inode || !strcmp(f->name, text))) {
+	if (is_same(f, r, text)) {
 		free(f->name);
 	} else if (f->name && b->process->fd_count >= MODEL_FDS_MAX) {
 		set_index(b, r->fd, (size_t)(common_fd(b->process, text, r->fd_kind) - b->process->fds));

@@ -160,6 +160,10 @@ bool model_call_waits(const struct trace_record *call, unsigned kind, uint64_t n
 /* Whether an fd of this kind can make one wait.  */
 bool model_can_wait(unsigned kind);
 
+/* Whether the NAME r may be one of an fd of this kind and inode, or is certainly another's.  The inode of a file is not known before it
+ * is named again.  */
+bool model_is_inode(unsigned kind, uint64_t inode, const struct trace_record *r);
+
 /* The command, its program without the directory; "?" where it is not known.  */
 const char *model_short_command(const struct model_process *p);
 

@@ -55,32 +55,52 @@ static void check_privileges(const char *name, const char *path, const struct st
 		    name);
 }
 
-static bool dynamic_entry(int fd, const Elf64_Phdr *dynamic, uint64_t i, Elf64_Dyn *entry)
+/* What it says of its libraries, as far as it fits; how many entries.  */
+static size_t read_dynamic(int fd, const Elf64_Ehdr *header, Elf64_Dyn *entries, size_t max)
 {
-	return i < dynamic->p_filesz / sizeof *entry && elf_read_at(fd, entry, sizeof *entry, dynamic->p_offset + i * sizeof *entry) &&
-	       entry->d_tag != DT_NULL;
-}
-
-/* Whether a library that it needs is the runtime of a sanitizer ("asan"), gcc's or clang's.  */
-static bool needs_sanitizer(const char *which, int fd, const Elf64_Ehdr *header)
-{
-	Elf64_Phdr dynamic, p = {0};
-	Elf64_Dyn entry;
-	uint64_t strings = 0;
+	Elf64_Phdr dynamic;
+	size_t n, used = 0;
 
 	if (!elf_find_header(fd, header, PT_DYNAMIC, 0, &dynamic))
-		return false;
-	for (uint64_t i = 0; dynamic_entry(fd, &dynamic, i, &entry); i++)
-		if (entry.d_tag == DT_STRTAB && elf_find_header(fd, header, PT_LOAD, entry.d_un.d_ptr, &p))
-			strings = entry.d_un.d_ptr - p.p_vaddr + p.p_offset;
-	for (uint64_t i = 0; dynamic_entry(fd, &dynamic, i, &entry); i++) {
+		return 0;
+	n = dynamic.p_filesz / sizeof *entries < max ? dynamic.p_filesz / sizeof *entries : max;
+	if (!elf_read_at(fd, entries, n * sizeof *entries, dynamic.p_offset))
+		return 0;
+	while (used < n && entries[used].d_tag != DT_NULL)
+		used++;
+	return used;
+}
+
+enum sanitizer { NO_SANITIZER, ASAN, TSAN };
+
+/* The sanitizer whose runtime a library is, gcc's or clang's.  */
+static enum sanitizer sanitizer_of(const char *library)
+{
+	if (strncmp(library, "lib", 3) != 0)
+		return NO_SANITIZER;
+	library += strncmp(library, "libclang_rt.", 12) ? 3 : 12;
+	return !strncmp(library, "asan", 4) ? ASAN : !strncmp(library, "tsan", 4) ? TSAN : NO_SANITIZER;
+}
+
+/* Of a library that it needs.  */
+static enum sanitizer needs_sanitizer(int fd, const Elf64_Ehdr *header)
+{
+	Elf64_Dyn entries[512];
+	Elf64_Phdr p;
+	uint64_t strings = 0;
+	size_t n = read_dynamic(fd, header, entries, sizeof entries / sizeof *entries);
+
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].d_tag == DT_STRTAB && elf_find_header(fd, header, PT_LOAD, entries[i].d_un.d_ptr, &p))
+			strings = entries[i].d_un.d_ptr - p.p_vaddr + p.p_offset;
+	for (size_t i = 0; i < n; i++) {
 		char name[24] = "";
 
-		if (entry.d_tag == DT_NEEDED && pread(fd, name, sizeof name - 1, (off_t)(strings + entry.d_un.d_val)) > 0 &&
-		    !strncmp(name, "lib", 3) && !strncmp(name + (!strncmp(name, "libclang_rt.", 12) ? 12 : 3), which, strlen(which)))
-			return true;
+		if (entries[i].d_tag == DT_NEEDED &&
+		    pread(fd, name, sizeof name - 1, (off_t)(strings + entries[i].d_un.d_val)) > 0 && sanitizer_of(name))
+			return sanitizer_of(name);
 	}
-	return false;
+	return NO_SANITIZER;
 }
 
 /* The loader that the program asks for is there, and glibc's.  */
@@ -100,6 +120,7 @@ static void check_elf(const char *name, int fd, const Elf64_Ehdr *header, ssize_
 {
 	Elf64_Phdr p;
 	const char *options = getenv("ASAN_OPTIONS"), *preload = getenv("LD_PRELOAD");
+	enum sanitizer sanitizer;
 
 	if (header->e_ident[EI_CLASS] == ELFCLASS32)
 		die(STATUS_NOT_EXECUTABLE, "%s: a 32-bit program: libeagain.so is 64-bit; use a 64-bit build", name);
@@ -109,10 +130,11 @@ static void check_elf(const char *name, int fd, const Elf64_Ehdr *header, ssize_
 		die(STATUS_NOT_EXECUTABLE, "%s: statically linked: nothing can be preloaded into it; use a dynamically linked build",
 		    name);
 	check_loader(name, fd, &p);
-	if (needs_sanitizer("asan", fd, header) && !(options && strstr(options, "verify_asan_link_order=0")) &&
+	sanitizer = needs_sanitizer(fd, header);
+	if (sanitizer == ASAN && !(options && strstr(options, "verify_asan_link_order=0")) &&
 	    !(preload && strstr(preload, "asan")))
 		say("%s: AddressSanitizer insists on being preloaded first: set ASAN_OPTIONS=verify_asan_link_order=0", name);
-	if (needs_sanitizer("tsan", fd, header) && !(preload && strstr(preload, "tsan")))
+	if (sanitizer == TSAN && !(preload && strstr(preload, "tsan")))
 		say("%s: ThreadSanitizer must see its I/O before libeagain.so: set LD_PRELOAD=libtsan.so, as gcc -print-file-name names it", name);
 }
 

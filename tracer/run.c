@@ -86,9 +86,9 @@ static void hand_down(const struct heritage *h)
 	prctl(PR_SET_PDEATHSIG, h->death_signal);
 }
 
-static void __attribute__((noreturn)) become(char **argv)
+static void __attribute__((noreturn)) become(const char *path, char **argv)
 {
-	execvp(argv[0], argv);
+	execvp(path, argv);
 	die(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE, "%s: %s", argv[0], strerror(errno));
 }
 
@@ -282,7 +282,7 @@ static void let_go(bool stdio)
 	close(null);
 }
 
-int run_program(char **argv, bool stay, pid_t *program)
+int run_program(const char *path, char **argv, bool stay, pid_t *program)
 {
 	const char *switching = getenv("EAGAIN_SWITCH");
 	bool flag = switching && !strcmp(switching, "flag");
@@ -293,7 +293,7 @@ int run_program(char **argv, bool stay, pid_t *program)
 
 	set_preload();
 	if (!stay && !flag && !switch_signal)
-		become(argv);
+		become(path, argv);
 	take_heritage(&heritage);
 	watch_signals(&old);
 	pid = fork();
@@ -302,7 +302,7 @@ int run_program(char **argv, bool stay, pid_t *program)
 	if (pid == 0) {
 		unwatch_signals(&old, false);
 		hand_down(&heritage);
-		become(argv);
+		become(path, argv);
 	}
 	child = pid;
 	let_go(!flag);

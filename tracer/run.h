@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Runs argv with the shim preloaded.  Where nothing remains to be done afterwards, becomes the program (execvp) and does not
- * return.  As a parent (because `stay`, or because O_NONBLOCK on fds 0-2 is to be restored): returns its wait status, after
+/* Runs argv, found as `path`, with the shim preloaded.  Where nothing remains to be done afterwards, becomes the program (execvp)
+ * and does not return.  As a parent (because `stay`, or because O_NONBLOCK on fds 0-2 is to be restored): returns its wait status, after
  * passing on signals and job control meanwhile; with `stay` *pid is the program's, and signals that would end us do not from then
  * on, for what remains to be done.  */
-int run_program(char **argv, bool stay, pid_t *pid);
+int run_program(const char *path, char **argv, bool stay, pid_t *pid);
 
 /* The number of a signal that can be switched by, as USR2, SIGUSR2 or 12; 0: there is none such.  */
 int run_signal(const char *name);

@@ -328,10 +328,11 @@ void fd_name_is(struct walk *w, struct image *image, const struct trace_record *
 
 	reader_text(r, place, text, sizeof text);
 	screen_clean(text);
-	if (!f || f->kind != r->fd_kind || f->inode != r->inode) {
+	if (!f || !model_is_inode(f->kind, f->inode, r) || (!r->inode && strcmp(f->name, text) != 0)) {
 		make_fd(w, image, r->fd, text, r->fd_kind, r->inode);
 	} else if (strcmp(f->name, text) != 0) {
-		/* A socket that was bound or connected. */
+		/* A socket that was bound or connected, or a file that was moved. */
+		f->inode = r->inode;
 		free(f->name);
 		f->name = must_have(strdup(text));
 		find_wires(w, f);

@@ -36,8 +36,11 @@ static inline uint64_t arch_fetch_add(uint64_t *p, uint64_t n)
 
 #define ARCH_WIDE
 
-static inline bool arch_is_wide(void)
+struct arch_leaf;
+
+static inline bool arch_is_wide(const struct arch_leaf *(*look)(unsigned))
 {
+	(void)look;
 	return false;
 }
 

@@ -36,10 +36,17 @@ static inline uint64_t arch_fetch_add(uint64_t *p, uint64_t n)
 /* For a function that may use registers of 32 bytes: to be called only where the processor and the kernel have them.  */
 #define ARCH_WIDE __attribute__((target("avx2")))
 
-static inline bool arch_is_wide(void)
+/* libc has asked the processor already, and shows what may be used (sys/platform/x86.h, leaf 7).  To ask again takes 10 us a question
+ * in a virtual machine, and ends a program that has given it up (arch_prctl(2), ARCH_SET_CPUID).  */
+struct arch_leaf {
+	unsigned cpuid[4], active[4];
+};
+
+static inline bool arch_is_wide(const struct arch_leaf *(*look)(unsigned))
 {
-	__builtin_cpu_init();
-	return __builtin_cpu_supports("avx2");
+	enum { LEAF_7 = 1, EBX = 1, AVX2 = 1 << 5 };
+
+	return look && (look(LEAF_7)->active[EBX] & AVX2);
 }
 
 enum { ARCH_SYSCALL_SIZE = 2 };         /* bytes of the instruction */

@@ -25,8 +25,8 @@ static inline long as_libc(long result)
 	return result;
 }
 
-/* Whether a transfer on fd does not wait, as far as we know: on a file, or since the program has set O_NONBLOCK itself.  A hint that is
- * wrong costs a wait that is not noticed: the call is the native one.  To cancel a thread may end what is slow on a file.  */
+/* Whether a transfer on fd is the plain call at once.  It does not wait, as far as we know: on a file, or since the program has set
+ * O_NONBLOCK itself; a hint that is wrong costs a wait that is not noticed.  Or it waits there anyway, and nobody is told.  */
 static inline bool passes(int fd)
 {
 	fd_hint hint;
@@ -34,7 +34,11 @@ static inline bool passes(int fd)
 	if (!likely(shim_passes) || (unsigned)fd >= FDS_LEAF)
 		return false;
 	hint = __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED);
-	return fds_never_waits(hint) ? libc_single_threaded() : hint & HINT_NONBLOCK && (unsigned)fd >= shield_end;
+	if (fds_never_waits(hint))
+		return true;
+	if ((unsigned)fd < shield_end)
+		return false;
+	return hint & HINT_NONBLOCK || (hint & HINT_WAITED && !record_on);
 }
 
 /* Performs a call of calls.def, given as the kernel takes it, and returns as libc does.  */

@@ -28,7 +28,7 @@ void descriptor_closing(int fd)
 		return;
 	if (shim_on && !shim_sandboxed)
 		flag_off(fd);
-	if (record_on && HINT_KIND(hint) != KIND_unknown)
+	if (record_on && (HINT_KIND(hint) != KIND_unknown || hint & HINT_NAMED))
 		record_fd_event(TRACE_CLOSE, fd, 0);
 	fds_forget(fd);
 }

@@ -13,22 +13,16 @@ static const uint32_t never;
 /* The call goes through the window, so that a handler which ran since the operation began ends it.  With bytes moved, any handler
  * does; else only one without SA_RESTART, or, on a socket with a timeout, again any (signal(7)).  A call that nothing went before
  * is the kernel's alone.  */
-static struct window open_window(const struct op *op, bool only)
+static void open_window(struct window *w, const struct op *op, bool only)
 {
 	bool any = op->moved || (op->hint & HINT_TIMEOUT);
-	struct window w = {
-		.nr = op->nr,
-		.counter = any ? &signal_counts.any : &signal_counts.interrupting,
-		.seen = any ? op->seen.any : op->seen.interrupting,
-	};
 
-	if (only) {
-		w.counter = &never;
-		w.seen = never;
-	}
+	w->nr = op->nr;
 	for (int i = 0; i < 6; i++)
-		w.arg[i] = op->arg[i];
-	return w;
+		w->arg[i] = op->arg[i];
+	w->counter = only ? &never : any ? &signal_counts.any : &signal_counts.interrupting;
+	w->seen = only ? never : any ? op->seen.any : op->seen.interrupting;
+	w->fate = WINDOW_OPEN;
 }
 
 long mux_cancellable(const struct op *op, const struct window *w)
@@ -44,26 +38,32 @@ long mux_cancellable(const struct op *op, const struct window *w)
 	return result;
 }
 
-long mux_enter(const struct op *op, bool only)
+/* Of a write, what is left.  */
+static __attribute__((noinline)) long enter_rest(const struct op *op, struct window *w)
 {
-	struct window w = open_window(op, only);
 	struct iovec rest[ATTEMPT_REST];
 	struct msghdr message = {.msg_iov = rest};
 	size_t size;
 
-	if (!op->moved)
-		return mux_cancellable(op, &w);
 	message.msg_iovlen = attempt_rest(op, rest, &size);
 	if (HINT_KIND(op->hint) == KIND_stream) {
-		w.nr = SYS_sendmsg;
-		w.arg[1] = (long)&message;
-		w.arg[2] = MSG_NOSIGNAL | op_flags(op);
+		w->nr = SYS_sendmsg;
+		w->arg[1] = (long)&message;
+		w->arg[2] = MSG_NOSIGNAL | op_flags(op);
 	} else {
-		w.nr = SYS_writev;
-		w.arg[1] = (long)rest;
-		w.arg[2] = (long)message.msg_iovlen;
+		w->nr = SYS_writev;
+		w->arg[1] = (long)rest;
+		w->arg[2] = (long)message.msg_iovlen;
 	}
-	return mux_cancellable(op, &w);
+	return mux_cancellable(op, w);
+}
+
+long mux_enter(const struct op *op, bool only)
+{
+	struct window w;
+
+	open_window(&w, op, only);
+	return likely(!op->moved) ? mux_cancellable(op, &w) : enter_rest(op, &w);
 }
 
 long mux_plain(const struct op *op)

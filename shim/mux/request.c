@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "shim/clock.h"
+#include "shim/libc.h"
 #include "shim/sys.h"
 
 #ifndef MADV_POPULATE_WRITE
@@ -185,7 +186,8 @@ static void clear_answer(struct pollfd *array, unsigned count, const struct inte
 
 static unsigned array_changes(struct pollfd *array, unsigned count, const struct interest *in, struct change *changes)
 {
-	unsigned (*leading)(const struct pollfd *, const struct pollfd *, unsigned) = arch_is_wide() ? same_wide : same_narrow;
+	bool wide = arch_is_wide(libc.__x86_get_cpuid_feature_leaf);
+	unsigned (*leading)(const struct pollfd *, const struct pollfd *, unsigned) = wide ? same_wide : same_narrow;
 	unsigned n = 0, both = count < in->count ? count : in->count;
 
 	clear_answer(array, count, in);

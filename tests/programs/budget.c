@@ -1,7 +1,10 @@
 /* budget - how many instructions a call takes in user space: budget WHAT prints it.  A child is stepped from one system call of its
- * own, which marks the beginning, to the next; unlike a time, the number is the same each time.  */
+ * own, which marks the beginning, to the next; unlike a time, the number is the same each time.  Of a whole program, budget
+ * start CMD... prints the system calls; and budget steps CMD... the instructions, which takes long.  */
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +79,7 @@ static void write_null(void)
 
 static void open_close(void)
 {
-	close(open("/dev/zero", O_RDONLY));
+	close(open("/etc/passwd", O_RDONLY));
 }
 
 static void *wait_for_ever(void *unused)
@@ -132,6 +135,32 @@ static long next_call(pid_t pid)
 #endif
 }
 
+/* Of a program that starts, and ends well.  */
+static int count_whole(char **argv, bool steps)
+{
+	long stops = 0, ends = 0;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		execv(*argv, argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+		ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD);
+		stops++;
+		ends += WSTOPSIG(status) == (SIGTRAP | 0x80);
+		if (ptrace(steps ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, pid, NULL, NULL) < 0)
+			return 1;
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return 1;
+	/* A system call stops at its beginning and at its end; but exit_group. */
+	printf("%ld\n", steps ? stops : (ends + 1) / 2);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	void (*call)(void) = NULL;
@@ -142,6 +171,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc == 2 && i < sizeof calls / sizeof *calls; i++)
 		if (!strcmp(calls[i].name, argv[1]))
 			call = calls[i].call;
+	if (argc > 2)
+		return count_whole(argv + 2, !strcmp(argv[1], "steps"));
 	zero = open("/dev/zero", O_RDONLY);
 	null = open("/dev/null", O_WRONLY);
 	file = open("/proc/self/exe", O_RDONLY);

@@ -6,7 +6,10 @@
  *     load forks C T N        C children one after another, each with T threads that start at once
  *     load files N FILE         N times open, read, close; "relative": by its name in its directory; "at": by an fd of that
  *     load connections N [nonblock]     N times socket, connect, accept, write, read and close of both ends, over TCP
- *     load opened WHAT N        N times a pipe, an eventfd, a dup or a dup of that, and close
+ *     load opened WHAT N        N times a pipe, an eventfd, a dup or a dup of that, or a file that is stat'ed (stated); and close
+ *     load moved N              a file that is opened by the link "link", and one that is removed, "gone"; a thread reads both
+ *                               N times, among 100 times as many other calls
+ *     load turns N              N times a byte there and back again, between two processes
  *     load until-killed         one line on stdout after 1000 such calls, then calls without end  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -17,6 +20,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -132,9 +136,12 @@ static void opened(const char *what, int n)
 {
 	for (int i = 0; i < n; i++) {
 		int fds[2] = {-1, -1};
+		struct stat st;
 
 		if (!strcmp(what, "pipe"))
 			must(pipe(fds) == 0);
+		else if (!strcmp(what, "stated"))
+			must((fds[0] = open("/etc/passwd", O_RDONLY)) >= 0 && fstat(fds[0], &st) == 0);
 		else
 			fds[0] = !strcmp(what, "eventfd") ? eventfd(0, 0) : dup(0);
 		if (!strcmp(what, "copies"))
@@ -143,6 +150,49 @@ static void opened(const char *what, int n)
 		if (fds[1] >= 0)
 			must(close(fds[1]) == 0);
 	}
+}
+
+static int link_and_gone[2];
+
+static void *read_both(void *n)
+{
+	for (int i = 0; i < (int)(intptr_t)n; i++) {
+		char c;
+
+		must(pread(link_and_gone[0], &c, 1, 0) == 1 && pread(link_and_gone[1], &c, 1, 0) == 1);
+		calls(50);
+	}
+	return NULL;
+}
+
+static void moved(int n)
+{
+	pthread_t t;
+	char c;
+
+	must((link_and_gone[0] = open("link", O_RDONLY)) >= 0 && read(link_and_gone[0], &c, 1) == 1);
+	must((link_and_gone[1] = open("gone", O_RDWR | O_CREAT, 0600)) >= 0 && write(link_and_gone[1], "x", 1) == 1);
+	must(unlink("gone") == 0);
+	must(pthread_create(&t, NULL, read_both, (void *)(intptr_t)n) == 0 && pthread_join(t, NULL) == 0);
+}
+
+static void turns(int n)
+{
+	int there[2], back[2];
+	char c = 'x';
+
+	must(pipe(there) == 0 && pipe(back) == 0);
+	if (fork() == 0) {
+		close(there[1]);
+		while (read(there[0], &c, 1) == 1)
+			must(write(back[1], &c, 1) == 1);
+		_exit(0);
+	}
+	close(there[0]);
+	while (n--)
+		must(write(there[1], &c, 1) == 1 && read(back[0], &c, 1) == 1);
+	close(there[1]);
+	must(wait(NULL) > 0);
 }
 
 int main(int argc, char **argv)
@@ -166,6 +216,10 @@ int main(int argc, char **argv)
 		connections(n, argc > 3 ? SOCK_NONBLOCK : 0);
 	} else if (!strcmp(what, "opened") && argc > 3) {
 		opened(argv[2], atoi(argv[3]));
+	} else if (!strcmp(what, "moved")) {
+		moved(n);
+	} else if (!strcmp(what, "turns")) {
+		turns(n);
 	} else if (!strcmp(what, "until-killed")) {
 		calls(500);
 		puts("started");
@@ -173,7 +227,7 @@ int main(int argc, char **argv)
 		for (;;)
 			calls(1000);
 	} else {
-		fprintf(stderr, "usage: load calls|threads|children|forks|files|connections|opened|until-killed ...\n");
+		fprintf(stderr, "usage: load calls|threads|children|forks|files|connections|opened|moved|turns|until-killed ...\n");
 		return 2;
 	}
 	puts("done");

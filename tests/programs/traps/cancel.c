@@ -1,4 +1,5 @@
 /* cancel.c - pthread_cancel at each call: which are cancellation points, and which are not (pthreads(7)).  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -84,6 +85,50 @@ static void cancellation_points(char **argv)
 	}
 }
 
+static void *read_for_ever(void *fd)
+{
+	char c;
+
+	pthread_cleanup_push(clean, NULL);
+	tid = (pid_t)syscall(SYS_gettid);
+	while (read(*(int *)fd, &c, 1) > 0)
+		;
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
+/* A thread that waits there, after it has been given so many bytes.  */
+static void end_reader(const char *what, int fd, int other_end, int bytes)
+{
+	pthread_t thread;
+	void *result;
+
+	tid = 0;
+	cleaned = 0;
+	need(pthread_create(&thread, NULL, read_for_ever, &fd) == 0, "pthread_create");
+	while (!tid)
+		sched_yield();
+	for (; wait_asleep(tid) && bytes; bytes--)
+		need(write(other_end, "", 1) == 1, "write");
+	pthread_cancel(thread);
+	pthread_join(thread, &result);
+	tell("%s: ended %d, cleaned %d", what, result == PTHREAD_CANCELED, cleaned);
+}
+
+/* Where a call is passed through: on an fd that has made one wait; and on a number that was a file's, and is a pipe's now.  */
+static void cancel_passed(char **argv)
+{
+	int pipes[2], file = open("/proc/self/exe", O_RDONLY);
+	char c;
+
+	(void)argv;
+	make_pipe(pipes);
+	end_reader("first wait", pipes[0], pipes[1], 0);
+	end_reader("third wait", pipes[0], pipes[1], 2);
+	need(read(file, &c, 1) == 1 && hidden_syscall(SYS_dup3, pipes[0], file, 0) == file, "dup3");
+	end_reader("no file any more", file, pipes[1], 0);
+}
+
 static char *own_environment[] = {(char *)"OWN=1", NULL};
 static struct sigaction set[2];
 static sigjmp_buf before;
@@ -146,6 +191,7 @@ static void left_system(char **argv)
 }
 
 const struct trap cancel_traps[] = {
-	{"cancellation-points", cancellation_points}, {"canceled-system", canceled_system}, {"left-system", left_system},
+	{"cancellation-points", cancellation_points}, {"cancel-passed", cancel_passed}, {"canceled-system", canceled_system},
+	{"left-system", left_system},
 	{NULL, NULL},
 };
