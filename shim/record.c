@@ -368,7 +368,9 @@ uint32_t record_number(void)
 
 static struct trace_record request_record(const struct record_request *q, enum trace_request how, uint64_t t)
 {
-	return (struct trace_record){.kind = TRACE_REQUEST, .call = q->call, .way = (uint8_t)how, .fd = q->fd, .t = t, .op = q->number};
+	return (struct trace_record){
+		.kind = TRACE_REQUEST, .call = q->call, .way = (uint8_t)how, .fd = q->fd, .t = t, .op = q->number,
+	};
 }
 
 void record_submitted(const struct record_request *q, uint64_t enter, uint64_t length, const struct trace_request_more *more,

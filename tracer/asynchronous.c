@@ -77,7 +77,8 @@ static void find(struct story *s, const struct request *q, const struct reader_p
 	s->waited_ns = s->wait.end_ns - back;
 }
 
-static void see(const struct trace_record *r, const struct reader_place *place, const struct model_process *process, size_t fd, void *arg)
+static void see(const struct trace_record *r, const struct reader_place *place, const struct model_process *process, size_t fd,
+		void *arg)
 {
 	struct story *s = arg;
 	const struct request *q;
@@ -85,7 +86,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	(void)process;
 	if (s->over || (s->found && place->file != s->file))
 		return;
-	if (s->found && place->tid == s->request.tid && !s->request.seen && !s->request.collected && is_call(r) && r->op != s->number)
+	if (s->found && place->tid == s->request.tid && !s->request.seen && !s->request.collected && is_call(r) &&
+	    r->op != s->number)
 		s->calls++;
 	if (r->kind != TRACE_REQUEST || (r->op != s->number && (!s->found || !s->request.list || r->op != s->request.list)))
 		return;
@@ -226,7 +228,8 @@ static void step_text(const struct story *s, enum as as, char *text, size_t size
 	case AS_CALLED:
 		n = (size_t)snprintf(text, size, q->list ? "lio_listio(): %s" : "%s() called", call_of(s));
 		if (q->call != CALL_aio_fsync)
-			snprintf(text + n, size - n, ": %" PRIu64 " byte%s at %" PRIi64, q->length, q->length == 1 ? "" : "s", q->offset);
+			snprintf(text + n, size - n, ": %" PRIu64 " byte%s at %" PRIi64, q->length,
+				 q->length == 1 ? "" : "s", q->offset);
 		break;
 	case AS_BACK:
 		snprintf(text, size, "submitted%s", q->flags & TRACE_REQUEST_BLOCKS ? ", not in memory: EWOULDBLOCK" : "");
@@ -291,38 +294,39 @@ static void take_moment(struct drawn *d, size_t i)
 	switch (s->moments[i].as) {
 	case AS_CALLED:
 		snprintf(text, sizeof text, "parameters checked%s", q->flags & TRACE_REQUEST_BLOCKS ? ", no data" : "");
-		stretch(d, KERNEL, 12, i, text)->narrow = true;
+		stretch(d, KERNEL, 11, i, text)->narrow = true;
 		break;
 	case AS_BACK:
 		tell_meanwhile(s, text, sizeof text);
-		stretch(d, USER, 24, i, text)->grows = true;
+		stretch(d, USER, 6, i, text)->grows = true;
 		if (d->completed == SIZE_MAX)
 			d->submitted = d->picture->count - 1;
 		break;
 	case AS_WAITS:
 		/* Beside the line of the request. */
 		snprintf(text, sizeof text, "%swaiting in %s()", d->submitted == SIZE_MAX ? "  " : "", wait_call(s));
-		stretch(d, KERNEL, 24, i, text)->waiting = true;
+		stretch(d, KERNEL, 8, i, text)->waiting = true;
 		if (d->submitted == SIZE_MAX)
 			d->submitted = d->picture->count - 1;
 		break;
 	case AS_COMPLETED:
-		stretch(d, in_kernel ? KERNEL : USER, in_kernel ? 6 : 10, i, in_kernel && d->submitted == SIZE_MAX ? "done at once" : "");
+		stretch(d, in_kernel ? KERNEL : USER, in_kernel ? 6 : 10, i,
+			in_kernel && d->submitted == SIZE_MAX ? "done at once" : "");
 		d->completed = d->picture->count - 1;
 		break;
 	case AS_NOTIFIED:
 		stretch(d, in_kernel ? KERNEL : USER, 11, i, s->by_thread ? "notified by a thread" : "notified by a signal");
 		break;
 	case AS_WOKEN:
-		stretch(d, USER, 12, i, "");
+		stretch(d, USER, 6, i, "");
 		break;
 	case AS_SEEN:
 		snprintf(text, sizeof text, "%s(): over", model_call_name(q->seen_by));
-		stretch(d, USER, 18, i, text);
+		stretch(d, USER, 17, i, text);
 		break;
 	case AS_COLLECTED:
 		snprintf(text, sizeof text, "aio_return(): %s", outcome(q->result, result));
-		stretch(d, USER, 16, i, text);
+		stretch(d, USER, 14, i, text);
 		break;
 	default:
 		stretch(d, in_kernel ? KERNEL : USER, 5, i, "")->waiting = in_kernel;

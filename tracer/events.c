@@ -218,7 +218,8 @@ static void see_entered(const struct stream *s, struct process *p, const struct 
 }
 
 /* That it was submitted, and would block, if that is known; or what became of it.  */
-static void tell_request(const struct stream *s, struct process *p, const struct trace_record *r, const struct reader_place *place)
+static void tell_request(const struct stream *s, struct process *p, const struct trace_record *r,
+			 const struct reader_place *place)
 {
 	struct trace_request_more more = requests_more(r, place);
 	struct request *q = requests_see(&p->requests, r, place);

@@ -525,8 +525,8 @@ static void print_requests(const struct picture *p, size_t i, FILE *to)
 
 	fputs("<g>\n<title>Requests of POSIX AIO in flight, of ", to);
 	print_process(lane->last, lane->last->pid, COMMAND_CHARACTERS, to);
-	fprintf(to, "</title>\n<text class=\"name\" x=\"%d\" y=\"%d\">requests in flight</text>\n", lanes_same_process(&p->lanes, i) ? 34 : 20,
-		y + BAR - 4);
+	fprintf(to, "</title>\n<text class=\"name\" x=\"%d\" y=\"%d\">requests in flight</text>\n",
+		lanes_same_process(&p->lanes, i) ? 34 : 20, y + BAR - 4);
 	fprintf(to, "<rect class=\"none\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"1\"/>\n", LEFT + column(p, lane->start_ns),
 		y + BAR - 1, column(p, lane->end_ns) - column(p, lane->start_ns));
 	print_flights(p, i, y, to);

@@ -214,13 +214,15 @@ static bool passes_operation(const struct walk *w, struct process *p, const stru
 }
 
 /* By what was submitted, whatever became of it; the notice of a list has no fd.  */
-static bool passes_request(const struct walk *w, struct process *p, const struct trace_record *r, const struct reader_place *place)
+static bool passes_request(const struct walk *w, struct process *p, const struct trace_record *r,
+			   const struct reader_place *place)
 {
 	struct request *q = requests_see(&p->requests, r, place);
 	bool begins = !q || r->way == TRACE_REQUEST_SUBMITTED || !q->returned, passes;
 
-	passes = !begins ? q->passes : wants_call(&w->filter->wants, r->call) && wants_fd(w->filter, r->fd, standing_of(p, r->fd)) &&
-				       is_long_op(w->filter, r->op);
+	passes = begins ? wants_call(&w->filter->wants, r->call) && wants_fd(w->filter, r->fd, standing_of(p, r->fd)) &&
+				  is_long_op(w->filter, r->op) :
+			  q->passes;
 	if (q)
 		q->passes = passes;
 	if (q && r->way == TRACE_REQUEST_COLLECTED)
@@ -317,13 +319,15 @@ static void add_long_op(struct filter *f, uint32_t op)
 }
 
 /* Until it was completed; what never was is told by the table.  */
-static void time_request(const struct walk *w, struct requests *requests, const struct trace_record *r, const struct reader_place *place)
+static void time_request(const struct walk *w, struct requests *requests, const struct trace_record *r,
+			 const struct reader_place *place)
 {
 	struct request *q = requests_see(requests, r, place);
 
 	if (!q)
 		return;
-	if (r->way == TRACE_REQUEST_COMPLETED && q->returned && q->completed >= q->submitted && is_long(w, q->completed - q->submitted))
+	if (r->way == TRACE_REQUEST_COMPLETED && q->returned && q->completed >= q->submitted &&
+	    is_long(w, q->completed - q->submitted))
 		add_long_op(w->trace->filter, r->op);
 	if (r->way == TRACE_REQUEST_COLLECTED)
 		requests_forget(requests, q);

@@ -1,5 +1,5 @@
-/* lanes.h - the lanes of all pictures of a trace: one for each thread or fd, in the order in which they are shown, and for requests of
- * POSIX AIO; and what each was in a stretch of time, column by column.
+/* lanes.h - the lanes of all pictures of a trace: one for each thread or fd, and for requests of POSIX AIO, in the order in which they
+ * are shown; and what each was in a stretch of time, column by column.
  *
  * A main thread goes on over an exec in one lane.  The waits are not kept: each look at another stretch goes through the trace
  * once more, and adds them up in the columns.  */

@@ -1,7 +1,8 @@
-/* overlap.h - requests of POSIX AIO in numbers: how long they took, how many were in flight at once, and what the program did meanwhile.
+/* overlap.h - requests of POSIX AIO in numbers: how long they took, how many were in flight at once, and what the program did
+ * meanwhile.
  *
- * While a request is in flight, a process computes as long as one of its threads does not wait, and waits for its requests if none
- * computes and one is in aio_suspend(3) or lio_listio(3).  */
+ * While a request is in flight, a process computes as long as one of its threads does not wait, and waits for its requests if
+ * none computes and one is in aio_suspend(3) or lio_listio(3).  */
 #ifndef EAGAIN_OVERLAP_H
 #define EAGAIN_OVERLAP_H
 
@@ -32,7 +33,8 @@ struct overlap {
 	size_t count;
 };
 
-/* Of a model that was built from t; NULL where there are no requests.  Takes memory for files and threads, and for what is in flight.  */
+/* Of a model that was built from t; NULL where there are no requests.  Takes memory for files and threads, and for what is in
+ * flight.  */
 struct overlap *overlap_read(const struct trace *t, const struct model *m);
 void overlap_free(struct overlap *o);
 

@@ -1,4 +1,4 @@
-/* picture.h - a line between user space and the kernel, in characters, time to the right: what drawing.c and asynchronous.c draw with.
+/* picture.h - a line between user space and the kernel, in characters, time to the right: drawing.c and asynchronous.c draw with it.
  *
  * The line is made of stretches, each on one level.  Where it is known when a stretch begins, it has a tN under it.  */
 #ifndef EAGAIN_PICTURE_H
@@ -58,7 +58,8 @@ void picture_text(struct picture *p, int row, int at, const char *text);
 /* A text on lines from `row` on, at most so many.  Returns how many it took.  */
 int picture_lines(struct picture *p, int row, int rows, int at, int width, const char *text);
 
-/* What the device, or the kernel, writes into the program's buffer, or takes from there: a line through the kernel down to `row`.  */
+/* What the device, or the kernel, writes into the program's buffer, or takes from there: a line through the kernel down to
+ * `row`.  */
 void picture_data(struct picture *p, int row, int at, bool writes);
 
 void picture_print(struct picture *p, FILE *to);

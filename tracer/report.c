@@ -30,7 +30,8 @@ enum {
 /* For what a person can do something about: data that does not come, or does not go.  */
 static uint64_t waited(const struct model_process *p)
 {
-	return p->wait_ns[DIRECTION_READ] + p->wait_ns[DIRECTION_WRITE] + p->wait_ns[DIRECTION_POLL] + p->wait_ns[DIRECTION_REQUEST];
+	return p->wait_ns[DIRECTION_READ] + p->wait_ns[DIRECTION_WRITE] + p->wait_ns[DIRECTION_POLL] +
+	       p->wait_ns[DIRECTION_REQUEST];
 }
 
 static uint64_t fd_waited(const struct model_fd *f)

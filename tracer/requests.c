@@ -245,7 +245,8 @@ static void tell_open(struct request *q, void *arg)
 		tell(q, arg);
 }
 
-static void see(const struct trace_record *r, const struct reader_place *place, const struct model_process *process, size_t fd, void *arg)
+static void see(const struct trace_record *r, const struct reader_place *place, const struct model_process *process, size_t fd,
+		void *arg)
 {
 	struct pass *p = arg;
 	size_t index = (size_t)(place->file - p->trace->files);

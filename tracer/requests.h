@@ -43,8 +43,8 @@ struct requests {
 	void *arg;
 };
 
-/* Takes a REQUEST record.  Returns the request that it is about, in its state after it; NULL where it tells of none, or nothing new.
- * One that is collected is to be forgotten by requests_forget() when it has been looked at.  */
+/* Takes a REQUEST record.  Returns the request that it is about, in its state after it; NULL where it tells of none, or nothing
+ * new.  One that is collected is to be forgotten by requests_forget() when it has been looked at.  */
 struct request *requests_see(struct requests *t, const struct trace_record *r, const struct reader_place *place);
 void requests_forget(struct requests *t, struct request *q);
 

@@ -33,7 +33,8 @@ static enum color color_of(char character)
 	case 'r': case 'w': case 'p': case 'l': case 'a': return COLOR_WAIT;
 	case LANE_READY: return COLOR_WOULD_BLOCK;
 	case 's': case 'c': case LANE_NOT_WAITED_FOR: case LANE_NONE: return COLOR_DETAIL;
-	case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': case LANE_MANY: return COLOR_NAME;
+	case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': case LANE_MANY:
+		return COLOR_NAME;
 	default: return COLOR_READY;
 	}
 }

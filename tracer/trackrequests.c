@@ -60,7 +60,9 @@ static void take_off(struct walk *w, struct image *image, struct request *q, con
 	};
 
 	q->user = flight;
-	flight->from = (struct wire_source){.id = walk_flow_id(w), .pid = image->process->track.pid, .tid = place->tid, .ns = w->now};
+	flight->from = (struct wire_source){
+		.id = walk_flow_id(w), .pid = image->process->track.pid, .tid = place->tid, .ns = w->now,
+	};
 	flight->lane = find_row(w, image->process, f);
 	if (f) {
 		flight->fd = f;
@@ -86,7 +88,9 @@ static void take_off(struct walk *w, struct image *image, struct request *q, con
 
 static void land(struct walk *w, struct flight *flight, const struct request *q)
 {
-	struct track_slice s = {.category = "request", .name = model_call_name(q->call), .told_ns = TRACKS_OPEN, .end_ns = w->now};
+	struct track_slice s = {
+		.category = "request", .name = model_call_name(q->call), .told_ns = TRACKS_OPEN, .end_ns = w->now,
+	};
 	const char *error = q->result < 0 ? line_errno_name(-(uint64_t)q->result) : NULL;
 
 	if (flight->over)

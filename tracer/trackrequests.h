@@ -1,5 +1,5 @@
-/* trackrequests.h - the part of the walk (tracks.h) that shows requests of POSIX AIO, each from its submission until it is completed;
- * shared by tracks.c, trackfds.c and trackrequests.c alone.  */
+/* trackrequests.h - the part of the walk (tracks.h) that shows requests of POSIX AIO, each from its submission until it is
+ * completed; shared by tracks.c, trackfds.c and trackrequests.c alone.  */
 #ifndef EAGAIN_TRACKREQUESTS_H
 #define EAGAIN_TRACKREQUESTS_H
 

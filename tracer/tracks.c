@@ -698,8 +698,8 @@ static void begin_request(struct walk *w, struct image *image, const struct trac
 {
 	struct thread *t = find_thread(w, image->process, place->tid);
 	struct track_slice s = {
-		.category = "call", .name = model_call_name(r->call), .start_ns = w->now, .told_ns = reader_ns(w->trace, r->t + r->lead),
-		.id = flow->from.id,
+		.category = "call", .name = model_call_name(r->call), .start_ns = w->now,
+		.told_ns = reader_ns(w->trace, r->t + r->lead), .id = flow->from.id,
 	};
 
 	leave_operations(w, t, r, place);

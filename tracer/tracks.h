@@ -1,5 +1,5 @@
-/* tracks.h - the trace as rows of slices, for viewers: a track for each process, thread and fd, for requests of POSIX AIO in flight, and
- * for what is counted.
+/* tracks.h - the trace as rows of slices, for viewers: a track for each process, thread and fd, for requests of POSIX AIO in flight,
+ * and for what is counted.
  *
  * One walk over all records, in the order of time; whoever writes a format is told what begins, ends and happens.  The slices of a
  * track nest.  Of a call that was done at once, its end is known as it begins; an operation that would block holds its phases, and

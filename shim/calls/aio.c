@@ -107,7 +107,8 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	return true;
 }
 
-/* A call, which may be recorded: a function of libc's, and no operation that could be attempted.  `waits`: for as long as it takes.  */
+/* A call, which may be recorded: a function of libc's, and no operation that could be attempted.  `waits`: for as long as it
+ * takes.  */
 static struct op begin(enum call_id call, int fd, bool waits)
 {
 	struct op op = {.fd = fd, .call = (uint8_t)call, .class = (uint8_t)op_class_of(call), .asked = !waits};
@@ -540,7 +541,8 @@ static bool look_at_list(struct aiocb *const *list, int n)
 }
 
 /* Submits them; an fd that has changed meanwhile fails.  What is to be sent, linked by `after`.  */
-static struct request *submit_list(struct aiocb *const *list, int n, struct request *places, struct request *group, const struct op *op)
+static struct request *submit_list(struct aiocb *const *list, int n, struct request *places, struct request *group,
+				   const struct op *op)
 {
 	struct request *first = NULL, **last = &first, *r;
 	struct submission s;
@@ -590,7 +592,9 @@ static void make_group(struct request *group, int mode, const struct sigevent *e
 	group->waits = mode == LIO_WAIT;
 	group->failed = false;
 	group->notice = e && mode == LIO_NOWAIT ? notice_of(e) : (struct notice){.how = SIGEV_NONE};
-	group->notice.of = (struct record_request){.number = record_follows(op) ? record_number() : 0, .call = CALL_lio_listio, .fd = -1};
+	group->notice.of = (struct record_request){.call = CALL_lio_listio, .fd = -1};
+	if (record_follows(op))
+		group->notice.of.number = record_number();
 	request_make_group(group);
 }
 

@@ -215,8 +215,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } programs[] = {
-	{"computes", computes}, {"suspends", suspends}, {"reads", reads}, {"many", many}, {"signal", by_signal}, {"thread", by_thread},
-	{"canceled", canceled}, {"fails", fails}, {"lists", lists}, {"list-told", list_told}, {"syncs", syncs}, {"piped", piped}, {"killed", killed},
+	{"computes", computes}, {"suspends", suspends}, {"reads", reads}, {"many", many}, {"signal", by_signal},
+	{"thread", by_thread}, {"canceled", canceled}, {"fails", fails}, {"lists", lists}, {"list-told", list_told},
+	{"syncs", syncs}, {"piped", piped}, {"killed", killed},
 };
 
 int main(int count, char **names)
