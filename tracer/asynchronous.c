@@ -201,6 +201,14 @@ static void tell_meanwhile(const struct story *s, char *text, size_t size)
 		snprintf(text + n, size - n, ", %" PRIu64 " call%s", s->calls, s->calls == 1 ? "" : "s");
 }
 
+/* Than it waits, if it does.  */
+static bool computes_longer(const struct story *s)
+{
+	uint64_t from = moment_of(s, AS_BACK), to = moment_of(s, AS_WAITS);
+
+	return !to || to - from >= s->wait.end_ns - s->wait.start_ns;
+}
+
 static const char *wait_call(const struct story *s)
 {
 	return model_call_name(s->wait.call);
@@ -298,7 +306,7 @@ static void take_moment(struct drawn *d, size_t i)
 		break;
 	case AS_BACK:
 		tell_meanwhile(s, text, sizeof text);
-		stretch(d, USER, 6, i, text)->grows = true;
+		stretch(d, USER, 6, i, text)->grows = computes_longer(s);
 		if (d->completed == SIZE_MAX)
 			d->submitted = d->picture->count - 1;
 		break;

@@ -1,5 +1,5 @@
-/* lanes.h - the lanes of all pictures of a trace: one for each thread or fd, and for requests of POSIX AIO, in the order in which they
- * are shown; and what each was in a stretch of time, column by column.
+/* lanes.h - the lanes of all pictures of a trace: one for each thread or fd, and for requests of POSIX AIO, in the order in which
+ * they are shown; and what each was in a stretch of time, column by column.
  *
  * A main thread goes on over an exec in one lane.  The waits are not kept: each look at another stretch goes through the trace
  * once more, and adds them up in the columns.  */
@@ -86,7 +86,8 @@ void lanes_spread(const struct stretch *s, struct cell *cells, size_t kind, uint
 /* How many requests were in flight in the time of a cell, on average; what there was of one is one.  */
 uint64_t lanes_depth(const struct stretch *s, const struct cell *c);
 
-/* The lane of a wait, of what was ready, of a request and of a thread of the process with this index: index into lanes, or LANES_NOWHERE.  */
+/* The lane of a wait, of what was ready, of a request, and of a thread of the process with this index: index into lanes, or
+ * LANES_NOWHERE.  */
 size_t lanes_of(const struct lanes *l, const struct model_wait *w);
 size_t lanes_of_ready(const struct lanes *l, const struct readiness_stretch *r);
 size_t lanes_of_request(const struct lanes *l, const struct request_span *r);

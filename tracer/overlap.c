@@ -329,7 +329,9 @@ static int by_flight(const void *a, const void *b)
 {
 	const struct overlap_file *x = a, *y = b;
 
-	return x->times.flight_ns != y->times.flight_ns ? (x->times.flight_ns > y->times.flight_ns ? -1 : 1) : strcmp(x->name, y->name);
+	if (x->times.flight_ns != y->times.flight_ns)
+		return x->times.flight_ns > y->times.flight_ns ? -1 : 1;
+	return strcmp(x->name, y->name);
 }
 
 static bool has_requests(const struct model *m)

@@ -37,7 +37,7 @@ static void place(struct picture *p)
 
 	for (size_t i = p->count; i-- > 0;) {
 		left -= p->stretches[i].width;
-		if (p->stretches[i].waiting || (p->stretches[i].grows && !widest->waiting))
+		if (p->stretches[i].grows || (p->stretches[i].waiting && !widest->grows))
 			widest = &p->stretches[i];
 	}
 	if (left > 0)
@@ -142,6 +142,14 @@ void picture_text(struct picture *p, int row, int at, const char *text)
 	put_text(p, row, at, text, strlen(text));
 }
 
+/* Between two words there is no room for the line either.  */
+static bool is_blank(const struct picture *p, int row, int at)
+{
+	const char *c = &p->rows[row][at];
+
+	return *c == ' ' && (at == 0 || at + 1 == p->width || c[-1] == ' ' || c[1] == ' ');
+}
+
 void picture_data(struct picture *p, int row, int at, bool writes)
 {
 	static const char buffer[] = "[buffer]";
@@ -149,7 +157,7 @@ void picture_data(struct picture *p, int row, int at, bool writes)
 	if (at < 0 || at >= p->width)
 		return;
 	for (int i = UP; i < row; i++)
-		if (i < KERNEL_TEXT || p->rows[i][at] == ' ')
+		if (i < KERNEL_TEXT || is_blank(p, i, at))
 			picture_put(p, i, at, '#');
 	picture_put(p, writes ? row - 1 : UP, at, writes ? 'v' : '^');
 	picture_text(p, USER_LINE, at - (int)sizeof buffer / 2 + 1, buffer);

@@ -20,7 +20,7 @@ enum level { USER, KERNEL };
 struct stretch {
 	enum level level;
 	bool waiting;
-	bool grows;                     /* it gets the room that is left, unless there is a wait */
+	bool grows;                     /* it gets the room that is left; else a wait does */
 	bool narrow;                    /* its text has no more room than itself */
 	int width, at, lines;           /* lines: of its text */
 	size_t step;                    /* which its beginning is, or PICTURE_NO_STEP */
