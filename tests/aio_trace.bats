@@ -7,7 +7,7 @@ CHECKS=$TOP/tests/export
 setup() {
 	mkdir "$BATS_TEST_TMPDIR/here"
 	cd "$BATS_TEST_TMPDIR/here" || return
-	export EAGAIN_AIO=1
+	export PYTHONPATH=$TOP/tests PYTHONDONTWRITEBYTECODE=1
 	unset COLUMNS
 }
 
@@ -208,7 +208,6 @@ ordered() {
 }
 
 @test "html and svg: a row of what was in flight" {
-	export PYTHONPATH=$TOP/tests PYTHONDONTWRITEBYTECODE=1
 	for name in computes many lists; do
 		recorded "$name"
 		"$EAGAIN" export html -o page.html
@@ -232,7 +231,6 @@ assert {r["call"] for r in t["requests"]} == {"aio_write"}'
 
 @test "html in a browser: what was in flight under the mouse" {
 	command -v chromium >/dev/null || skip "chromium is not installed"
-	export PYTHONPATH=$TOP/tests PYTHONDONTWRITEBYTECODE=1
 	recorded lists
 	"$EAGAIN" export html -o page.html
 	python3 - <<-'PYTHON'
