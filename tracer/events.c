@@ -227,8 +227,13 @@ static void tell_request(const struct stream *s, struct process *p, const struct
 
 	l.event = line_request(&l, r, &more);
 	l.call = model_call_name(r->call);
-	l.has_duration = l.submits || (r->way == TRACE_REQUEST_COMPLETED && q && q->returned && r->t >= q->submitted);
-	l.duration_ns = reader_duration(s->trace, l.submits ? r->lead : l.has_duration ? r->t - q->submitted : 0);
+	if (l.submits) {
+		l.has_duration = true;
+		l.duration_ns = reader_duration(s->trace, r->lead);
+	} else if (r->way == TRACE_REQUEST_COMPLETED && q && q->returned && r->t >= q->submitted) {
+		l.has_duration = true;
+		l.duration_ns = reader_duration(s->trace, r->t - q->submitted);
+	}
 	l.ran_ns = r->way == TRACE_REQUEST_COMPLETED ? reader_duration(s->trace, r->lead) : 0;
 	s->visit(&l, s->arg);
 	if (l.submits && (r->flags & TRACE_REQUEST_BLOCKS)) {
