@@ -19,6 +19,12 @@ SHIM_LDFLAGS = -shared -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecsta
 TRACER_CFLAGS = $(COMMON) -Itracer -Ishim -DEAGAIN_VERSION='"$(VERSION)"'
 
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+
+# What the shim stands on is glibc's own: symbols with versions, stdio's jump tables, __libc_single_threaded.
+ifeq ($(shell echo __GLIBC__ | $(CC) -include features.h -E -P - | tail -n 1),__GLIBC__)
+$(error eagain: $(CC): its libc is not glibc, which eagain needs)
+endif
+
 SHIM_SOURCES = $(wildcard shim/*.c shim/aio/*.c shim/calls/*.c shim/mux/*.c) $(wildcard tracer/line.c) shim/arch/$(ARCH).S
 SHIM_OBJECTS = $(patsubst %,$(BUILD)/shim.o/%.o,$(SHIM_SOURCES))
 TRACER_SOURCES = $(wildcard tracer/*.c) tracer/page.S $(addprefix shim/,executable.c wants.c tracefile.c clock.c config.c)

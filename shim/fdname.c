@@ -302,6 +302,10 @@ size_t fd_name(int fd, enum fd_kind kind, struct fd_facts *f, char *text, size_t
 	case KIND_eventfd: case KIND_timerfd: case KIND_signalfd: case KIND_inotify: case KIND_pidfd: case KIND_epoll:
 		text_string(&t, fd_fixed_name(kind));
 		break;
+	case KIND_mqueue:
+		text_string(&t, "mqueue:");
+		t.at += fd_link(fd, t.at, (size_t)(t.end - t.at));
+		break;
 	case KIND_file: case KIND_directory: case KIND_fifo:
 		if (name_by_path(&t, f))
 			break;

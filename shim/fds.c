@@ -349,6 +349,18 @@ void fds_learn(int fd, const struct stat *st)
 		__atomic_compare_exchange_n(place(fd, true), &expected, expected | KIND_file, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
+static void look_at_named(int fd, fd_hint hint, void *arg)
+{
+	(void)arg;
+	if (HINT_KIND(hint) == KIND_unknown && hint & HINT_NAMED)
+		fds_named(fd);
+}
+
+void fds_look_at_named(void)
+{
+	fds_each(look_at_named, NULL);
+}
+
 fd_hint fds_peek(int fd)
 {
 	fd_hint *p = place(fd, false);

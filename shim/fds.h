@@ -88,6 +88,9 @@ void fds_made(int fd, struct fd_facts *facts);
 /* The program has asked what fd is (fstat), which may have been named, but not been looked at.  */
 void fds_learn(int fd, const struct stat *st);
 
+/* Looks at all that have been named, but not been looked at: later it cannot be done.  */
+void fds_look_at_named(void);
+
 /* Which kind of socket it is, whatever its options are.  Asks the kernel.  */
 enum fd_kind fds_socket_kind(int fd);
 

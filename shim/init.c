@@ -33,6 +33,14 @@ void shim_need_libc(void)
 	found = true;
 }
 
+__attribute__((noinline, cold)) bool shim_has_libc(void)
+{
+	if (!shim_is_relocated())
+		return false;
+	shim_need_libc();
+	return true;
+}
+
 /* exit(3) with its status.  Registered first, so called last, after the program's own handlers and destructors.  */
 static void at_exit(int status, void *unused)
 {

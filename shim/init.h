@@ -26,4 +26,7 @@ static inline bool shim_is_relocated(void)
 /* Looks up libc's functions if that has not been done: for the wrappers that need them even before start-up.  */
 void shim_need_libc(void);
 
+/* The same; false where not even the loader has come to this object: then there is one thread, and nothing can be asked of libc.  */
+bool shim_has_libc(void);
+
 #endif

@@ -6,12 +6,16 @@
 
 #include <aio.h>
 #include <link.h>
+#include <mqueue.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -93,6 +97,30 @@
 	LIBC(int, cnd_timedwait, (cnd_t *, mtx_t *, const struct timespec *))                                          \
 	LIBC(int, thrd_join, (thrd_t, int *))                                                                          \
 	LIBC(int, fstat64, (int, struct stat64 *))                                                                     \
+	LIBC(int, lockf, (int, int, off_t))                                                                            \
+	LIBC(int, pause, (void))                                                                                       \
+	LIBC(int, sigsuspend, (const sigset_t *))                                                                      \
+	LIBC(int, sigwait, (const sigset_t *, int *))                                                                  \
+	LIBC(int, sigwaitinfo, (const sigset_t *, siginfo_t *))                                                        \
+	LIBC(int, sigtimedwait, (const sigset_t *, siginfo_t *, const struct timespec *))                              \
+	LIBC(int, semop, (int, struct sembuf *, size_t))                                                               \
+	LIBC(int, semtimedop, (int, struct sembuf *, size_t, const struct timespec *))                                 \
+	LIBC(int, msgsnd, (int, const void *, size_t, int))                                                            \
+	LIBC(ssize_t, msgrcv, (int, void *, size_t, long, int))                                                        \
+	LIBC(ssize_t, mq_receive, (mqd_t, char *, size_t, unsigned *))                                                 \
+	LIBC(ssize_t, mq_timedreceive, (mqd_t, char *, size_t, unsigned *, const struct timespec *))                   \
+	LIBC(int, mq_send, (mqd_t, const char *, size_t, unsigned))                                                    \
+	LIBC(int, mq_timedsend, (mqd_t, const char *, size_t, unsigned, const struct timespec *))                      \
+	LIBC(int, mq_close, (mqd_t))                                                                                   \
+	LIBC(int, getaddrinfo, (const char *, const char *, const struct addrinfo *, struct addrinfo **))              \
+	LIBC(int, getnameinfo, (const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int))        \
+	LIBC(struct hostent *, gethostbyname, (const char *))                                                          \
+	LIBC(struct hostent *, gethostbyname2, (const char *, int))                                                    \
+	LIBC(struct hostent *, gethostbyaddr, (const void *, socklen_t, int))                                          \
+	LIBC(int, gethostbyname_r, (const char *, struct hostent *, char *, size_t, struct hostent **, int *))         \
+	LIBC(int, gethostbyname2_r, (const char *, int, struct hostent *, char *, size_t, struct hostent **, int *))   \
+	LIBC(int, gethostbyaddr_r, (const void *, socklen_t, int, struct hostent *, char *, size_t, struct hostent **, \
+		int *))                                                                                                \
 	LIBC(int, statx, (int, const char *, int, unsigned, struct statx *))                                           \
 	LIBC(ssize_t, preadv64v2, (int, const struct iovec *, int, off64_t, int))                                      \
 	LIBC(ssize_t, pwritev64v2, (int, const struct iovec *, int, off64_t, int))                                     \

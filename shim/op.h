@@ -126,7 +126,7 @@ static inline struct op op_of(enum call_id call, long nr, long a, long b, long c
 		op.vector = (const struct iovec *)b;
 		op.vectors = (unsigned)c;
 		break;
-	case OP_POLL: case OP_SELECT: case OP_TIME: case OP_WAIT: case OP_DISK: case OP_OPEN: case OP_OPEN_PAIR:
+	case OP_POLL: case OP_SELECT: case OP_TIME: case OP_WAIT: case OP_DISK: case OP_OTHER: case OP_OPEN: case OP_OPEN_PAIR:
 		op.fd = -1;
 		break;
 	default:

@@ -47,6 +47,7 @@ enum op_class {
 	OP_TIME,        /* sleeps */
 	OP_WAIT,        /* waits for children */
 	OP_DISK,        /* what is on a disk, but no fd's */
+	OP_OTHER,       /* waits for something else that is no fd's; or libc makes the call, and what it uses is its own */
 	OP_OPEN,        /* what returns a new fd */
 	OP_OPEN_PAIR,   /* pipe, socketpair */
 };

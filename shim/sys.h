@@ -23,6 +23,7 @@
 #define SYS_dup2 -1
 #define SYS_inotify_init -1
 #define SYS_epoll_create -1
+#define SYS_pause -1
 #endif
 
 /* sys(nr, ...): up to six arguments of any integer or pointer type. */

@@ -33,7 +33,7 @@ emulated() {
 	"$EAGAIN" log trace | grep -q 'ev=EWOULDBLOCK call=read'
 }
 
-@test "aarch64: POSIX AIO is found to be libc's" {
+@test "aarch64: POSIX AIO" {
 	for behaviour in write-file order list-wait suspend; do
 		emulated "$AARCH64/tests/aio" $behaviour >native
 		emulated -E LD_PRELOAD="$AARCH64/libeagain.so" "$AARCH64/tests/aio" $behaviour >run

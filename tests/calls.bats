@@ -14,6 +14,27 @@ load helper
 	same "$PROGRAMS/traps" sleeping-and-waiting
 }
 
+@test "signals, semaphores, messages, names: what waits for them, and what they bring" {
+	same "$PROGRAMS/traps" signals-waited-for
+	same "$PROGRAMS/traps" semaphores-and-messages
+	same "$PROGRAMS/traps" names
+	cd "$BATS_TEST_TMPDIR"
+	for trap in signals-waited-for semaphores-and-messages names; do
+		"$EAGAIN" record "$PROGRAMS/traps" $trap >/dev/null
+		"$EAGAIN" log >>log
+		rm -r eagain.trace
+	done
+	for call in pause sigsuspend sigwait sigwaitinfo sigtimedwait mq_receive mq_timedreceive mq_send mq_timedsend lockf getaddrinfo \
+		getnameinfo gethostbyname gethostbyaddr; do
+		grep -q "ev=call call=$call " log || { echo "not in the log: $call"; false; }
+	done
+	grep -q 'call=mq_receive fd=[0-9]* name="\?mqueue:/ipc-' log
+	grep -q 'call=getaddrinfo fd=- name=- ret=-1 errno=ENOENT' log
+	for call in semop semtimedop msgsnd msgrcv; do
+		grep -q "ev=lock call=$call .* dur=.* addr=0x" log || { echo "not in the log: $call"; false; }
+	done
+}
+
 @test "poll and select with more than there is; a call that its handler makes ready; fast open; a sandbox that allows nothing more" {
 	same "$PROGRAMS/traps" poll-bounds
 	same "$PROGRAMS/traps" interrupted-and-ready

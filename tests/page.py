@@ -65,20 +65,21 @@ class Packing:
 
 
 FACTS = "version wall realtime events lost dropped lost_processes unread vanished all short shortest lanes_more fds_more stalls_all directions".split()
-DIRECTIONS = [None, "read", "write", "poll", "sleep", "child", "lock", "aio"]
+DIRECTIONS = [None, "read", "write", "poll", "sleep", "child", "lock", "signal", "aio"]
 
 
 def operation(p, t):
     o = dict(zip(("took", "call", "way", "flags", "fd"), p.numbers(5)))
     flags = o["flags"]
-    o["call"], o["direction"], o["waited"] = t["calls"][o["call"]], DIRECTIONS[flags >> 7 & 7], 0
-    if flags & 4 or o["direction"] == "lock":
+    o["call"], o["direction"], o["waited"] = t["calls"][o["call"]], DIRECTIONS[flags >> 7 & 15], 0
+    is_lock = flags >> 14 & 1
+    if flags & 4 or is_lock:
         o["result"] = p.signed()
     if flags & 3 == 3:
         o["parked"], _, o["waited"] = p.numbers(3)
     elif flags & 1:
         o["waited"] = o["took"]
-    if o["direction"] == "lock":
+    if is_lock:
         o["address"] = p.number()
     if flags & 2:
         o["number"], o["length"], count, o["more"] = p.numbers(4)

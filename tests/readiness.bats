@@ -280,6 +280,29 @@ complains() {
 	"$EAGAIN" report trace >/dev/null
 }
 
+@test "never taken: until its process ends, over an exec, and not only until a child that had it, too" {
+	mkfifo fifo
+	"$EAGAIN" record --readiness -o trace sh -c 'until [ -e go1 ]; do sleep 0.02; done
+		exec sh -c ": >second; until [ -e go2 ]; do sleep 0.02; done"' <>fifo &
+	pid=$!
+	echo x >fifo
+	until "$EAGAIN" log trace 2>/dev/null | grep -q 'ev=edge .*for=read'; do
+		kill -0 $pid
+	done
+	: >go1
+	until [ -e second ]; do kill -0 $pid; done
+	# For so long nobody takes it.
+	sleep 0.1
+	: >go2
+	ends_with 0 $pid
+	"$EAGAIN" timeline --by=fd trace | grep '^  fd 0 .*!' >lanes
+	cat lanes
+	[ "$(wc -l <lanes)" = 2 ]
+	sed -n 1p lanes | grep -Eq '^  fd 0 [^ ]+ +-*!+ *$'
+	sed -n 2p lanes | grep -Eq '^  fd 0 [^ ]+ +[!-]?!+$'
+	[ "$("$EAGAIN" report trace | grep -c 'ready for .* at the end, and not read')" = 2 ]
+}
+
 @test "damaged traces never crash the readers, nor do edges of what there is not" {
 	watch late tcp >/dev/null
 	RANDOM=3

@@ -354,6 +354,12 @@ killed_in() {
 	[ "$(awk '$1 >= 10000' calls | wc -l)" = 3 ]
 }
 
+@test "a FIFO that is opened by its path makes one wait in a sandbox, too, where it cannot be looked at" {
+	"$EAGAIN" record "$PROGRAMS/traps" sandboxed-fifo
+	"$EAGAIN" report --json | jq -c '.processes[].fds[]? | select(.kind == "fifo")' | tee fifos >&2
+	jq -se 'map(select(.wait_read_ns > 50000000)) | length == 1' fifos
+}
+
 @test "a copy of a copy has the name of what it is a copy of" {
 	echo text >file
 	"$EAGAIN" record sh -c 'exec 7<file; exec 8<&7; exec 9<&8'

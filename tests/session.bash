@@ -58,3 +58,23 @@ finish() {
 	echo "curl: $?"
 	rm "$dir/got"
 }
+
+# nginx_conf AT ROOT: of an nginx on $port that serves ROOT, and has its own files in AT.
+nginx_conf() {
+	cat <<CONF
+daemon off;
+error_log $1/errors;
+pid $1/nginx.pid;
+events { worker_connections 1024; }
+http {
+	access_log off;
+	keepalive_requests 1000000000;
+	client_body_temp_path $1/body;
+	proxy_temp_path $1/proxy;
+	fastcgi_temp_path $1/fastcgi;
+	uwsgi_temp_path $1/uwsgi;
+	scgi_temp_path $1/scgi;
+	server { listen 127.0.0.1:${port?}; root $2; }
+}
+CONF
+}

@@ -50,6 +50,14 @@ load helper
 	note "largest frames: $(sort -t$'\t' -k2,2nr "$BATS_TEST_TMPDIR/frames" | head -n 3 | awk -F'\t' '{ sub(/.*:/, "", $1); printf "%s %s; ", $1, $2 }')"
 }
 
+@test "is not built for another libc: one line says so" {
+	need_program musl-gcc
+	run -2 make -C "$TOP" --no-print-directory CC=musl-gcc BUILD="$BATS_TEST_TMPDIR/build" all
+	[ "${#lines[@]}" = 1 ]
+	[[ ${lines[0]} == *'eagain: musl-gcc: its libc is not glibc, which eagain needs'* ]]
+	[ ! -e "$BATS_TEST_TMPDIR/build" ]
+}
+
 @test "memory: at most 2 MiB more resident than natively, and nothing recorded by run" {
 	[ -r /proc/self/smaps_rollup ] || skip "no smaps_rollup"
 	rss() { "$@" awk '/^(Private_Dirty|Private_Clean)/ { n += $2 } END { print n }' /proc/self/smaps_rollup; }

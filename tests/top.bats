@@ -122,7 +122,18 @@ value() {
 	rm -r eagain.trace
 	"$EAGAIN" record perl -MPOSIX -e pause &
 	pid=$!
-	until "$EAGAIN" top --count=1 2>/dev/null | grep -q ' command="perl .* state=waits call=p[a-z]* .* for=[0-9.]* told=proc '; do
+	until "$EAGAIN" top --count=1 2>/dev/null | grep -q ' command="perl .* state=waits call=pause .* for=[0-9.]* told=trace '; do
+		kill -0 $pid
+	done
+	kill -9 $pid
+	ends_with 137 $pid
+	"$EAGAIN" report | grep -q 'was in pause() when it was last seen'
+	rm -r eagain.trace
+	# It opens its file inside libc.
+	mkfifo unopened
+	"$EAGAIN" record cut -c1 unopened &
+	pid=$!
+	until "$EAGAIN" top --count=1 2>/dev/null | grep -q ' command="cut .* state=waits call=open[a-z]* .* for=[0-9.]* told=proc '; do
 		kill -0 $pid
 	done
 	kill -9 $pid

@@ -35,6 +35,7 @@ static const char help[] =
 	"  s  sleeps                 >  exec: another program\n"
 	"  c  waits for a child      ?  not known: was waiting when last seen\n"
 	"  l  waits for a lock       !  something is ready, and not taken\n"
+	"  g  waits for a signal\n"
 	"  a capital: such a wait ended here\n"
 	"\n"
 	"  left right, h l    the cursor, and at its edge the window\n"
@@ -322,7 +323,7 @@ static void draw_cell(const struct browser *b, FILE *to)
 	static const char *const words[DIRECTION_COUNT] = {
 		[DIRECTION_READ] = "waits to read", [DIRECTION_WRITE] = "waits to write", [DIRECTION_POLL] = "in poll",
 		[DIRECTION_SLEEP] = "sleeps", [DIRECTION_CHILD] = "waits for a child", [DIRECTION_LOCK] = "waits for a lock",
-		[DIRECTION_REQUEST] = "waits for its asynchronous I/O",
+		[DIRECTION_SIGNAL] = "waits for a signal", [DIRECTION_REQUEST] = "waits for its asynchronous I/O",
 	};
 	const struct cell *c = cells_of(b, b->side->selected) + b->cursor;
 	const struct lane *lane = &b->side->lanes.lanes[b->side->selected];

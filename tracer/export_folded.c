@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "export.h"
+#include "hash.h"
 #include "line.h"
 #include "model.h"
 #include "say.h"
@@ -50,10 +51,7 @@ struct stack {
 
 static size_t hash(const struct model_process *p, uint32_t tid, unsigned call, size_t fd)
 {
-	uint64_t h = ((uintptr_t)p >> 4) * 31 + tid;
-
-	h = (h * 31 + call) * 31 + fd;
-	return (size_t)(h * 0x9e3779b97f4a7c15u >> 40) % TABLE;
+	return hash_numbers((const uint64_t[]){(uintptr_t)p, tid, call, fd}, 4) % TABLE;
 }
 
 static void add(struct folded *f, const struct model_process *p, uint32_t tid, unsigned call, size_t fd, uint64_t ns)
@@ -97,7 +95,7 @@ static void see(const struct model_wait *wait, void *arg)
 	struct poll *p;
 
 	if (wait->direction != DIRECTION_POLL || wait->left) {
-		add(f, wait->process, wait->tid, wait->direction == DIRECTION_LOCK ? LOCK : wait->call, wait->fd,
+		add(f, wait->process, wait->tid, wait->direction == DIRECTION_LOCK && wait->call == CALL_none ? LOCK : wait->call, wait->fd,
 		    wait->end_ns - wait->start_ns);
 		return;
 	}

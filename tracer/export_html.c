@@ -139,7 +139,7 @@ static unsigned known(unsigned id, unsigned count)
 
 enum packed_flag {
 	PACKED_WAITED = 1, PACKED_STEPS = 2, PACKED_RETURNED = 4, PACKED_READY = 8, PACKED_ASKED = 16, PACKED_NONBLOCK = 32,
-	PACKED_SHIELD = 64, PACKED_DIRECTION_SHIFT = 7, PACKED_WHY_SHIFT = 10,
+	PACKED_SHIELD = 64, PACKED_DIRECTION_SHIFT = 7, PACKED_WHY_SHIFT = 11, PACKED_LOCK = 1 << 14,
 };
 
 static unsigned flags_of(const struct operation *o)
@@ -147,6 +147,7 @@ static unsigned flags_of(const struct operation *o)
 	unsigned flags = 0;
 
 	flags |= o->waited_ns || o->lock ? (unsigned)o->direction << PACKED_DIRECTION_SHIFT : 0;
+	flags |= o->lock ? PACKED_LOCK : 0;
 	flags |= o->waited_ns ? PACKED_WAITED : 0;
 	if (o->number)
 		flags |= PACKED_STEPS;
@@ -466,7 +467,7 @@ static void pack_names(struct packing *to)
 	for (unsigned i = 0; i <= CALLS; i++) {
 		pack_text(to, model_call_name(i), SIZE_MAX);
 		pack_number(to, model_call_direction(i));
-		pack_number(to, classes[i] == OP_ACCEPT ? 1 : classes[i] == OP_CONNECT ? 2 : 0);
+		pack_number(to, classes[i] == OP_ACCEPT ? 1 : classes[i] == OP_CONNECT ? 2 : classes[i] == OP_OTHER ? 3 : 0);
 	}
 	for (unsigned i = 0; i <= LOCKS; i++) {
 		pack_text(to, locks[i], SIZE_MAX);

@@ -72,12 +72,14 @@ static const struct {
 	[DIRECTION_NONE] = {"#56616d", "a call"}, [DIRECTION_READ] = {"#2f6fd0", "waits to read"},
 	[DIRECTION_WRITE] = {"#dc741c", "waits to write"}, [DIRECTION_POLL] = {"#8a63c9", "in poll"},
 	[DIRECTION_SLEEP] = {"#b3bac2", "sleeps"}, [DIRECTION_CHILD] = {"#8db8b3", "waits for a child"},
-	[DIRECTION_LOCK] = {"#b8417f", "waits for a lock"}, [DIRECTION_REQUEST] = {"#1f8f9c", "waits for its asynchronous I/O"},
+	[DIRECTION_LOCK] = {"#b8417f", "waits for a lock"}, [DIRECTION_SIGNAL] = {"#cbb97c", "waits for a signal"},
+	[DIRECTION_REQUEST] = {"#1f8f9c", "waits for its asynchronous I/O"},
 };
 
 /* What lies at the bottom of a pixel, and what above it.  */
 static const enum direction stacked[] = {
-	DIRECTION_READ, DIRECTION_WRITE, DIRECTION_REQUEST, DIRECTION_LOCK, DIRECTION_POLL, DIRECTION_CHILD, DIRECTION_SLEEP,
+	DIRECTION_READ, DIRECTION_WRITE, DIRECTION_REQUEST, DIRECTION_LOCK, DIRECTION_POLL, DIRECTION_CHILD, DIRECTION_SIGNAL,
+	DIRECTION_SLEEP,
 	DIRECTION_NONE,
 };
 
@@ -268,8 +270,9 @@ static void print_times(const struct lane *lane, FILE *to)
 		[DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
 		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
 		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for locks",
-		[DIRECTION_REQUEST] = "waited %s for its asynchronous I/O",
+		[DIRECTION_SIGNAL] = "waited %s for signals", [DIRECTION_REQUEST] = "waited %s for its asynchronous I/O",
 	};
+	uint64_t wall = lane->end_ns - lane->start_ns, inside = model_cpu_in_waits(lane->wait_ns, lane->cpu_ns, wall);
 	const char *divider = ": ";
 	char text[16];
 
@@ -282,6 +285,8 @@ static void print_times(const struct lane *lane, FILE *to)
 	}
 	if (lane->cpu_ns != MODEL_UNKNOWN)
 		fprintf(to, "%scomputed %s", divider, duration(lane->cpu_ns, text));
+	if (inside > wall / 100)
+		fprintf(to, ", of it %s in these waits", duration(inside, text));
 }
 
 static void print_fd(const struct model_fd *f, FILE *to)
@@ -297,7 +302,7 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 		[DIRECTION_NONE] = "waited %s", [DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
 		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
 		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for a lock",
-		[DIRECTION_REQUEST] = "waited %s for its asynchronous I/O",
+		[DIRECTION_SIGNAL] = "waited %s for a signal", [DIRECTION_REQUEST] = "waited %s for its asynchronous I/O",
 	};
 	const struct model_process *process = &p->model->processes[w->process], *peer;
 	const struct model_fd *f = w->fd < process->fd_count ? &process->fds[w->fd] : NULL;

@@ -7,6 +7,7 @@
 
 #include "color.h"
 #include "fdtable.h"
+#include "hash.h"
 #include "jsontext.h"
 #include "ops.h"
 #include "say.h"
@@ -30,19 +31,10 @@ struct pass {
 	struct open_ops ops;            /* and its operations that have not returned */
 };
 
-static uint64_t hash(const char *text)
-{
-	uint64_t h = 14695981039346656037u;     /* FNV-1a */
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 1099511628211u;
-	return h;
-}
-
 /* The slot in which the name is, or is to be.  */
 static uint32_t *find_slot(const struct pass *p, const char *name)
 {
-	size_t at = hash(name) & (p->slot_count - 1);
+	size_t at = hash_text(name) & (p->slot_count - 1);
 
 	while (p->slots[at] && strcmp(p->result->files[p->slots[at] - 1].name, name) != 0)
 		at = (at + 1) & (p->slot_count - 1);

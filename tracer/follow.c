@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "say.h"
 #include "shim/sys.h"
 
@@ -109,7 +110,7 @@ void follow_clock(struct follow *f)
 /* Where the key is in the table, or would be.  */
 static uint64_t *find_known(const struct follow_scan *s, uint64_t key)
 {
-	size_t i = (size_t)(key * 0x9e3779b97f4a7c15u >> 20) % s->known_room;
+	size_t i = hash_number(key) % s->known_room;
 
 	while (s->known[i] && s->known[i] != key)
 		i = (i + 1) % s->known_room;

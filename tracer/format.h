@@ -353,7 +353,12 @@ enum trace_keep {
 	X(MTX_TIMED, "mtx_timedlock", "a mutex")                                                                      \
 	X(CND, "cnd_wait", "a condition")                                                                             \
 	X(CND_TIMED, "cnd_timedwait", "a condition")                                                                  \
-	X(THRD, "thrd_join", "a thread's end")
+	X(THRD, "thrd_join", "a thread's end")                                                                        \
+	/* Of System V: `number` is the id. */                                                                        \
+	X(SEMOP, "semop", "a semaphore")                                                                              \
+	X(SEMTIMEDOP, "semtimedop", "a semaphore")                                                                    \
+	X(MSGRCV, "msgrcv", "a message")                                                                              \
+	X(MSGSND, "msgsnd", "room for a message")
 
 enum trace_lock {
 #define X(id, name, words) TRACE_LOCK_##id,

@@ -169,11 +169,12 @@ static double least(double a, double b)
 
 /* How threads that together had so much CPU time spent what looks like running, and their calls on files: files in memory are
  * copied by the CPU, so that they waited for a disk no longer than they were off the CPU.  */
-static struct graph_thread share_cpu(double run, double files, double cpu)
+static struct graph_thread share_cpu(double waited, double run, double files, double cpu)
 {
 	double off = run + files > cpu ? run + files - cpu : 0, disk = share(off, files);
 
-	return (struct graph_thread){.has_cpu = true, .disk = disk, .cpu = share(cpu - files * (1 - disk), run)};
+	return (struct graph_thread){
+		.has_cpu = true, .disk = disk, .cpu = share(cpu - files * (1 - disk), run), .inside = share(cpu - run - files, waited)};
 }
 
 static void set_cpu(struct graph_thread *t, struct graph_thread shared)
@@ -181,6 +182,7 @@ static void set_cpu(struct graph_thread *t, struct graph_thread shared)
 	t->has_cpu = shared.has_cpu;
 	t->cpu = shared.cpu;
 	t->disk = shared.disk;
+	t->inside = shared.inside;
 }
 
 /* Threads that have not told their CPU time share what is left of their process's.  */
@@ -188,7 +190,7 @@ static void find_cpu(struct graph *g, struct graph_image *image)
 {
 	const struct model_process *p = image->process;
 	struct graph_thread rest = {.cpu = 1, .disk = 1};
-	double run = 0, files = 0, left = (double)p->cpu_ns;
+	double wait = 0, run = 0, files = 0, left = (double)p->cpu_ns;
 	uint64_t waited, in_files;
 
 	for (size_t i = 0; i < image->thread_count; i++) {
@@ -199,15 +201,16 @@ static void find_cpu(struct graph *g, struct graph_image *image)
 		sum_cells(t, &waited, &in_files);
 		runs = life > (double)(waited + in_files) ? life - (double)(waited + in_files) : 0;
 		if (cpu == MODEL_UNKNOWN) {
+			wait += (double)waited;
 			run += runs;
 			files += (double)in_files;
 		} else {
 			left -= (double)cpu;
-			set_cpu(t, share_cpu(runs, (double)in_files, (double)cpu));
+			set_cpu(t, share_cpu((double)waited, runs, (double)in_files, (double)cpu));
 		}
 	}
 	if (p->cpu_ns != MODEL_UNKNOWN)
-		rest = share_cpu(run, files, left > 0 ? left : 0);
+		rest = share_cpu(wait, run, files, left > 0 ? left : 0);
 	for (size_t i = 0; i < image->thread_count; i++)
 		if (!g->threads[image->first_thread + i].has_cpu)
 			set_cpu(&g->threads[image->first_thread + i], rest);
@@ -226,7 +229,7 @@ static void find_waiters(struct graph *g, struct graph_image *image)
 		for (size_t k = 0; k < t->cell_count; k++) {
 			const struct waits_cell *c = &t->cells[k];
 
-			if (c->fd >= fds || c->direction == DIRECTION_LOCK || c->direction == WAITS_SIGN)
+			if (c->fd >= fds || c->direction == DIRECTION_LOCK || c->direction == WAITS_SIGN || c->direction == WAITS_OTHERS)
 				continue;
 			sum[c->fd] += c->ns * (c->to - c->from + 1U);
 			if (sum[c->fd] > most[c->fd]) {
@@ -505,6 +508,27 @@ static size_t find_thread(const struct graph *g, size_t image, uint32_t tid)
 	return low < end && g->threads[low].tid == tid ? low : GRAPH_NONE;
 }
 
+/* How much of a wait it was on a CPU: the kernel was at work for it.  */
+static double run_inside(const struct graph_thread *t, double ns, struct graph_moment *m)
+{
+	if (t->inside > 0)
+		add_own(m, ACTIVITY_RUN, NULL, ns * t->inside);
+	return ns * t->inside;
+}
+
+/* Signals come from other threads, or from children that end, or from nobody who is known.  */
+static void add_signal(const struct graph *g, const struct graph_thread *t, double ended, double ns, uint64_t to, struct graph_moment *m)
+{
+	const struct graph_image *i = &g->images[t->image];
+
+	if (i->thread_count > 1)
+		add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns, ns});
+	else if (graph_child_at(g, i->unit, to) != GRAPH_NONE)
+		add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns, ns});
+	else
+		add_own(m, ACTIVITY_OUTSIDE, NULL, ns);
+}
+
 static void add_cell(const struct graph *g, const struct graph_thread *t, const struct waits_cell *c, const struct polls *polls,
 		     uint64_t from, uint64_t to, struct graph_moment *m)
 {
@@ -516,6 +540,8 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 		ns *= share(polls->ns, polls->fd_ns);
 		ended *= share(polls->ended, polls->fd_ended);
 	}
+	if (c->direction != WAITS_FILE && (c->direction != DIRECTION_POLL || c->polled))
+		ns -= run_inside(t, ns, m);
 	switch (c->direction) {
 	case WAITS_FILE:
 		add_own(m, ACTIVITY_DISK, NULL, ns * t->disk);
@@ -526,6 +552,8 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 	case DIRECTION_LOCK:
 		add_option(m, (struct graph_option){TARGET_HOLDER, find_thread(g, t->image, c->fd), NULL, ended, ns, ns});
 		return;
+	case DIRECTION_SIGNAL: add_signal(g, t, ended, ns, to, m); return;
+	case WAITS_OTHERS: add_own(m, ACTIVITY_OUTSIDE, f, ns); return;
 	case WAITS_SIGN: add_option(m, (struct graph_option){TARGET_THREADS, 0, NULL, ended, ns, ns}); return;
 	case DIRECTION_CHILD: add_option(m, (struct graph_option){TARGET_CHILDREN, 0, NULL, ended, ns, ns}); return;
 	case DIRECTION_POLL:
@@ -600,8 +628,11 @@ void graph_look(const struct graph *g, size_t thread, size_t bucket, struct grap
 		polls.ns += c.direction == DIRECTION_POLL ? silent : 0;
 		add_cell(g, t, &c, &polls, from, to, m);
 	}
-	if (polls.ns > polls.fd_ns)
-		add_own(m, ACTIVITY_POLL, NULL, polls.ns - polls.fd_ns);
+	if (polls.ns > polls.fd_ns) {
+		double alone = polls.ns - polls.fd_ns;
+
+		add_own(m, ACTIVITY_POLL, NULL, alone - run_inside(t, alone, m));
+	}
 	add_rest(t, gone > born ? (double)(gone - born) : 0, silent, m);
 }
 

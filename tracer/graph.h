@@ -68,6 +68,7 @@ struct graph_thread {
 	bool has_cpu;                   /* its CPU time is known, if only as a part of its process's */
 	double cpu;                     /* how much of what looks like running it was on a CPU, 0 to 1 */
 	double disk;                    /* how much of its calls on files it was not, and so waited */
+	double inside;                  /* how much of its waits it was on a CPU, and so did not wait */
 };
 
 /* A program in a process: the model's process of the same index.  */

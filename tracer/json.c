@@ -24,36 +24,40 @@ static void number(const char *key, uint64_t n, FILE *to)
 static void waits(const uint64_t wait_ns[DIRECTION_COUNT], FILE *to)
 {
 	fprintf(to, "\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"wait_poll_ns\":%" PRIu64 ",\"wait_child_ns\":%" PRIu64
-		",\"wait_lock_ns\":%" PRIu64 ",\"wait_aio_ns\":%" PRIu64 ",\"sleep_ns\":%" PRIu64, wait_ns[DIRECTION_READ], wait_ns[DIRECTION_WRITE],
-		wait_ns[DIRECTION_POLL], wait_ns[DIRECTION_CHILD], wait_ns[DIRECTION_LOCK], wait_ns[DIRECTION_REQUEST],
-		wait_ns[DIRECTION_SLEEP]);
+		",\"wait_lock_ns\":%" PRIu64 ",\"wait_signal_ns\":%" PRIu64 ",\"wait_aio_ns\":%" PRIu64 ",\"sleep_ns\":%" PRIu64,
+		wait_ns[DIRECTION_READ], wait_ns[DIRECTION_WRITE], wait_ns[DIRECTION_POLL], wait_ns[DIRECTION_CHILD],
+		wait_ns[DIRECTION_LOCK], wait_ns[DIRECTION_SIGNAL], wait_ns[DIRECTION_REQUEST], wait_ns[DIRECTION_SLEEP]);
 }
 
-/* What is left of its time beside its waits and its computing; in a wait it may compute, too.  */
-static uint64_t rest_of(const struct model_thread *thread, uint64_t cpu_ns)
+/* What is left of its time beside its waits and its computing.  */
+static uint64_t rest_of(const struct model_thread *thread, uint64_t wall_ns, uint64_t cpu_ns, uint64_t in_waits)
 {
-	uint64_t rest = thread->end_ns - thread->start_ns;
+	uint64_t rest = wall_ns;
 
 	for (size_t d = 0; d < DIRECTION_COUNT; d++)
 		rest -= thread->wait_ns[d] < rest ? thread->wait_ns[d] : rest;
-	return cpu_ns == MODEL_UNKNOWN ? MODEL_UNKNOWN : rest > cpu_ns ? rest - cpu_ns : 0;
+	return cpu_ns == MODEL_UNKNOWN ? MODEL_UNKNOWN : rest - (cpu_ns - in_waits);
 }
 
-/* The CPU time of a lone thread is its process's.  */
+/* The time of a lone thread is its process's.  */
 static void print_thread(const struct model_process *p, const struct model_thread *thread, FILE *to)
 {
-	uint64_t cpu_ns = p->thread_count == 1 ? p->cpu_ns : thread->cpu_ns;
+	bool alone = p->thread_count == 1;
+	uint64_t cpu_ns = alone ? p->cpu_ns : thread->cpu_ns, wall_ns = alone ? p->end_ns - p->start_ns : thread->end_ns - thread->start_ns;
+	uint64_t in_waits = model_cpu_in_waits(thread->wait_ns, cpu_ns, wall_ns);
 
 	fprintf(to, "{\"tid\":%" PRIu32 ",\"name\":", thread->tid);
 	jsontext_print(*thread->name ? thread->name : NULL, to);
 	fputc(',', to);
-	number("wall_ns", thread->end_ns - thread->start_ns, to);
+	number("wall_ns", wall_ns, to);
 	fputc(',', to);
 	number("cpu_ns", cpu_ns, to);
 	fputc(',', to);
 	waits(thread->wait_ns, to);
 	fputc(',', to);
-	number("else_ns", rest_of(thread, cpu_ns), to);
+	number("cpu_in_waits_ns", cpu_ns == MODEL_UNKNOWN ? MODEL_UNKNOWN : in_waits, to);
+	fputc(',', to);
+	number("else_ns", rest_of(thread, wall_ns, cpu_ns, in_waits), to);
 	fputc('}', to);
 }
 

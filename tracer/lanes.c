@@ -17,7 +17,7 @@ enum { COMMAND_MAX = 256 };
 
 static const char letters[DIRECTION_COUNT] = {
 	[DIRECTION_READ] = 'r', [DIRECTION_WRITE] = 'w', [DIRECTION_POLL] = 'p', [DIRECTION_SLEEP] = 's', [DIRECTION_CHILD] = 'c',
-	[DIRECTION_LOCK] = 'l', [DIRECTION_REQUEST] = 'a',
+	[DIRECTION_LOCK] = 'l', [DIRECTION_SIGNAL] = 'g', [DIRECTION_REQUEST] = 'a',
 };
 
 static uint64_t sum(const uint64_t wait_ns[DIRECTION_COUNT])
@@ -55,30 +55,22 @@ static size_t index_of(const struct lanes *l, const struct model_process *proces
 /* Index into the process's threads, which are by tid; the last is all later ones, too, where there are very many.  */
 static size_t find_thread(const struct model_process *p, uint32_t tid)
 {
-	size_t low = 0, high = p->thread_count;
+	size_t low = model_thread_place(p->threads, p->thread_count, sizeof *p->threads, tid);
 
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (p->threads[middle].tid < tid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low < p->thread_count && p->threads[low].tid == tid)
 		return low;
 	return p->thread_count == MODEL_THREADS_MAX ? p->thread_count - 1 : SIZE_MAX;
 }
 
-/* The lane of a main thread's program before, or NULL.  Where the trace is sound, it has been added: earlier programs stand before
- * later ones in the model.  */
-static struct lane *lane_before(struct lanes *l, const struct model_process *process, uint32_t tid)
+/* The id of the lane of a main thread's program before, or LANES_NOWHERE.  Where the trace is sound, it has been added: earlier
+ * programs stand before later ones in the model.  */
+static size_t lane_before(const struct lanes *l, const struct model_process *process, uint32_t tid)
 {
 	const struct model_process *before = tid == process->pid ? process->previous : NULL;
 	const size_t *of = before ? l->of[index_of(l, before)] : NULL;
 	size_t thread = of ? find_thread(before, tid) : SIZE_MAX;
 
-	return thread == SIZE_MAX || of[thread] == LANES_NOWHERE ? NULL : &l->lanes[of[thread]];
+	return thread == SIZE_MAX ? LANES_NOWHERE : of[thread];
 }
 
 static void add_thread(struct lanes *l, const struct model_process *process, size_t thread)
@@ -86,10 +78,10 @@ static void add_thread(struct lanes *l, const struct model_process *process, siz
 	const struct model_thread *t = &process->threads[thread];
 	bool is_main = t->tid == process->pid;
 	uint64_t cpu_ns = process->thread_count == 1 ? process->cpu_ns : t->cpu_ns;
-	struct lane *lane = lane_before(l, process, t->tid);
+	size_t before = lane_before(l, process, t->tid);
+	struct lane *lane = before == LANES_NOWHERE ? new_lane(l) : &l->lanes[before];
 
-	if (!lane) {
-		lane = new_lane(l);
+	if (before == LANES_NOWHERE) {
 		lane->first = first_program(process);
 		lane->tid = t->tid;
 		lane->fd = MODEL_NO_FD;

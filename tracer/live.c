@@ -78,18 +78,11 @@ static struct live_process *new_process(struct live *l, struct followed *e)
 
 static struct live_thread *find_thread(struct live_process *p, uint32_t tid)
 {
-	size_t low = 0, high = p->thread_count;
+	size_t low;
 
-	if (p->thread < high && p->threads[p->thread].tid == tid)
+	if (p->thread < p->thread_count && p->threads[p->thread].tid == tid)
 		return &p->threads[p->thread];
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (p->threads[middle].tid < tid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	low = model_thread_place(p->threads, p->thread_count, sizeof *p->threads, tid);
 	p->thread = low;
 	if (low < p->thread_count && p->threads[low].tid == tid)
 		return &p->threads[low];

@@ -300,18 +300,11 @@ static void name_fd(struct build *b, const struct trace_record *r, const struct 
 static struct model_thread *find_thread(struct build *b, uint32_t tid)
 {
 	struct model_process *p = b->process;
-	size_t low = 0, high = p->thread_count;
+	size_t low;
 
 	if (b->thread && b->thread->tid == tid)
 		return b->thread;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (p->threads[middle].tid < tid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	low = model_thread_place(p->threads, p->thread_count, sizeof *p->threads, tid);
 	if (low < p->thread_count && p->threads[low].tid == tid)
 		return &p->threads[low];
 	/* All later ones are the last. */
@@ -331,8 +324,8 @@ bool model_moves_bytes(unsigned call)
 	enum direction d = model_call_direction(call);
 
 	switch (model_call_class(call)) {
-	/* An fd, nothing, or a number of messages.  */
-	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: case OP_RECVMMSG: case OP_SENDMMSG: return false;
+	/* An fd, nothing, or a number of something else.  */
+	case OP_ACCEPT: case OP_CONNECT: case OP_OPEN: case OP_OPEN_PAIR: case OP_RECVMMSG: case OP_SENDMMSG: case OP_OTHER: return false;
 	default: return d == DIRECTION_READ || d == DIRECTION_WRITE;
 	}
 }
@@ -387,16 +380,67 @@ static void tell_wait(struct build *b, const struct model_thread *t, const struc
 	b->visit(&w, b->visit_arg);
 }
 
+/* Waits lie in others: a handler waits in the wait that it came into, and so do modules that libc loads.  Each moment counts once, as what
+ * is innermost, whichever of them is told first.  Beyond so many waits back, they may count twice.  */
+enum { SPANS = 16 };
+
+static void take_back(struct build *b, struct model_thread *t, enum direction d, uint64_t ns)
+{
+	uint64_t *all = &b->process->wait_ns[d], *own = &t->wait_ns[d];
+
+	*all -= ns < *all ? ns : *all;
+	*own -= ns < *own ? ns : *own;
+}
+
+static void push_span(struct model_thread *t, struct model_span new)
+{
+	if (!t->spans)
+		t->spans = must_have(malloc(SPANS * sizeof *t->spans));
+	if (t->span_count == SPANS)
+		memmove(t->spans, t->spans + 1, --t->span_count * sizeof *t->spans);
+	t->spans[t->span_count++] = new;
+	if (new.end > t->spans_end)
+		t->spans_end = new.end;
+}
+
+/* How much of a wait others in it are not; what it lies in is that much less.  */
+static uint64_t uncounted(struct build *b, struct model_thread *t, struct model_span new)
+{
+	uint64_t left = new.end - new.start;
+	size_t i, kept = 0;
+
+	if (new.start >= t->spans_end) {
+		push_span(t, new);
+		return left;
+	}
+	for (i = 0; i < t->span_count; i++) {
+		struct model_span s = t->spans[i];
+
+		if (s.start >= new.start && s.end <= new.end)
+			left -= s.end - s.start < left ? s.end - s.start : left;
+		else
+			t->spans[kept++] = s;
+	}
+	t->span_count = kept;
+	for (i = kept; i-- > 0;)
+		if (t->spans[i].start <= new.start && t->spans[i].end >= new.end) {
+			take_back(b, t, t->spans[i].direction, reader_duration(b->trace, left));
+			break;
+		}
+	push_span(t, new);
+	return left;
+}
+
 /* The one place where waits are counted; start and end in ticks.  */
 static void add_wait(struct build *b, struct model_thread *t, struct model_fd *f, enum direction d, uint64_t start, uint64_t end,
 		     bool left)
 {
-	uint64_t ns = reader_duration(b->trace, end - start);
+	uint64_t ns = reader_duration(b->trace, end - start), own = reader_duration(b->trace, uncounted(b, t, (struct model_span){start, end, d}));
 
 	if (b->visit)
 		tell_wait(b, t, f, d, start, end, left, false);
-	b->process->wait_ns[d] += ns;
-	t->wait_ns[d] += ns;
+	b->process->wait_ns[d] += own;
+	t->wait_ns[d] += own;
 	if (f)
 		add_fd_wait(f, d, ns);
 }
@@ -431,6 +475,7 @@ static void abandon(struct build *b, struct model_thread *t, const struct open_o
 /* The same of the lock that it waits for.  */
 static void abandon_lock(struct build *b, struct model_thread *t, uint64_t end)
 {
+	b->call = CALL_none;
 	if (end > t->lock->t) {
 		add_wait(b, t, NULL, DIRECTION_LOCK, t->lock->t, end, true);
 		extend(b, t, end);
@@ -485,6 +530,8 @@ bool model_call_waits(const struct trace_record *r, unsigned kind, uint64_t ns)
 {
 	enum direction d = model_call_direction(r->call);
 
+	if (d == DIRECTION_LOCK)
+		return true;
 	if (d == DIRECTION_NONE || (r->flags & TRACE_NONBLOCK) || (r->fd >= 0 && !model_can_wait(kind)))
 		return false;
 	if (r->way == TRACE_WAY_GUARD)
@@ -847,7 +894,6 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		return;
 	}
 	b->thread = find_thread(b, place->tid);
-	b->call = r->call;
 	if (r->kind == TRACE_THREAD) {
 		see_thread(b->thread, r);
 		return;
@@ -861,6 +907,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	b->thread->in_call = 0;
 	if (b->thread->lock)
 		abandon_lock(b, b->thread, r->t);
+	b->call = r->call;
 	if (b->thread->stall && stalls_is_over(b->thread->stall, r->t))
 		end_stall(b, b->thread);
 	b->process->events += !place->hidden;
@@ -933,7 +980,9 @@ static void close_operations(struct build *b)
 		for (size_t k = 0; k < t->op_count; k++)
 			abandon(b, t, &t->ops[k], b->last);
 		free(t->ops);
+		free(t->spans);
 		t->ops = NULL;
+		t->spans = NULL;
 		t->op_count = 0;
 	}
 }
@@ -1283,6 +1332,17 @@ void model_free(struct model *m)
 	free(m->processes);
 	free(m->ends);
 	free(m);
+}
+
+uint64_t model_cpu_in_waits(const uint64_t wait_ns[DIRECTION_COUNT], uint64_t cpu_ns, uint64_t wall_ns)
+{
+	uint64_t left = wall_ns;
+
+	if (cpu_ns == MODEL_UNKNOWN)
+		return 0;
+	for (size_t d = 0; d < DIRECTION_COUNT; d++)
+		left -= wait_ns[d] < left ? wait_ns[d] : left;
+	return cpu_ns > left ? cpu_ns - left : 0;
 }
 
 const char *model_short_command(const struct model_process *p)

@@ -11,7 +11,7 @@
 
 /* What a call waits for: a column of shim/calls.def; and locks.  */
 enum direction {
-	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_LOCK,
+	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_LOCK, DIRECTION_SIGNAL,
 	DIRECTION_REQUEST, DIRECTION_COUNT
 };
 
@@ -60,6 +60,12 @@ struct model_thread {
 	uint64_t polled_from, polled_to;        /* while the model is built: ticks of its last poll or select */
 	struct open_op *ops;            /* its operations that have not returned */
 	size_t op_count;
+	struct model_span {
+		uint64_t start, end;    /* ticks */
+		enum direction direction;
+	} *spans;                       /* its latest waits */
+	size_t span_count;
+	uint64_t spans_end;             /* where the last of them ends */
 	const struct trace_record *lock;        /* that it waits for since, or NULL */
 	struct stall_open *stall;       /* that it is in, or NULL */
 	unsigned loop;                  /* enum trace_loop, by its polls so far */
@@ -107,7 +113,7 @@ struct model_wait {
 	uint32_t tid;
 	size_t fd;                      /* index into the process's fds, or MODEL_NO_FD */
 	enum direction direction;
-	unsigned call;                  /* enum call_id */
+	unsigned call;                  /* enum call_id; none: a LOCK record tells of it */
 	uint64_t start_ns, end_ns;      /* from the start of the trace */
 	bool left;                      /* nothing ended it that is recorded */
 	bool polled;                    /* of the fd alone: its thread's wait is the poll's, which may be for many fds */
@@ -133,6 +139,26 @@ void model_free(struct model *m);
 
 /* The same waits once more, of a model that was built from t; their processes are m's.  Takes memory for one process at a time.  */
 void model_waits(const struct trace *t, const struct model *m, model_wait_visitor *visit, void *arg);
+
+/* How much of its CPU time a thread has used inside of its waits, at least: what there is no room for beside them.  The kernel walks
+ * through a poll's fds in it, and copies what a read has waited for.  Waits, CPU time but for this, and the rest are its time.  */
+uint64_t model_cpu_in_waits(const uint64_t wait_ns[DIRECTION_COUNT], uint64_t cpu_ns, uint64_t wall_ns);
+
+/* Where a thread is, or would be, in an array by tid, of structures that begin with it.  */
+static inline size_t model_thread_place(const void *threads, size_t count, size_t size, uint32_t tid)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (*(const uint32_t *)((const char *)threads + middle * size) < tid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
 
 const char *model_kind_name(unsigned kind);
 const char *model_call_name(unsigned call);

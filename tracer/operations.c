@@ -63,18 +63,11 @@ static void close_process(struct pass *p)
 
 static struct thread *find_thread(struct pass *p, uint32_t tid)
 {
-	size_t low = 0, high = p->count;
+	size_t low;
 
 	if (p->thread && p->thread->tid == tid)
 		return p->thread;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (p->threads[middle].tid < tid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	low = model_thread_place(p->threads, p->count, sizeof *p->threads, tid);
 	if (low < p->count && p->threads[low].tid == tid)
 		return &p->threads[low];
 	/* All later ones are the last, as in the model. */

@@ -82,7 +82,7 @@ void proc_threads(uint32_t pid, void (*visit)(uint32_t tid, void *arg), void *ar
 		closedir(d);
 }
 
-/* Those of calls.def by their numbers, and some others in which threads wait.  */
+/* Those of calls.def by their numbers, and some others in which threads wait; some serve several.  */
 static void name_call(struct proc_call *c)
 {
 	static const struct {
@@ -93,13 +93,9 @@ static void name_call(struct proc_call *c)
 #define CALL(id, name, wait, class, number) {number, CALL_##id, name},
 #include "shim/calls.def"
 #undef CALL
-		{SYS_futex, CALL_none, "futex"}, {SYS_rt_sigtimedwait, CALL_none, "sigwait"}, {SYS_rt_sigsuspend, CALL_none, "sigsuspend"},
-		{SYS_restart_syscall, CALL_none, "restart_syscall"}, {SYS_flock, CALL_none, "flock"}, {SYS_fsync, CALL_none, "fsync"},
-		{SYS_fdatasync, CALL_none, "fdatasync"}, {SYS_fcntl, CALL_none, "fcntl"}, {SYS_io_uring_enter, CALL_none, "io_uring_enter"},
-		{SYS_msgrcv, CALL_none, "msgrcv"}, {SYS_msgsnd, CALL_none, "msgsnd"}, {SYS_semtimedop, CALL_none, "semop"},
-#ifdef SYS_pause
-		{SYS_pause, CALL_none, "pause"},
-#endif
+		{SYS_futex, CALL_none, "futex"}, {SYS_restart_syscall, CALL_none, "restart_syscall"}, {SYS_fcntl, CALL_none, "fcntl"},
+		{SYS_msgrcv, CALL_none, "msgrcv"}, {SYS_msgsnd, CALL_none, "msgsnd"}, {SYS_semop, CALL_none, "semop"},
+		{SYS_semtimedop, CALL_none, "semtimedop"},
 	};
 
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)

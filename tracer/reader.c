@@ -169,10 +169,10 @@ static void scan_chunk(struct trace *t, struct trace_file *f, const struct trace
 	run->count = (uint32_t)(end - run->first);
 }
 
-/* Gives the memory back that the file's pages take while they are mapped.  */
+/* Gives the memory back that the file's pages take while they are mapped: also the page where a chunk begins.  */
 static void leave(const void *from, const void *to)
 {
-	uintptr_t first = ((uintptr_t)from + 4095) & ~(uintptr_t)4095, last = (uintptr_t)to & ~(uintptr_t)4095;
+	uintptr_t first = (uintptr_t)from & ~(uintptr_t)4095, last = (uintptr_t)to & ~(uintptr_t)4095;
 
 	if (last > first)
 		madvise((void *)first, last - first, MADV_DONTNEED);

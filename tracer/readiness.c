@@ -10,6 +10,7 @@
 
 #include "color.h"
 #include "filter.h"
+#include "hash.h"
 #include "histogram.h"
 #include "say.h"
 #include "screen.h"
@@ -42,6 +43,8 @@ struct object {
 		uint64_t waits_until;   /* a call without records of its wait is in it until then, on behalf of */
 		size_t waiter, waiter_fd;
 		uint32_t waiter_tid;
+		uint32_t owner;         /* in the end: the pid of who had it last, which ended then, in ticks */
+		uint64_t owner_end;
 	} sides[READINESS_DIRECTIONS];
 };
 
@@ -91,7 +94,7 @@ static bool is_recorded_since(struct pass *p, uint64_t t)
 
 static size_t slot_of(uint64_t key)
 {
-	return (key * 0x9e3779b97f4a7c15u) >> 48;
+	return hash_number(key) % SLOTS;
 }
 
 static struct number *find_number(struct pass *p, size_t process, int fd, bool make)
@@ -503,36 +506,94 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		see_fd(p, n, r, place);
 }
 
+static bool may_take(const struct number *n, int d)
+{
+	return n->object && n->access != (d == READINESS_WRITE ? O_RDONLY : O_WRONLY);
+}
+
+static const struct trace_process *header_of(const struct pass *p, const struct number *n)
+{
+	return p->trace->files[n->key >> 32].header;
+}
+
+/* Of all that have what nobody took, who saw it first may be a child that only had it by inheritance.  */
+static void find_owner(const struct pass *p, const struct number *n)
+{
+	uint64_t end = p->ends[n->key >> 32];
+
+	for (int d = 0; d < READINESS_DIRECTIONS; d++) {
+		struct side *s = may_take(n, d) ? &n->object->sides[d] : NULL;
+
+		if (!s || !s->ready || end <= s->owner_end)
+			continue;
+		s->owner = header_of(p, n)->pid;
+		s->owner_end = end;
+	}
+}
+
+/* In each program that its owner was meanwhile.  Of several numbers it was seen by one.  */
 static void see_unserved(struct pass *p, struct number *n)
 {
-	for (int d = 0; n->object && d < READINESS_DIRECTIONS; d++) {
-		const struct side *s = &n->object->sides[d];
-		uint64_t end = p->ends[n->key >> 32];
+	size_t process = n->key >> 32;
+	uint64_t start = header_of(p, n)->preamble.start_ticks, end = p->ends[process], from;
 
-		if (!s->ready || n->row == NO_ROW || s->row != n->row || s->ready >= end)
+	for (int d = 0; d < READINESS_DIRECTIONS; d++) {
+		const struct side *s = may_take(n, d) ? &n->object->sides[d] : NULL;
+		size_t row;
+
+		if (!s || !s->ready || s->owner != header_of(p, n)->pid)
 			continue;
-		p->result->fds[s->row].times[d].unserved_ns = reader_duration(p->trace, end - s->ready);
-		tell(p, n->key >> 32, &(struct readiness_stretch){
-			.fd = fd_of(p, n), .direction = (enum readiness_direction)d, .start_ns = reader_ns(p->trace, s->ready),
+		from = s->ready > start ? s->ready : start;
+		if (from >= end || (p->result->fds[s->row].process == process && n->row != s->row))
+			continue;
+		row = row_of(p, n);
+		p->result->fds[row].times[d].unserved_ns += reader_duration(p->trace, end - from);
+		tell(p, process, &(struct readiness_stretch){
+			.fd = fd_of(p, n), .direction = (enum readiness_direction)d, .start_ns = reader_ns(p->trace, from),
 			.end_ns = reader_ns(p->trace, end), .late = s->late});
 	}
 }
 
+static int by_key(const void *a, const void *b)
+{
+	uint64_t x = (*(struct number *const *)a)->key, y = (*(struct number *const *)b)->key;
+
+	return x < y ? -1 : x > y;
+}
+
+/* All of them, in an order that is always the same.  */
+static struct number **list_numbers(const struct pass *p, size_t *count)
+{
+	struct number **list;
+	size_t n = 0;
+
+	*count = 0;
+	for (size_t i = 0; i < SLOTS; i++)
+		for (const struct number *at = p->numbers[i]; at; at = at->next)
+			++*count;
+	list = must_have(calloc(*count + 1, sizeof(struct number *)));
+	for (size_t i = 0; i < SLOTS; i++)
+		for (struct number *at = p->numbers[i]; at; at = at->next)
+			list[n++] = at;
+	qsort(list, n, sizeof(struct number *), by_key);
+	return list;
+}
+
 static void end_pass(struct pass *p)
 {
-	for (size_t i = 0; i < SLOTS; i++)
-		for (struct number *n = p->numbers[i]; n; n = n->next)
-			see_unserved(p, n);
-	for (size_t i = 0; i < SLOTS; i++) {
-		while (p->numbers[i]) {
-			struct number *n = p->numbers[i];
+	size_t count;
+	struct number **numbers = list_numbers(p, &count);
 
-			p->numbers[i] = n->next;
-			leave_object(p, n);
-			free(n->name);
-			free(n);
-		}
+	for (size_t i = 0; i < count; i++)
+		find_owner(p, numbers[i]);
+	for (size_t i = 0; i < count; i++)
+		see_unserved(p, numbers[i]);
+	for (size_t i = 0; i < count; i++) {
+		leave_object(p, numbers[i]);
+		free(numbers[i]->name);
+		free(numbers[i]);
 	}
+	free(numbers);
 	free(p->ends);
 }
 

@@ -113,6 +113,19 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	fprintf(to, "%s\n", color(COLOR_END));
 }
 
+static uint64_t cpu_in_waits(const struct model_process *p, uint64_t wall)
+{
+	uint64_t ns = 0;
+
+	if (p->cpu_ns == MODEL_UNKNOWN)
+		return 0;
+	if (p->thread_count <= 1)
+		return model_cpu_in_waits(p->wait_ns, p->cpu_ns, wall);
+	for (size_t i = 0; i < p->thread_count; i++)
+		ns += model_cpu_in_waits(p->threads[i].wait_ns, p->threads[i].cpu_ns, p->threads[i].end_ns - p->threads[i].start_ns);
+	return ns < p->cpu_ns ? ns : p->cpu_ns;
+}
+
 /* "waited 1.2 s to read, 0.1 s for children; computed 3.1 ms; 20 us else".  Threads wait side by side, so their sum says nothing
  * about the rest.  */
 static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
@@ -123,9 +136,10 @@ static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
 	} parts[] = {
 		{DIRECTION_READ, "waited ", " to read"}, {DIRECTION_WRITE, "waited ", " to write"}, {DIRECTION_POLL, "waited ", " in poll"},
 		{DIRECTION_REQUEST, "waited ", " for its asynchronous I/O"},
-		{DIRECTION_LOCK, "waited ", " for locks"}, {DIRECTION_CHILD, "waited ", " for children"}, {DIRECTION_SLEEP, "slept ", ""},
+		{DIRECTION_LOCK, "waited ", " for locks"}, {DIRECTION_CHILD, "waited ", " for children"},
+		{DIRECTION_SIGNAL, "waited ", " for signals"}, {DIRECTION_SLEEP, "slept ", ""},
 	};
-	uint64_t known = p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns;
+	uint64_t inside = cpu_in_waits(p, wall), known = p->cpu_ns == MODEL_UNKNOWN ? 0 : p->cpu_ns - inside;
 	const char *divider = "  ";
 	char text[16];
 
@@ -145,6 +159,8 @@ static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
 	}
 	if (p->cpu_ns != MODEL_UNKNOWN) {
 		fprintf(to, "%scomputed %s", divider, duration(p->cpu_ns, text));
+		if (inside > wall / 100)
+			fprintf(to, ", of it %s in these waits", duration(inside, text));
 		divider = ", ";
 	}
 	if (p->thread_count <= 1 && wall > known)

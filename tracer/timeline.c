@@ -167,7 +167,7 @@ void timeline_legend(const bool used[128], int width, FILE *to)
 		const char *text;
 	} texts[] = {
 		{'r', "r waits to read"}, {'w', "w waits to write"}, {'p', "p in poll"}, {'s', "s sleeps"}, {'c', "c waits for a child"},
-		{'l', "l waits for a lock"}, {'a', "a waits for its asynchronous I/O"},
+		{'l', "l waits for a lock"}, {'g', "g waits for a signal"}, {'a', "a waits for its asynchronous I/O"},
 		{LANE_NOT_WAITING, "# runs, or waits unseen"}, {LANE_NOT_WAITED_FOR, "- not waited for"},
 		{LANE_READY, "! something is ready, and not taken"},
 		{LANE_ENDED, "+ the same, and a wait ended here"}, {LANE_EXEC, "> exec: another program"},

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "hash.h"
 #include "line.h"
 #include "model.h"
 #include "say.h"
@@ -61,8 +62,7 @@ static void tell_thread(struct walk *w, struct thread *t)
 
 static struct thread **slot_of(struct walk *w, uint32_t pid, uint32_t tid)
 {
-	uint64_t h = ((uint64_t)pid << 32 | tid) * 0x9e3779b97f4a7c15u;
-	size_t i = (size_t)(h >> 32) & (w->thread_room - 1);
+	size_t i = hash_numbers((const uint64_t[]){pid, tid}, 2) & (w->thread_room - 1);
 
 	while (w->threads[i] && (w->threads[i]->track.pid != pid || w->threads[i]->track.tid != tid))
 		i = (i + 1) & (w->thread_room - 1);

@@ -224,19 +224,23 @@ static void see_wait(const struct model_wait *wait, void *waits)
 {
 	struct waits_cell c = {.direction = (uint8_t)wait->direction, .polled = wait->polled, .fd = WAITS_NO_FD};
 
-	/* Of locks the record says more. */
-	if (wait->direction == DIRECTION_LOCK && !wait->left)
+	/* Of locks the record says more, where there is one. */
+	if (wait->direction == DIRECTION_LOCK && wait->call != CALL_none)
+		c.direction = WAITS_OTHERS;
+	else if (wait->direction == DIRECTION_LOCK && !wait->left)
 		return;
-	if (wait->direction == DIRECTION_LOCK)
+	else if (wait->direction == DIRECTION_LOCK)
 		c = find_line(waits, wait->process, wait->tid)->lock;
 	if (wait->fd < WAITS_NO_FD)
 		c.fd = (uint32_t)wait->fd;
 	see(waits, wait->process, wait->tid, c, wait->start_ns, wait->end_ns, wait->left);
 }
 
-static bool is_held(unsigned lock)
+static uint8_t lock_direction(unsigned lock)
 {
-	return lock <= TRACE_LOCK_WRITE_CLOCK || lock == TRACE_LOCK_MTX || lock == TRACE_LOCK_MTX_TIMED;
+	if (lock <= TRACE_LOCK_WRITE_CLOCK || lock == TRACE_LOCK_MTX || lock == TRACE_LOCK_MTX_TIMED)
+		return DIRECTION_LOCK;
+	return lock >= TRACE_LOCK_SEMOP && lock <= TRACE_LOCK_MSGSND ? WAITS_OTHERS : WAITS_SIGN;
 }
 
 /* Files come and go: which of them it was is not kept.  */
@@ -249,11 +253,11 @@ static void see_record(const struct trace_record *r, const struct reader_place *
 	uint64_t start_ns = reader_ns(w->trace, r->t);
 
 	if (r->kind == TRACE_LOCK) {
-		c.direction = is_held(r->way) ? DIRECTION_LOCK : WAITS_SIGN;
+		c.direction = lock_direction(r->way);
 		c.fd = r->fd > 0 ? (uint32_t)r->fd : WAITS_NO_FD;
 		if (!r->duration)
 			find_line(w, p, place->tid)->lock = c;
-	} else if (r->kind != TRACE_CALL || (kind != KIND_file && kind != KIND_block)) {
+	} else if (r->kind != TRACE_CALL || model_call_direction(r->call) == DIRECTION_LOCK || (kind != KIND_file && kind != KIND_block)) {
 		return;
 	}
 	see(w, p, place->tid, c, start_ns, start_ns + reader_duration(w->trace, r->duration), false);

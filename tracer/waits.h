@@ -9,6 +9,7 @@ enum {
 	WAITS_BUCKETS = 4096,           /* at most, over the whole run */
 	WAITS_FILE = DIRECTION_COUNT,   /* more directions: in a call on a file or block device */
 	WAITS_SIGN,                     /* for another thread's sign: a condition, a semaphore, its end; no lock that it holds */
+	WAITS_OTHERS,                   /* for another process's sign, or lock, of which it is not known whose it is */
 };
 
 #define WAITS_NO_FD UINT32_MAX

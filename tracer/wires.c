@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "say.h"
 
 enum { WIRES_MAX = 4096, TABLE = 1024, SEGMENTS_MAX = 256 };
@@ -16,11 +17,7 @@ struct wire_segment {
 
 static size_t hash(const char *key)
 {
-	uint32_t h = 2166136261u;       /* FNV-1a */
-
-	for (; *key; key++)
-		h = (h ^ (unsigned char)*key) * 16777619u;
-	return h % TABLE;
+	return hash_text(key) % TABLE;
 }
 
 static void forget(struct wires *ws, struct wire **at)

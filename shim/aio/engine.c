@@ -19,12 +19,12 @@
 
 enum {
 	WORKERS = 32,
-	SPINS = 100,
 	STACK_SIZE = 256 << 10,         /* libc's thread-local data is on it, too */
-	QUICK_NS = 4000,
+	SPINS = 100,                    /* some microseconds: less than to fall asleep and be woken */
+	QUICK_NS = 4000,                /* no disk is that quick */
 	QUICKS = 32,
-	GUARD_NS = 500000,
-	WAKE_AFTER = 16,
+	GUARD_NS = 500000,              /* that long one worker may be stuck before others take over */
+	WAKE_AFTER = 16,                /* quick requests */
 };
 
 struct worker {
@@ -42,7 +42,7 @@ struct engine {
 	bool leaves;
 	bool guarded;                   /* one of the idle has an eye on who performs */
 	unsigned busy;                  /* workers that perform a request */
-	unsigned quick;                 /* most of the last requests were done in QUICK_NS: at least QUICKS */
+	unsigned quick;                 /* goes up by requests done in QUICK_NS, and down by others: from QUICKS on most are */
 	uint64_t taken;                 /* requests in all */
 	struct patience patience;
 	struct queue queue;
@@ -90,7 +90,7 @@ static void set_mask(uint64_t mask, uint64_t *old)
 /* A thread of the program's takes the lock.  */
 static uint64_t enter(void)
 {
-	uint64_t mask;
+	uint64_t mask = 0;
 
 	set_mask(~0ull, &mask);
 	lock();
@@ -169,6 +169,8 @@ static void get(struct help help)
 	give_back(help.start);
 	unlock();
 }
+
+/* As libc's threads do.  */
 static long perform(const struct request *r)
 {
 	if (request_syncs(r))
@@ -218,17 +220,17 @@ static void end(struct request *r, uint64_t began)
 }
 
 /* With the lock, which it gives back meanwhile: performs what is ready, one after the other.  What is over leaves the queue before
- * the program knows.  */
+ * the program knows.  Who waits for one of many that are quick is woken when some are done: or else by the guard.  */
 static void perform_ready(void)
 {
 	struct engine *e = engine();
 	struct request *r, *done = NULL;
 	long result = 0;
-	unsigned told = 0;
+	unsigned unwoken = 0;
 
 	while ((r = take()) || done) {
 		struct help help = find_help();
-		bool wake = !r || !has_enough() || !e->guarded || (told + 1) * 2 >= e->queue.count || told == WAKE_AFTER;
+		bool wake = !r || !has_enough() || !e->guarded || (unwoken + 1) * 2 >= e->queue.count || unwoken == WAKE_AFTER;
 		uint64_t began;
 
 		e->looking += !r;
@@ -237,7 +239,7 @@ static void perform_ready(void)
 			request_complete(done, result);
 		if (done && wake)
 			requests_wake();
-		told = done && !wake ? told + 1 : 0;
+		unwoken = done && !wake ? unwoken + 1 : 0;
 		get(help);
 		began = clock_ns();
 		if (r)
@@ -264,7 +266,7 @@ static long wait_to_be_told(const struct timespec *time)
 	return result;
 }
 
-/* Has an eye on the worker that was thought to be enough.  True: it is stuck in a request, while others are ready.  */
+/* Has an eye on the worker that was thought to be enough.  True: it is stuck in a request, and others are ready.  */
 static bool guards(void)
 {
 	static const struct timespec moment = {.tv_nsec = GUARD_NS};

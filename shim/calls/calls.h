@@ -64,6 +64,66 @@ static inline bool is_readable(const void *p)
 	return sys(SYS_faccessat, -1, p, 0) != -EFAULT;
 }
 
+/* While nothing is recorded: straight on to libc's function of this name; `nothing` is what is returned where there is none yet.  */
+#define UNRECORDED(nothing, name, ...)                                                                                \
+	do {                                                                                                          \
+		if (likely(!record_on)) {                                                                             \
+			if (unlikely(!libc.name) && !shim_has_libc())                                                 \
+				return nothing;                                                                       \
+			return libc.name(__VA_ARGS__);                                                                \
+		}                                                                                                     \
+	} while (0)
+
+/* The value of `call`, a wait for what lock.c or ipc.c know, recorded.  */
+#define RECORDED_LOCK(type, which, lock, holder, call)                                                                \
+	({                                                                                                            \
+		struct record_lock wait_;                                                                             \
+		type result_;                                                                                         \
+                                                                                                                      \
+		record_lock(&wait_, which, lock, holder);                                                             \
+		result_ = call;                                                                                       \
+		record_locked(&wait_);                                                                                \
+		result_;                                                                                              \
+	})
+
+/* A call that libc makes, so that signals, cancellation and errors are libc's, begins; on fd, or -1.  Who leaves it by a jump or is
+ * canceled does not come to whole_end().  Call both only while record_on.  */
+static inline void whole_begin(struct op *op, enum call_id call, int fd)
+{
+	*op = op_of(call, -1, fd, 0, 0, 0, 0, 0);
+	op->hint = op->fd < 0 ? (fd_hint)KIND_unknown : shim_sandboxed ? fds_peek(op->fd) : fds_named(op->fd);
+	op->enter = record_begin(op);
+	if (record_follows(op))
+		record_enter(op);
+}
+
+/* It has returned, with this as the kernel would say it: -errno on failure.  errno is untouched.  */
+static inline void whole_end(struct op *op, long result)
+{
+	if (!record_follows(op))
+		return;
+	record_leave();
+	record_call(op, result);
+}
+
+/* The value of `call`, recorded; `result` is what it comes to, of value_.  */
+#define RECORDED(type, id, fd, call, result)                                                                          \
+	({                                                                                                            \
+		struct op op_;                                                                                        \
+		type value_;                                                                                          \
+                                                                                                                      \
+		whole_begin(&op_, id, fd);                                                                            \
+		value_ = call;                                                                                        \
+		whole_end(&op_, result);                                                                              \
+		value_;                                                                                               \
+	})
+
+/* Of libc's -1 and errno.  */
+static inline long as_kernel(long result)
+{
+	return result == -1 ? -errno : result;
+}
+
 /* process.c: an environ for what is called next, whose children are followed; and back again.  */
 char **environ_lend(void);
 void environ_return(char **own);

@@ -181,7 +181,7 @@ static int do_fcntl(int fd, int command, long argument)
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 		return duplicate(fd, SYS_fcntl, command, argument);
-	case F_SETLKW:
+	case F_SETLKW: case F_OFD_SETLKW:
 		return (int)serve(CALL_fcntl, SYS_fcntl, fd, command, argument, 0, 0, 0);
 	default:
 		if (unlikely(fd >= hidden_ceiling))
@@ -213,7 +213,20 @@ EXPORT int flock(int fd, int operation)
 	return (int)as_libc(op_run(&op));
 }
 
+/* Only this waits.  */
+EXPORT int lockf(int fd, int command, off_t size)
+{
+	if (command != F_LOCK) {
+		shim_need_libc();
+		return libc.lockf(fd, command, size);
+	}
+	UNRECORDED(-1, lockf, fd, command, size);
+	return RECORDED(int, CALL_lockf, fd, libc.lockf(fd, command, size), as_kernel(value_));
+}
+
 EXPORT int fcntl64(int fd, int command, ...) __attribute__((alias("fcntl")));
+
+EXPORT int lockf64(int fd, int command, off64_t size) __attribute__((alias("lockf")));
 
 EXPORT int ioctl(int fd, unsigned long request, ...)
 {

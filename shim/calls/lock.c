@@ -15,37 +15,10 @@
 #include "calls.h"
 #include "shim/record.h"
 
-/* Finds libc's functions before start-up.  False where not even the loader has come to this object: then there is one thread, and
- * nothing to be waited for.  */
-static __attribute__((noinline, cold)) bool find_libc(void)
-{
-	if (!shim_is_relocated())
-		return false;
-	shim_need_libc();
-	return true;
-}
+/* Before the loader has come to this object there is nothing to be waited for.  */
+#define PASS(name, ...) UNRECORDED(0, name, __VA_ARGS__)
 
-/* While nothing is recorded: straight on.  */
-#define PASS(name, ...)                                                                                               \
-	do {                                                                                                          \
-		if (likely(!record_on)) {                                                                             \
-			if (unlikely(!libc.name) && !find_libc())                                                     \
-				return 0;                                                                             \
-			return libc.name(__VA_ARGS__);                                                                \
-		}                                                                                                     \
-	} while (0)
-
-/* The call that waits, recorded.  */
-#define WAIT(which, lock, holder, call)                                                                               \
-	({                                                                                                            \
-		struct record_lock wait_;                                                                             \
-		int result_;                                                                                          \
-                                                                                                                      \
-		record_lock(&wait_, which, lock, holder);                                                             \
-		result_ = call;                                                                                       \
-		record_locked(&wait_);                                                                                \
-		result_;                                                                                              \
-	})
+#define WAIT(which, lock, holder, call) RECORDED_LOCK(int, which, lock, holder, call)
 
 /* What libc refuses before it looks at the lock.  */
 static bool is_clock(clockid_t clock)

@@ -467,8 +467,10 @@ long enter_sandbox(bool strict, long nr, long a, long b, long c)
 	enum switching switching = config.switching;
 	long result;
 
-	if (record_on && !strict && !shim_sandboxed)
+	if (record_on && !strict && !shim_sandboxed) {
+		fds_look_at_named();
 		record_provide(true);
+	}
 	flag_end();
 	shim_sandboxed = true;
 	if (!sandboxed) {

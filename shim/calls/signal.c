@@ -118,7 +118,7 @@ EXPORT int system(const char *command)
 	flag_off_everywhere();
 	call.environment = environ_lend();
 	_pthread_cleanup_push(&cleanup, end_system, &call);
-	call.status = libc.system(command);
+	call.status = record_on ? RECORDED(int, CALL_system, -1, libc.system(command), as_kernel(value_)) : libc.system(command);
 	_pthread_cleanup_pop(&cleanup, true);
 	return call.status;
 }

@@ -78,7 +78,7 @@ EXPORT int pclose(FILE *stream)
 
 	shim_need_libc();
 	descriptor_closing(fileno(stream));
-	status = libc.pclose(stream);
+	status = record_on ? RECORDED(int, CALL_pclose, -1, libc.pclose(stream), as_kernel(value_)) : libc.pclose(stream);
 	wait_ended(status);
 	return status;
 }

@@ -1,5 +1,5 @@
 """echo.py WAY PORT - a server that sends each line back, and waits by select.poll(), select.select(), select.epoll(), asyncio or
-Twisted on one of these."""
+Twisted on one of these; or in a thread for each connection."""
 import select
 import selectors
 import socket
@@ -65,6 +65,19 @@ def by_asyncio(port, selector):
     loop.run_until_complete(main())
 
 
+def by_threads(listener):
+    import threading
+
+    def echo(connection):
+        with connection:
+            while data := connection.recv(65536):
+                connection.sendall(data)
+
+    listener.setblocking(True)
+    while True:
+        threading.Thread(target=echo, args=(listener.accept()[0],), daemon=True).start()
+
+
 def by_twisted(port, name):
     import importlib
 
@@ -87,6 +100,8 @@ elif kind == "twisted":
     by_twisted(port, name)
 elif way == "select":
     by_select(listen(port))
+elif way == "threads":
+    by_threads(listen(port))
 elif way == "poll":
     by_object(listen(port), select.poll(), select.POLLIN)
 else:

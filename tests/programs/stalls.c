@@ -4,8 +4,12 @@
  * stdout who the thread is, and which other thread held what it waited for.  Exits with 77 where the kernel does not allow it.  */
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <mqueue.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -16,8 +20,10 @@
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
+#include <sys/sem.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <threads.h>
@@ -358,6 +364,182 @@ static void wait_for_futex(void)
 	pthread_detach(thread);
 }
 
+static struct sockaddr_in name_server;
+
+static void *send_signal(void *unused)
+{
+	say_holder();
+	kill(getpid(), SIGUSR1);
+	return unused;
+}
+
+/* Blocked in all threads until it is waited for.  */
+static sigset_t awaited;
+
+static void take_signal(int signal)
+{
+	(void)signal;
+}
+
+static void block_signal(void)
+{
+	signal(SIGUSR1, take_signal);
+	sigaddset(&awaited, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &awaited, NULL);
+}
+
+static void wait_for_signal(void)
+{
+	pthread_t thread = beside(send_signal);
+	int number;
+
+	sigwait(&awaited, &number);
+	pthread_detach(thread);
+}
+
+static void suspend(void)
+{
+	pthread_t thread = beside(send_signal);
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigsuspend(&none);
+	pthread_detach(thread);
+}
+
+static int id;
+static mqd_t queue;
+
+static void *give_semaphore(void *unused)
+{
+	say_holder();
+	semop(id, &(struct sembuf){.sem_op = 1}, 1);
+	return unused;
+}
+
+static void wait_in_semop(void)
+{
+	pthread_t thread;
+
+	id = semget(IPC_PRIVATE, 1, 0600);
+	thread = beside(give_semaphore);
+	semop(id, &(struct sembuf){.sem_op = -1}, 1);
+	semctl(id, 0, IPC_RMID);
+	pthread_detach(thread);
+}
+
+static struct { long type; char text[8]; } message = {1, "text"};
+
+static void *send_message(void *unused)
+{
+	say_holder();
+	msgsnd(id, &message, sizeof message.text, 0);
+	return unused;
+}
+
+static void wait_in_msgrcv(void)
+{
+	pthread_t thread;
+
+	id = msgget(IPC_PRIVATE, 0600);
+	thread = beside(send_message);
+	msgrcv(id, &message, sizeof message.text, 0, 0);
+	msgctl(id, IPC_RMID, NULL);
+	pthread_detach(thread);
+}
+
+static void *send_to_queue(void *unused)
+{
+	say_holder();
+	mq_send(queue, "text", 4, 0);
+	return unused;
+}
+
+static void wait_in_mq_receive(void)
+{
+	struct mq_attr small = {.mq_maxmsg = 2, .mq_msgsize = 16};
+	char name[32], text[16];
+	pthread_t thread;
+
+	snprintf(name, sizeof name, "/stalls-%d", (int)getpid());
+	queue = mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, &small);
+	if (queue < 0)
+		exit(SKIPPED);
+	mq_unlink(name);
+	thread = beside(send_to_queue);
+	mq_receive(queue, text, sizeof text, NULL);
+	mq_close(queue);
+	pthread_detach(thread);
+}
+
+static void wait_in_lockf(void)
+{
+	pthread_t thread = beside(hold_file);
+	int fd = open("locked", O_RDWR | O_CLOEXEC);
+
+	if (lockf(fd, F_LOCK, 0) < 0)
+		fail("lockf");
+	close(fd);
+	pthread_detach(thread);
+}
+
+static void wait_in_own_lock(void)
+{
+	pthread_t thread = beside(hold_file);
+	int fd = open("locked", O_RDWR | O_CLOEXEC);
+
+	fcntl(fd, F_OFD_SETLKW, &(struct flock){.l_type = F_WRLCK});
+	close(fd);
+	pthread_detach(thread);
+}
+
+static void wait_in_system(void)
+{
+	if (system("sleep 0.06"))
+		fail("system");
+}
+
+static void wait_in_pclose(void)
+{
+	if (pclose(popen("sleep 0.06", "r")))
+		fail("pclose");
+}
+
+/* A name server that takes its time, and then says that there is no such name.  */
+static void *serve_names(void *unused)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}, from;
+	socklen_t size = sizeof address;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	unsigned char query[512];
+	ssize_t n;
+
+	if (bind(fd, (struct sockaddr *)&address, size) < 0 || getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		fail("bind");
+	name_server = address;
+	sem_post(&begun);
+	while (size = sizeof from, (n = recvfrom(fd, query, sizeof query, 0, (struct sockaddr *)&from, &size)) >= 12) {
+		usleep(LONG_US);
+		query[2] |= 0x80;
+		query[3] = 0x83;
+		sendto(fd, query, (size_t)n, 0, (struct sockaddr *)&from, size);
+	}
+	return unused;
+}
+
+static void look_up_name(void)
+{
+	struct addrinfo *found;
+	pthread_t thread = beside(serve_names);
+
+	res_init();
+	_res.nsaddr_list[0] = name_server;
+	_res.nscount = 1;
+	if (getaddrinfo("name.invalid", NULL, NULL, &found) == 0)
+		fail("getaddrinfo");
+	pthread_detach(thread);
+}
+
 static void do_sleep(void)
 {
 	usleep(LONG_US);
@@ -454,7 +636,10 @@ static const struct {
 	{"poll-inside", poll_inside, NULL}, {"child", wait_for_child, NULL}, {"deadlock", deadlock, NULL},
 	{"fork", fork_child, NULL}, {"mtx", wait_for_mtx, prepare_c11}, {"cnd", wait_for_cnd, prepare_c11},
 	{"thrd", wait_for_thrd, NULL}, {"thrd-sleep", sleep_in_c11, NULL},
-	{"flock", wait_in_flock, NULL}, {"fcntl", wait_in_fcntl, NULL},
+	{"flock", wait_in_flock, NULL}, {"fcntl", wait_in_fcntl, NULL}, {"lockf", wait_in_lockf, NULL},
+	{"own-lock", wait_in_own_lock, NULL}, {"sigwait", wait_for_signal, block_signal}, {"sigsuspend", suspend, block_signal},
+	{"semop", wait_in_semop, NULL}, {"msgrcv", wait_in_msgrcv, NULL}, {"mq-receive", wait_in_mq_receive, NULL},
+	{"system", wait_in_system, NULL}, {"pclose", wait_in_pclose, NULL}, {"getaddrinfo", look_up_name, NULL},
 };
 
 static int epoll;

@@ -137,7 +137,7 @@ class Page {
 		for (const [name, words, shown] of [
 			["read", "to read", has(READ)], ["write", "to write", has(WRITE)], ["lock", "for a lock", has(LOCK)],
 			["request", "AIO", this.trace.flights.length > 0 || has(REQUEST)],
-			["poll", "in poll", has(POLL)], ["child", "for a child", has(CHILD)], ["sleep", "sleeps", has(SLEEP)],
+			["poll", "in poll", has(POLL)], ["child", "for a child", has(CHILD)], ["signal", "for a signal", has(SIGNAL)], ["sleep", "sleeps", has(SLEEP)],
 			["runs", "runs, or unseen", true], ["call", "a call", true],
 			["stall", "a stall", this.trace.stalls.length > 0],
 			["ready", "ready", this.trace.readiness.length > 0]]) {
@@ -293,7 +293,7 @@ class Page {
 		label.classList.toggle("first", Boolean(row.first));
 		label.classList.toggle("head", !row.inner);
 		label.append(element("b", "", name), element("span", "", number));
-		label.title = fd ? whole : whole + "\n" + timesWords(times.waits, times.cpu);
+		label.title = fd ? whole : whole + "\n" + timesWords(times.waits, times.cpu, times.threads > 1 ? Infinity : times.end - times.start);
 		label.addEventListener("click", () => this.pickRow(row));
 		return label;
 	}
@@ -430,7 +430,7 @@ class Page {
 		if (bin) {
 			box.append(element("h2", "", count(bin.count, "call") + " of less than " + duration(t.shortest) + " in these " +
 				duration(t.binNs)));
-			box.append(element("p", "", timesWords(bin.ns, null)));
+			box.append(element("p", "", timesWords(bin.ns, null, Infinity)));
 		} else {
 			box.append(element("h2", "", duration(to - from) + " in no call: it computes, or waits unseen"));
 		}

@@ -5,10 +5,10 @@
 "use strict";
 
 const ROW = 24, BAR_TOP = 4, BAR = 17, CALL_BAR = 7, READY_BAR = 3, GROUP = 64, LABEL_LEAST = 34;
-const COLORS = ["call", "read", "write", "poll", "sleep", "child", "lock", "request", "dim"];
+const COLORS = ["call", "read", "write", "poll", "sleep", "child", "lock", "signal", "request", "dim"];
 const CLASSES = COLORS.length, DIM = CLASSES - 1;
 /* Waits first that one can do something about. */
-const STACKED = [READ, WRITE, REQUEST, LOCK, POLL, CHILD, SLEEP, NONE, DIM], WAITS = STACKED.slice(0, -2);
+const STACKED = [READ, WRITE, REQUEST, LOCK, POLL, CHILD, SIGNAL, SLEEP, NONE, DIM], WAITS = STACKED.slice(0, -2);
 
 class Picture {
 	constructor(trace) {
@@ -609,7 +609,7 @@ class Picture {
 		/* A hair between neighbours. */
 		c.fillRect(from, y, Math.max(1, to - from - (to - from > 4 ? 0.6 : 0)), BAR);
 		if (to - from >= LABEL_LEAST && d !== DIM) {
-			c.fillStyle = d === SLEEP || d === CHILD ? this.color.text : this.color.on;
+			c.fillStyle = d === SLEEP || d === CHILD || d === SIGNAL ? this.color.text : this.color.on;
 			this.drawWords(c, duration(ops.waited[op]), blockWords(this.trace, op), from, to, y);
 		}
 	}

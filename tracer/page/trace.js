@@ -2,9 +2,9 @@
  * trace.  Of operations each property is an array of its own, in the order of lanes, and in a lane of time.  */
 "use strict";
 
-const NONE = 0, READ = 1, WRITE = 2, POLL = 3, SLEEP = 4, CHILD = 5, LOCK = 6, REQUEST = 7;
-const WAITED = 1, STEPS = 2, RETURNED = 4, READY = 8, ASKED = 16, SHIELD = 64, DIRECTION_SHIFT = 7, WHY_SHIFT = 10;
-const ACCEPTS = 1, CONNECTS = 2;
+const NONE = 0, READ = 1, WRITE = 2, POLL = 3, SLEEP = 4, CHILD = 5, LOCK = 6, SIGNAL = 7, REQUEST = 8;
+const WAITED = 1, STEPS = 2, RETURNED = 4, READY = 8, ASKED = 16, SHIELD = 64, DIRECTION_SHIFT = 7, WHY_SHIFT = 11, IS_LOCK = 1 << 14;
+const ACCEPTS = 1, CONNECTS = 2, NO_FD = 3;
 const WOULD_BLOCK = 2, PARK = 3, IS_READY = 4;           /* enum trace_kind */
 const IS_WAITING = 1;
 const IS_OPEN = 1, IS_BLOCKED = 2, IS_DIRECT = 4, IS_LISTED = 8;        /* of a request */
@@ -304,9 +304,9 @@ function unpack(base64) {
 	return new Packing(bytes);
 }
 
-/* Whether it waited for a lock; the result then is the tid that held it, or -1.  */
+/* Whether it waited for a lock of the process's; the result then is the tid that held it, or -1.  */
 function isLock(flags) {
-	return (flags >> DIRECTION_SHIFT & 7) === LOCK;
+	return (flags & IS_LOCK) !== 0;
 }
 
 /* The lock's address, its number, steps and ready fds, as far as it has them.  */
@@ -323,5 +323,5 @@ function callOf(trace, op) {
 }
 
 function directionOf(trace, op) {
-	return trace.ops.flags[op] >> DIRECTION_SHIFT & 7;
+	return trace.ops.flags[op] >> DIRECTION_SHIFT & 15;
 }

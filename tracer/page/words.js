@@ -96,7 +96,9 @@ function waitedWords(trace, op) {
 
 	switch (directionOf(trace, op)) {
 	case READ:
-		return "waited " + time + (call.special === ACCEPTS ? " for a client" : " to read from " + whom);
+		if (call.special === ACCEPTS)
+			return "waited " + time + " for a client";
+		return "waited " + time + (call.special === NO_FD ? " in " + call.name : " to read from " + whom);
 	case WRITE:
 		return "waited " + time + (call.special === CONNECTS ? " for its connection to " : " to write to ") + whom;
 	case POLL:
@@ -105,6 +107,8 @@ function waitedWords(trace, op) {
 		return "slept " + time;
 	case LOCK:
 		return "waited " + time + " for a lock";
+	case SIGNAL:
+		return "waited " + time + " for a signal";
 	case REQUEST:
 		return "waited " + time + " for its asynchronous I/O";
 	case CHILD:
@@ -115,7 +119,7 @@ function waitedWords(trace, op) {
 }
 
 function childWords(trace, op) {
-	const pid = trace.ops.result[op];
+	const pid = callOf(trace, op).name.startsWith("wait") ? trace.ops.result[op] : 0;
 	let child = null;
 
 	/* Pids come again, and an exec is another image: the last that had begun by then. */
@@ -132,7 +136,7 @@ function blockWords(trace, op) {
 
 	if (call.special === ACCEPTS)
 		return " for a client";
-	if (direction === READ || direction === WRITE)
+	if ((direction === READ || direction === WRITE) && fd)
 		return (direction === READ ? " \u2190 " : " \u2192 ") + whom;
 	return " " + call.name;
 }
@@ -198,7 +202,7 @@ function wayOf(trace, op) {
 }
 
 function howWords(trace, op) {
-	const flags = trace.ops.flags[op], why = flags & STEPS ? 0 : flags >> WHY_SHIFT, way = wayOf(trace, op);
+	const flags = trace.ops.flags[op], why = flags & STEPS ? 0 : flags >> WHY_SHIFT & 7, way = wayOf(trace, op);
 	const words = {
 		none: "", guard: "guard: poll() asked first, then the plain call waited", kept: "from a kept set",
 		O_NONBLOCK: "O_NONBLOCK on the fd: attempted first, which cannot block",
@@ -258,16 +262,17 @@ function eventWords(events) {
 }
 
 /* "waited 1.018 s to read, waited 0.264 s for children, computed 2.6 ms".  */
-function timesWords(waits, cpu) {
-	const words = [];
+function timesWords(waits, cpu, wall) {
+	const words = [], inside = waits.reduce((a, b) => a + b, 0) - waits[NONE] + cpu - wall;
 
 	for (const [direction, before, after] of [
 		[READ, "waited ", " to read"], [WRITE, "waited ", " to write"], [POLL, "waited ", " in poll"],
-		[REQUEST, "waited ", " for its asynchronous I/O"], [LOCK, "waited ", " for locks"], [CHILD, "waited ", " for children"], [SLEEP, "slept ", ""]])
+		[REQUEST, "waited ", " for its asynchronous I/O"], [LOCK, "waited ", " for locks"], [CHILD, "waited ", " for children"],
+		[SIGNAL, "waited ", " for signals"], [SLEEP, "slept ", ""]])
 		if (waits[direction])
 			words.push(before + duration(waits[direction]) + after);
 	if (cpu !== null)
-		words.push("computed " + duration(cpu));
+		words.push("computed " + duration(cpu) + (inside > wall / 100 ? ", of it " + duration(inside) + " in these waits" : ""));
 	return words.join(", ");
 }
 

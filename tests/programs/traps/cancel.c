@@ -78,9 +78,10 @@ static void cancellation_points(char **argv)
 	alarm(100);
 	signal(SIGPIPE, SIG_IGN);
 	handle(SIGUSR2, leave, 0);
+	points_begin();
 	for (point = points; point < points + point_count; point++) {
 		end_one(PENDING);
-		for (way = WAITING; point->waits && way <= EXITS; way++)
+		for (way = point->cancels ? WAITING : EXITS; point->waits && way <= EXITS; way++)
 			end_one(way);
 	}
 }

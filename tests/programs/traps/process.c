@@ -342,6 +342,23 @@ static void sandboxes(char **argv)
 	in_child("refused", refused);
 }
 
+/* A FIFO that is opened by its path, and first used in the sandbox.  */
+static void sandboxed_fifo(char **argv)
+{
+	int fd = mkfifo("fifo", 0600) == 0 ? open("fifo", O_RDWR) : -1;
+	char c = 0;
+
+	(void)argv;
+	need(fd >= 0, "a FIFO");
+	if (fork() == 0) {
+		usleep(100000);
+		_exit(write(fd, "x", 1) != 1);
+	}
+	enter_filter();
+	tell("read: %s", result_text(read(fd, &c, 1)));
+	wait(NULL);
+}
+
 /* A program that forbids itself the TSC does not feel that somebody else reads the clock.  */
 static void no_tsc(char **argv)
 {
@@ -359,6 +376,7 @@ static void no_tsc(char **argv)
 
 const struct trap process_traps[] = {
 	{"exec-forms", exec_forms}, {"spawn-forms", spawn_forms}, {"vfork-child", vfork_child}, {"exit-forms", exit_forms},
-	{"end", end}, {"fork-chain", fork_chain}, {"bad-environments", bad_environments}, {"sandboxes", sandboxes}, {"no-tsc", no_tsc},
+	{"end", end}, {"fork-chain", fork_chain}, {"bad-environments", bad_environments}, {"sandboxes", sandboxes},
+	{"sandboxed-fifo", sandboxed_fifo}, {"no-tsc", no_tsc},
 	{NULL, NULL},
 };

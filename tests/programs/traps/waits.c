@@ -122,6 +122,7 @@ static void signals_in_each_wait(char **argv)
 {
 	(void)argv;
 	report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	points_begin();
 	for (point = points; point < points + point_count; point++)
 		for (size_t i = 0; is_tried() && i < sizeof arrivals / sizeof *arrivals; i++)
 			try(&arrivals[i]);
