@@ -14,7 +14,7 @@ COMMON = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -I. -MMD -MP
 SHIM_CFLAGS = $(COMMON) -Ishim -fPIC -fvisibility=hidden -fexceptions -fasynchronous-unwind-tables -fno-stack-protector \
 	-U_FORTIFY_SOURCE -fno-strict-aliasing -ftls-model=initial-exec
 SHIM_LDFLAGS = -shared -Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,-soname,libeagain.so \
-	-Wl,--version-script=$(BUILD)/exports.map
+	-Wl,-Bsymbolic-functions -Wl,--version-script=$(BUILD)/exports.map
 
 TRACER_CFLAGS = $(COMMON) -Itracer -Ishim -DEAGAIN_VERSION='"$(VERSION)"'
 

@@ -55,6 +55,13 @@ installed() {
 	grep -q audited native/stderr
 }
 
+@test "field 01: what the shim exports it calls itself without asking the loader, who may not be there yet, or have another" {
+	run -0 --separate-stderr readelf -Wr "$LIBRARY"
+	[[ $output == *JUMP_SLO* ]]
+	run -0 awk '$3 ~ /JUMP_SLO/ && $4 !~ /^0+$/ { print $5 }' <<<"$output"
+	[ -z "$output" ]
+}
+
 @test "field 02: malloc that calls dlsym and reads: an allocator that does all of it, jemalloc, mimalloc, tcmalloc, ksh" {
 	for library in "$PROGRAMS/alloc.so" "$(installed libjemalloc.so)" "$(installed libmimalloc.so)" "$(installed libtcmalloc_minimal.so)"; do
 		[ -n "$library" ] || continue

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { AREA = 64 << 20 };
@@ -22,10 +23,11 @@ static int asked;
 /* What a malloc finds out about the machine when it is first called.  */
 static void ask(void)
 {
+	struct stat st;
 	char c = 0;
 	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC), fds[2];
 
-	if (fd >= 0 && read(fd, &c, 1) == 1)
+	if (fd >= 0 && fstat(fd, &st) == 0 && read(fd, &c, 1) == 1)
 		close(fd);
 	if (pipe(fds) == 0 && write(fds[1], &c, 1) == 1 && read(fds[0], &c, 1) == 1)
 		close(fds[0]), close(fds[1]);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int good(void) { return 1; }
@@ -15,10 +16,13 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int talk(void)
 {
 	struct pollfd p;
+	struct stat st;
 	int fds[2], ends[2], fd = open("/proc/self/stat", O_RDONLY), n = 0;
 	char text[8];
 
 	if (pthread_mutex_lock(&mutex) || pthread_mutex_unlock(&mutex))
+		return 0;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fstat(-1, &st) == 0)
 		return 0;
 	if (close(-1) == 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || read(fd, text, sizeof text) <= 0 || close(fd) < 0 || pipe(fds) < 0)
 		return 0;
