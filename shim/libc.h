@@ -128,6 +128,7 @@
 	LIBC(int, aio_write, (struct aiocb *))                                                                         \
 	LIBC(int, aio_fsync, (int, struct aiocb *))                                                                    \
 	LIBC(int, aio_error, (const struct aiocb *))                                                                   \
+	LIBC(ssize_t, aio_return, (struct aiocb *))                                                                    \
 	LIBC(int, aio_suspend, (const struct aiocb *const *, int, const struct timespec *))                            \
 	LIBC(int, aio_cancel, (int, struct aiocb *))                                                                   \
 	LIBC(int, lio_listio, (int, struct aiocb *const *, int, struct sigevent *))                                    \

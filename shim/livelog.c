@@ -120,6 +120,24 @@ static void tell_away(struct line *l, const struct trace_record *e)
 	l->way = NULL;
 }
 
+static void tell_request(struct line *l, const struct trace_record *e, uint64_t now)
+{
+	struct trace_request_more more = {0};
+
+	if (e->way == TRACE_REQUEST_SUBMITTED)
+		memcpy(&more, (const char *)&e[1] + 1, sizeof more);
+	l->has_duration = clock_source == CLOCK_NANOSECONDS && e->way == TRACE_REQUEST_SUBMITTED;
+	l->duration_ns = e->lead;
+	l->ran_ns = clock_source == CLOCK_NANOSECONDS && e->way == TRACE_REQUEST_COMPLETED ? e->lead : 0;
+	write_line(l, line_request(l, e, &more), now);
+	if (e->way != TRACE_REQUEST_SUBMITTED || !(e->flags & TRACE_REQUEST_BLOCKS))
+		return;
+	l->submits = l->has_duration = false;
+	l->has_result = true;
+	l->result = -EAGAIN;
+	write_line(l, kind_names[TRACE_WOULD_BLOCK], now);
+}
+
 void livelog_event(const struct trace_record *e)
 {
 	char name[120];
@@ -139,6 +157,10 @@ void livelog_event(const struct trace_record *e)
 	if (e->kind == TRACE_WATCH)
 		l.ready = e->lead & EPOLLOUT ? "read,write" : "read";
 	l.name_size = name_of(e, name, sizeof name);
+	if (e->kind == TRACE_REQUEST) {
+		tell_request(&l, e, now);
+		return;
+	}
 	if (e->kind == TRACE_WOULD_BLOCK || e->kind == TRACE_PARK || e->kind == TRACE_READY || e->kind == TRACE_RETURN)
 		l.op = e->op;
 	if (e->kind == TRACE_WOULD_BLOCK) {

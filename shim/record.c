@@ -361,6 +361,67 @@ void record_away(enum call_id call, enum trace_loop loop, uint64_t since, uint64
 		livelog_event(e);
 }
 
+uint32_t record_number(void)
+{
+	return tracefile_next_op();
+}
+
+static struct trace_record request_record(const struct record_request *q, enum trace_request how, uint64_t t)
+{
+	return (struct trace_record){
+		.kind = TRACE_REQUEST, .call = q->call, .way = (uint8_t)how, .fd = q->fd, .t = t, .op = q->number,
+	};
+}
+
+void record_submitted(const struct record_request *q, uint64_t enter, uint64_t length, const struct trace_request_more *more,
+		      uint8_t flags)
+{
+	struct trace_record e[2] = {request_record(q, TRACE_REQUEST_SUBMITTED, enter), {.kind = TRACE_TEXT}}, *r;
+	uint64_t lead = clock_ticks() - enter;
+
+	e[0].flags = flags;
+	e[0].length = length;
+	e[0].lead = lead > UINT32_MAX ? UINT32_MAX : (uint32_t)lead;
+	memcpy((char *)&e[1] + 1, more, sizeof *more);
+	if (to_trace && (r = tracefile_reserve(2)) != NULL) {
+		tracefile_fill(&r[1], &e[1]);
+		tracefile_fill(&r[0], &e[0]);
+	}
+	if (to_log)
+		livelog_event(e);
+}
+
+void record_completed(const struct record_request *q, uint64_t since, int64_t result)
+{
+	struct trace_record e = request_record(q, TRACE_REQUEST_COMPLETED, clock_ticks());
+	uint64_t lead = since && since < e.t ? e.t - since : 0;
+
+	e.result = result;
+	e.lead = lead > UINT32_MAX ? UINT32_MAX : (uint32_t)lead;
+	put(&e);
+}
+
+void record_notified(const struct record_request *q, uint64_t t, bool by_thread)
+{
+	struct trace_record e = request_record(q, TRACE_REQUEST_NOTIFIED, t);
+
+	e.flags = by_thread ? TRACE_REQUEST_THREAD : 0;
+	put(&e);
+}
+
+void record_learned(const struct record_request *q, enum trace_request how, int64_t result)
+{
+	struct trace_record e = request_record(q, how, clock_ticks());
+
+	e.result = result;
+	put(&e);
+}
+
+void record_own_thread(void)
+{
+	tracefile_thread.own = true;
+}
+
 void record_return(const struct op *op, long result)
 {
 	struct trace_record e = {

@@ -104,6 +104,29 @@ void record_away(enum call_id call, enum trace_loop loop, uint64_t since, uint64
 void record_stack(enum trace_stack what, uint64_t t, const uint64_t *frames, unsigned count);
 void record_object(unsigned number, const char *text, size_t size);
 
+/* A request of POSIX AIO: what is known of it by whoever brings it on.  */
+struct record_request {
+	uint32_t number;                /* in the trace; 0: it is not recorded */
+	uint8_t call;                   /* enum call_id: what it does */
+	int fd;
+};
+
+/* The number of one that is recorded.  With --longer-than all are, for how long they will take is not known.  */
+uint32_t record_number(void);
+
+/* It was submitted, at `enter`: bits of enum trace_request_flag, and those of TRACE_DIRECT.  */
+void record_submitted(const struct record_request *q, uint64_t enter, uint64_t length, const struct trace_request_more *more,
+		      uint8_t flags);
+
+/* It is over, and was running since `since`, or 0; its notice was given at t, by a thread or by a signal; its `call` has found it
+ * over, or taken its result.  */
+void record_completed(const struct record_request *q, uint64_t since, int64_t result);
+void record_notified(const struct record_request *q, uint64_t t, bool by_thread);
+void record_learned(const struct record_request *q, enum trace_request how, int64_t result);
+
+/* The calling thread is one of ours.  Before anything that it records.  */
+void record_own_thread(void);
+
 /* An operation that would have blocked is over.  */
 void record_return(const struct op *op, long result);
 

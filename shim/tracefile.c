@@ -591,7 +591,9 @@ static void put_own(struct tracefile_thread *t, const struct trace_record *own)
 
 static void put_thread(struct tracefile_thread *t)
 {
-	struct trace_record r = {.kind = TRACE_THREAD, .fd = (int32_t)t->tid, .t = clock_ticks()};
+	struct trace_record r = {
+		.kind = TRACE_THREAD, .flags = t->own ? TRACE_THREAD_OWN : 0, .fd = (int32_t)t->tid, .t = clock_ticks(),
+	};
 
 	if (!shim_sandboxed)
 		sys(SYS_prctl, PR_GET_NAME, (char *)&r + TRACE_NAME_AT);
@@ -876,7 +878,7 @@ static bool enter_process(struct tracefile_thread *t, long *fd)
 	bool first = start_once(fd);
 
 	if (t->generation != *tracefile_alive)
-		*t = (struct tracefile_thread){.generation = *tracefile_alive, .tid = (uint32_t)sys(SYS_gettid)};
+		*t = (struct tracefile_thread){.generation = *tracefile_alive, .tid = (uint32_t)sys(SYS_gettid), .own = t->own};
 	return first;
 }
 

@@ -20,6 +20,7 @@ struct tracefile_thread {
 	struct trace_chunk *chunk;      /* the latest of a ring through `link`: the next is the oldest */
 	uint64_t ring;                  /* bytes of all of them */
 	uint32_t minor, major;          /* page faults to touch them: not the program's */
+	bool own;                       /* the thread is ours */
 };
 
 extern __thread struct tracefile_thread tracefile_thread;

@@ -6,7 +6,7 @@
 load helper
 
 # What these return is the program's to see.
-makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send aio_cancel native on_disk op_run pass
+makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send cancel native on_disk op_run pass
 	perform queue_signal window_syscall bind call_by_name close close_file close_range do_fcntl dup2 dup3 duplicate enter_sandbox epoll_ctl execve fstat64 ioctl lock_futex poll ppoll prctl
 	do_select setsockopt sigaction sigaltstack syscall transfer unshare run_off restorer_interrupting restorer_restarting'
 

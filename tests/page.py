@@ -65,14 +65,14 @@ class Packing:
 
 
 FACTS = "version wall realtime events lost dropped lost_processes unread vanished all short shortest lanes_more fds_more stalls_all directions".split()
-DIRECTIONS = [None, "read", "write", "poll", "sleep", "child", "lock", "signal"]
+DIRECTIONS = [None, "read", "write", "poll", "sleep", "child", "lock", "signal", "aio"]
 
 
 def operation(p, t):
     o = dict(zip(("took", "call", "way", "flags", "fd"), p.numbers(5)))
     flags = o["flags"]
-    o["call"], o["direction"], o["waited"] = t["calls"][o["call"]], DIRECTIONS[flags >> 7 & 7], 0
-    is_lock = flags >> 13 & 1
+    o["call"], o["direction"], o["waited"] = t["calls"][o["call"]], DIRECTIONS[flags >> 7 & 15], 0
+    is_lock = flags >> 14 & 1
     if flags & 4 or is_lock:
         o["result"] = p.signed()
     if flags & 3 == 3:
@@ -95,6 +95,12 @@ def operations(p, t, lane):
     for _ in range(p.number()):
         start += p.number()
         lane["operations"].append({"start": start, **operation(p, t)})
+
+
+def request(p, t):
+    r = dict(zip(("row", "fd", "op", "call", "start", "took", "flags", "length"), p.numbers(8)))
+    r.update(call=t["calls"][r["call"]], offset=p.signed(), result=p.signed(), ran=p.number())
+    return r
 
 
 def bin_(p, t):
@@ -131,6 +137,10 @@ def read(path):
         "call": t["calls"][p.number()], "fd": p.number()})
     t["ready_all"] = p.number() - 1
     t["readiness"] = p.list(lambda: dict(zip(("lane", "fd", "start", "took", "flags"), p.numbers(5))))
+    t["flight_ns"] = p.number()
+    t["flights"] = p.list(lambda: {"process": p.number(), "count": p.number(), "bins": p.list(lambda: p.numbers(2))})
+    t["requests_all"] = p.number()
+    t["requests"] = p.list(lambda: request(p, t))
     assert p.at == len(p.data), "something is left"
     t["parts"] = parts
     return t

@@ -323,9 +323,11 @@ static void draw_cell(const struct browser *b, FILE *to)
 	static const char *const words[DIRECTION_COUNT] = {
 		[DIRECTION_READ] = "waits to read", [DIRECTION_WRITE] = "waits to write", [DIRECTION_POLL] = "in poll",
 		[DIRECTION_SLEEP] = "sleeps", [DIRECTION_CHILD] = "waits for a child", [DIRECTION_LOCK] = "waits for a lock",
-		[DIRECTION_SIGNAL] = "waits for a signal",
+		[DIRECTION_SIGNAL] = "waits for a signal", [DIRECTION_REQUEST] = "waits for its asynchronous I/O",
 	};
 	const struct cell *c = cells_of(b, b->side->selected) + b->cursor;
+	const struct lane *lane = &b->side->lanes.lanes[b->side->selected];
+	double depth = (double)c->ns[CELL_FLIGHT] / (double)b->window.column_ns;
 	const char *comma = "";
 	uint64_t all = 0;
 
@@ -333,7 +335,7 @@ static void draw_cell(const struct browser *b, FILE *to)
 		all += c->ns[d];
 	if (!all)
 		fputs("not there, or not known", to);
-	for (size_t d = DIRECTION_COUNT; d-- > 0;) {
+	for (size_t d = DIRECTION_COUNT; d-- > 0 && !lane->requests;) {
 		if (!c->ns[d] || c->ns[d] < all / 100)
 			continue;
 		fprintf(to, "%s%s", comma, d != DIRECTION_NONE ? words[d] : b->side->lanes.by_fd ? "not waited for" : "runs, or waits unseen");
@@ -344,6 +346,10 @@ static void draw_cell(const struct browser *b, FILE *to)
 	if (all && c->ns[CELL_READY] >= all / 100)
 		fprintf(to, "; something is ready %" PRIu64 "%%",
 			c->ns[CELL_READY] < all ? (uint64_t)((double)c->ns[CELL_READY] / (double)all * 100 + 0.5) : 100);
+	if (c->ns[CELL_FLIGHT])
+		fprintf(to, "%s%.3g request%s in flight", lane->requests ? "" : "; ", depth, depth > 1 ? "s" : "");
+	else if (lane->requests && all)
+		fputs("no request in flight", to);
 }
 
 static void lane_name(const struct browser *b, size_t lane, char name[NAME_SIZE])

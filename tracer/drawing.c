@@ -10,20 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asynchronous.h"
 #include "color.h"
 #include "line.h"
 #include "model.h"
+#include "picture.h"
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
 
 enum {
-	DRAWING_MAX = 110,              /* wider is not clearer */
-	STRETCHES_MAX = 16,
-	GAP = 3,                        /* columns between neighbouring texts */
 	STEPS_LISTED = 12,
 	NAME_MAX_SIZE = 512,
-	TEXT_MAX = 96,
 };
 
 enum as { AS_ENTER, AS_WOULD_BLOCK, AS_PARK, AS_READY, AS_RETURN, AS_END };
@@ -134,7 +132,7 @@ static void find_name(const struct trace_record *r, const struct reader_place *p
 		o->name[0] = 0;
 }
 
-/* In which process: where several have the number, the first by time.  */
+/* In which process: where several have the number, the first by time.  SIZE_MAX: in none.  */
 static size_t find_operation(const struct trace *t, uint32_t number, struct operation *found)
 {
 	size_t file = 0;
@@ -154,7 +152,7 @@ static size_t find_operation(const struct trace *t, uint32_t number, struct oper
 		free(o.steps);
 	}
 	if (!found->first)
-		die(STATUS_FAILED, "--op %" PRIu32 ": no such operation: those that had to wait have op=N in eagain log", number);
+		return SIZE_MAX;
 	reader_each(t, &t->files[file], find_name, found);
 	return file;
 }
@@ -169,60 +167,18 @@ static bool is_guard(const struct operation *o)
 	return o->first->way == TRACE_WAY_GUARD;
 }
 
-/* "6", or "-1 EPIPE".  */
-static const char *result_text(int64_t result, char text[32])
-{
-	uint64_t error = -(uint64_t)result;
-	const char *name = result < 0 ? line_errno_name(error) : NULL;
-
-	if (result >= 0)
-		snprintf(text, 32, "%" PRId64, result);
-	else if (name)
-		snprintf(text, 32, "-1 %s", name);
-	else
-		snprintf(text, 32, "-1 errno %" PRIu64, error);
-	return text;
-}
-
 /* The picture.  */
 
-enum level { USER, KERNEL };
-
-struct stretch {
-	enum level level;
-	bool waiting;
-	int width, at, lines;           /* lines: of its text */
-	size_t step;                    /* which its beginning is, or NO_STEP */
-	char text[TEXT_MAX], end[TEXT_MAX];
-};
-
-#define NO_STEP SIZE_MAX
-
-enum row {
-	USER_TEXT, USER_LINE = 3, UP, BORDER, DOWN, KERNEL_LINE, KERNEL_TEXT, KERNEL_NAME = KERNEL_TEXT + 4, DATA, DEVICE,
-	AXIS, DURATIONS, ROWS,
-};
-
-struct picture {
-	const struct operation *op;
-	struct stretch stretches[STRETCHES_MAX];
-	size_t count;
-	int width;
-	char rows[ROWS][DRAWING_MAX + 1];
-};
-
-static struct stretch *begin(struct picture *p, enum level level, int width, size_t step, const char *text)
+static struct stretch *begin(struct picture *p, const struct operation *o, enum level level, int width, size_t step, const char *text)
 {
-	struct stretch *s = &p->stretches[p->count < STRETCHES_MAX ? p->count++ : STRETCHES_MAX - 1];
+	struct stretch *s = picture_stretch(p, level, width, text);
 
-	*s = (struct stretch){.level = level, .width = width, .step = step};
-	snprintf(s->text, sizeof s->text, "%s", text);
+	s->step = step;
+	if (step != PICTURE_NO_STEP) {
+		s->ns = o->steps[step].ns;
+		s->is_end = o->steps[step].as == AS_END;
+	}
 	return s;
-}
-
-static bool in_kernel(const struct picture *p)
-{
-	return p->count && p->stretches[p->count - 1].level == KERNEL;
 }
 
 /* How a wait in the plain call ended.  */
@@ -232,7 +188,7 @@ static void end_plain_wait(struct picture *p, const struct trace_record *r, cons
 	char text[32];
 
 	if (r->result < 0)
-		snprintf(s->end, sizeof s->end, "%s", result_text(r->result, text) + 3);
+		snprintf(s->end, sizeof s->end, "%s", outcome(r->result, text) + 3);
 	else if (!*w->arrives)
 		s->end[0] = 0;
 	else if (r->result == 0 && w == words_of(CALL_read))
@@ -248,258 +204,88 @@ static bool is_partial(const struct operation *o, size_t i)
 	return i < o->count && (o->steps[i].record->flags & TRACE_PARTIAL);
 }
 
-static void take_step(struct picture *p, size_t i)
+static void take_step(struct picture *p, const struct operation *o, size_t i)
 {
-	const struct step *s = &p->op->steps[i];
+	const struct step *s = &o->steps[i];
 	const struct trace_record *r = s->record;
 	const struct words *w = words_of(r->call);
-	const char *part = is_partial(p->op, i) ? "a part copied, " : "";
-	char text[TEXT_MAX], result[32];
+	const char *part = is_partial(o, i) ? "a part copied, " : "";
+	char text[PICTURE_TEXT], result[32];
 	bool waiting;
 
 	switch (s->as) {
 	case AS_ENTER:
-		if (is_disk(p->op)) {
+		if (is_disk(o)) {
 			snprintf(text, sizeof text, "parameters checked, %s", disk_words(r)->none);
-			begin(p, KERNEL, 22, i, text);
-			begin(p, KERNEL, 10, NO_STEP, "waiting for the disk")->waiting = true;
+			begin(p, o, KERNEL, 22, i, text);
+			begin(p, o, KERNEL, 10, PICTURE_NO_STEP, "waiting for the disk")->waiting = true;
 			break;
 		}
-		snprintf(text, sizeof text, "%s, %s%s", is_guard(p->op) ? "poll() looks" : "parameters checked", part, w->none);
-		begin(p, KERNEL, 13, i, text);
+		snprintf(text, sizeof text, "%s, %s%s", is_guard(o) ? "poll() looks" : "parameters checked", part, w->none);
+		begin(p, o, KERNEL, 13, i, text);
 		break;
 	case AS_WOULD_BLOCK:
-		if (!in_kernel(p)) {
+		if (!picture_in_kernel(p)) {
 			snprintf(text, sizeof text, "%s%s", part, w->none);
-			begin(p, KERNEL, 9, NO_STEP, text);
+			begin(p, o, KERNEL, 9, PICTURE_NO_STEP, text);
 		}
-		begin(p, USER, 9, i, is_guard(p->op) ? "poll(): not ready, so the plain call" : "EWOULDBLOCK, kept from the program");
+		begin(p, o, USER, 9, i, is_guard(o) ? "poll(): not ready, so the plain call" : "EWOULDBLOCK, kept from the program");
 		break;
 	case AS_PARK:
-		snprintf(text, sizeof text, "waiting in %s()", r->flags & TRACE_WAIT_DIRECT ? "ppoll" : call_of(p->op));
-		begin(p, KERNEL, 10, i, text)->waiting = true;
+		snprintf(text, sizeof text, "waiting in %s()", r->flags & TRACE_WAIT_DIRECT ? "ppoll" : call_of(o));
+		begin(p, o, KERNEL, 10, i, text)->waiting = true;
 		break;
 	case AS_READY:
-		if (in_kernel(p))
-			snprintf(p->stretches[p->count - 1].end, TEXT_MAX, "%s", r->length & (POLLIN | POLLOUT) ? w->arrives : "the peer is gone");
-		begin(p, USER, 7, i, "ready: once more");
+		if (picture_in_kernel(p))
+			snprintf(p->stretches[p->count - 1].end, PICTURE_TEXT, "%s", r->length & (POLLIN | POLLOUT) ? w->arrives : "the peer is gone");
+		begin(p, o, USER, 7, i, "ready: once more");
 		break;
 	case AS_RETURN:
-		if (in_kernel(p))
-			end_plain_wait(p, r, is_disk(p->op) ? disk_words(r) : w);
+		if (picture_in_kernel(p))
+			end_plain_wait(p, r, is_disk(o) ? disk_words(r) : w);
 		else
-			begin(p, KERNEL, 8, NO_STEP, r->result < 0 ? "" : w->moved);
-		snprintf(text, sizeof text, "returns %s", result_text(r->result, result));
-		begin(p, USER, 9, i, text);
+			begin(p, o, KERNEL, 8, PICTURE_NO_STEP, r->result < 0 ? "" : w->moved);
+		snprintf(text, sizeof text, "returns %s", outcome(r->result, result));
+		begin(p, o, USER, 9, i, text);
 		break;
 	case AS_END:
-		waiting = in_kernel(p);
-		begin(p, waiting ? KERNEL : USER, 4, i, "")->waiting = waiting;
+		waiting = picture_in_kernel(p);
+		begin(p, o, waiting ? KERNEL : USER, 4, i, "")->waiting = waiting;
 		break;
-	}
-}
-
-/* The time that passes is in the waits: they get the room that is left.  */
-static void place(struct picture *p)
-{
-	struct stretch *widest = &p->stretches[p->count - 1];
-	int at = 0, left = p->width;
-
-	for (size_t i = p->count; i-- > 0;) {
-		left -= p->stretches[i].width;
-		if (p->stretches[i].waiting)
-			widest = &p->stretches[i];
-	}
-	if (left > 0)
-		widest->width += left;
-	for (size_t i = 0; i < p->count; i++) {
-		p->stretches[i].at = at;
-		at += p->stretches[i].width;
-	}
-}
-
-static void put(struct picture *p, int row, int at, char c)
-{
-	if (at >= 0 && at < p->width)
-		p->rows[row][at] = c;
-}
-
-static void put_text(struct picture *p, int row, int at, const char *text, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		put(p, row, at + (int)i, text[i]);
-}
-
-/* How much of the text goes on one line: whole words, if one fits.  */
-static size_t line_of(const char *text, int width)
-{
-	size_t n = strlen(text), room = width > 1 ? (size_t)width : 1, cut = room;
-
-	if (n <= room)
-		return n;
-	while (cut && text[cut] != ' ')
-		cut--;
-	return cut ? cut : room;
-}
-
-/* Returns how many lines it took.  */
-static int put_lines(struct picture *p, int row, int rows, int at, int width, const char *text)
-{
-	int i;
-
-	for (i = 0; i < rows && *text; i++) {
-		size_t n = line_of(text, width);
-
-		put_text(p, row + i, at, text, n);
-		text += n;
-		text += *text == ' ';
-	}
-	return i;
-}
-
-/* Where the next stretch on the same level begins: so far a text may go.  */
-static int room_of(const struct picture *p, size_t i)
-{
-	for (size_t k = i + 1; k < p->count; k++)
-		if (p->stretches[k].level == p->stretches[i].level && (*p->stretches[k].text || p->stretches[k].waiting))
-			return p->stretches[k].at - p->stretches[i].at - GAP;
-	return p->width - p->stretches[i].at;
-}
-
-static void draw_stretch(struct picture *p, size_t i)
-{
-	struct stretch *s = &p->stretches[i];
-	int row = s->level == USER ? USER_LINE : KERNEL_LINE, last = i + 1 < p->count ? s->at + s->width : p->width - 1;
-
-	for (int x = s->at; x <= last; x++)
-		put(p, row, x, s->waiting ? '.' : '-');
-	if (s->level == USER)
-		put_lines(p, USER_TEXT, 3, s->at, room_of(p, i), s->text);
-	else
-		s->lines = put_lines(p, KERNEL_TEXT, 3, s->at, room_of(p, i), s->text);
-}
-
-/* What ended a wait stands at its end: two lines, under what it waited in.  */
-static void draw_end(struct picture *p, const struct stretch *s)
-{
-	const char *text = s->end;
-
-	for (int row = KERNEL_TEXT + (s->lines ? s->lines : 1), last = row + 1; row <= last && row < KERNEL_NAME && *text; row++) {
-		size_t n = line_of(text, s->width);
-		int at = s->at + s->width - (int)n + 1;
-
-		put_text(p, row, at, text, n);
-		text += n;
-		text += *text == ' ';
 	}
 }
 
 /* What the device writes into the program's buffer, or takes from there: a line through the kernel, past its own.  */
-static void draw_data(struct picture *p)
+static void draw_data(struct picture *p, const struct operation *o)
 {
-	static const char buffer[] = "[buffer]";
-	bool writes = model_call_direction(p->op->first->call) == DIRECTION_WRITE;
+	bool writes = model_call_direction(o->first->call) == DIRECTION_WRITE;
 	const char *text = writes ? "the device takes the data from there" : "the device writes the data there";
 	int at = 0, half = (int)strlen(text) / 2;
 
 	for (size_t i = 0; i < p->count; i++)
 		if (p->stretches[i].waiting)
 			at = p->stretches[i].at + p->stretches[i].width * 2 / 3;
-	for (int row = UP; row < DEVICE; row++)
-		if (row < KERNEL_TEXT || p->rows[row][at] == ' ')
-			put(p, row, at, '#');
-	put(p, writes ? DATA : UP, at, writes ? 'v' : '^');
-	put_text(p, USER_LINE, at - (int)sizeof buffer / 2 + 1, buffer, sizeof buffer - 1);
-	put_text(p, DEVICE, at > half ? at - half : 0, text, strlen(text));
-	put_text(p, DEVICE, 0, "Device", 6);
-}
-
-static void draw_edge(struct picture *p, const struct stretch *before, const struct stretch *s)
-{
-	if (before->level == s->level)
-		return;
-	put(p, USER_LINE, s->at, '+');
-	put(p, KERNEL_LINE, s->at, '+');
-	put(p, UP, s->at, s->level == USER ? '^' : '|');
-	put(p, BORDER, s->at, '|');
-	put(p, DOWN, s->at, s->level == USER ? '|' : 'v');
-}
-
-static void draw_axis(struct picture *p)
-{
-	const struct stretch *before = NULL;
-	char text[32];
-
-	for (size_t i = 0; i < p->count; i++) {
-		const struct stretch *s = &p->stretches[i];
-		int n;
-
-		if (s->step == NO_STEP)
-			continue;
-		n = p->op->steps[s->step].as == AS_END ? snprintf(text, sizeof text, "end") : snprintf(text, sizeof text, "t%zu", s->step);
-		put_text(p, AXIS, s->at, text, (size_t)n);
-		if (before) {
-			duration(p->op->steps[s->step].ns - p->op->steps[before->step].ns, text);
-			n = (int)strlen(text);
-			if (n < s->at - before->at)
-				put_text(p, DURATIONS, before->at + (s->at - before->at - n + 1) / 2, text, (size_t)n);
-		}
-		before = s;
-	}
-}
-
-/* A row without the blanks at its end; the dots of a wait have its colour.  */
-static void print_row(const char *row, FILE *to)
-{
-	size_t n = strlen(row), dots = strcspn(row, ".");
-
-	while (n && row[n - 1] == ' ')
-		n--;
-	if (dots >= n || row[dots + 1] != '.') {
-		fprintf(to, "%.*s\n", (int)n, row);
-		return;
-	}
-	fprintf(to, "%.*s%s", (int)dots, row, color(COLOR_WAIT));
-	fprintf(to, "%.*s%s", (int)strspn(row + dots, "."), row + dots, color(COLOR_END));
-	dots += strspn(row + dots, ".");
-	fprintf(to, "%.*s\n", (int)(n - dots), row + dots);
+	picture_data(p, DEVICE, at, writes);
+	picture_text(p, DEVICE, at > half ? at - half : 0, text);
+	picture_text(p, DEVICE, 0, "Device");
 }
 
 /* The steps from..to-1 on one line that goes up and down.  */
 static void draw(const struct operation *o, size_t from, size_t until, int width, FILE *to)
 {
 	struct picture *p = must_have(calloc(1, sizeof *p));
-	char call[TEXT_MAX] = "";
+	char call[PICTURE_TEXT] = "";
 
-	p->op = o;
-	p->width = width < DRAWING_MAX ? width : DRAWING_MAX;
-	for (int row = 0; row < ROWS; row++)
-		memset(p->rows[row], row == BORDER ? '=' : ' ', (size_t)p->width);
+	picture_begin(p, width);
 	if (!from)
 		snprintf(call, sizeof call, "%s()", call_of(o));
-	begin(p, USER, 4, NO_STEP, call);
+	begin(p, o, USER, 4, PICTURE_NO_STEP, call);
 	for (size_t i = from; i < until; i++)
-		take_step(p, i);
-	place(p);
-	for (size_t i = 0; i < p->count; i++)
-		draw_stretch(p, i);
-	for (size_t i = 0; i < p->count; i++) {
-		draw_end(p, &p->stretches[i]);
-		if (i)
-			draw_edge(p, &p->stretches[i - 1], &p->stretches[i]);
-	}
-	put_text(p, KERNEL_NAME, 0, "Kernel space", 12);
+		take_step(p, o, i);
+	picture_draw(p);
 	if (is_direct(o) && until == o->count)
-		draw_data(p);
-	draw_axis(p);
-	fprintf(to, "%-*s%s\n", p->width - 14, "User space", "(not to scale)");
-	for (int row = 0; row < AXIS; row++)
-		if (p->rows[row][strspn(p->rows[row], " ")])
-			print_row(p->rows[row], to);
-	fputc('\n', to);
-	print_row(p->rows[AXIS], to);
-	print_row(p->rows[DURATIONS], to);
-	fputc('\n', to);
+		draw_data(p, o);
+	picture_print(p, to);
 	free(p);
 }
 
@@ -553,7 +339,7 @@ static void step_text(const struct operation *o, size_t i, char *text, size_t si
 		break;
 	case AS_RETURN:
 		before = r->result < 0 ? "" : is_disk(o) ? "waited for the disk, " : plain ? "ready, and " : "";
-		snprintf(text, size, "%s%s() returns %s", before, call_of(o), result_text(r->result, result));
+		snprintf(text, size, "%s%s() returns %s", before, call_of(o), outcome(r->result, result));
 		break;
 	case AS_END:
 		snprintf(text, size, "%s", o->left_ns ? "left: its thread went on" : o->process->reaped ? "killed, as its parent was told" :
@@ -565,7 +351,7 @@ static void step_text(const struct operation *o, size_t i, char *text, size_t si
 static void print_step(const struct operation *o, size_t i, int width, FILE *to)
 {
 	const struct step *s = &o->steps[i];
-	char name[24], since[16] = "", text[TEXT_MAX], line[TEXT_MAX + 80];
+	char name[24], since[16] = "", text[PICTURE_TEXT], line[PICTURE_TEXT + 80];
 
 	snprintf(name, sizeof name, s->as == AS_END ? "end" : "t%zu", i);
 	if (i)
@@ -613,7 +399,7 @@ static void print_heading(const struct operation *o, int width, FILE *to)
 	screen_text(name, sizeof name, *o->process->command ? o->process->command : "?");
 	fprintf(to, "by %.*s (pid %" PRIu32 ", tid %" PRIu32 ")\n", width - 36, name, o->process->pid, o->tid);
 	if (last->as == AS_RETURN)
-		fprintf(to, "returned %s", result_text(last->record->result, text));
+		fprintf(to, "returned %s", outcome(last->record->result, text));
 	else
 		fputs("had not returned", to);
 	fprintf(to, " after %s\n", duration(last->ns - o->steps[0].ns, text));
@@ -632,8 +418,14 @@ void drawing_print(struct trace *t, uint32_t op, int width, FILE *to)
 {
 	struct operation o;
 	size_t file = find_operation(t, op, &o);
-	struct model *m = model_build(t, NULL, NULL);
+	struct model *m;
 
+	if (file == SIZE_MAX) {
+		if (!asynchronous_print(t, op, width, to))
+			die(STATUS_FAILED, "--op %" PRIu32 ": no such operation: those that had to wait have op=N in eagain log", op);
+		return;
+	}
+	m = model_build(t, NULL, NULL);
 	o.process = &m->processes[file];
 	if (!o.over)
 		add_step(&o, AS_END, o.steps[o.count - 1].record, end_of(&o, m));

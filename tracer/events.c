@@ -9,6 +9,7 @@
 #include "model.h"
 #include "ops.h"
 #include "readiness.h"
+#include "requests.h"
 #include "say.h"
 #include "switching.h"
 
@@ -19,6 +20,7 @@ struct process {
 	struct fdtable names;           /* of each fd now */
 	struct fdtable watched;         /* and its struct readiness_number, if it is watched */
 	struct open_ops ops;            /* operations that have not returned */
+	struct requests requests;
 };
 
 struct stream {
@@ -77,7 +79,8 @@ static bool is_call(uint8_t kind)
 
 static bool has_fd(uint8_t kind)
 {
-	return is_call(kind) || kind == TRACE_NAME || kind == TRACE_CLOSE || kind == TRACE_DUP || kind == TRACE_WATCH || kind == TRACE_EDGE;
+	return is_call(kind) || kind == TRACE_NAME || kind == TRACE_CLOSE || kind == TRACE_DUP || kind == TRACE_WATCH || kind == TRACE_EDGE ||
+	       kind == TRACE_REQUEST;
 }
 
 static void tell_lock(const struct stream *s, struct line *l, const struct trace_record *r)
@@ -214,6 +217,36 @@ static void see_entered(const struct stream *s, struct process *p, const struct 
 	tell_as(s, l, "enter");
 }
 
+/* That it was submitted, and would block, if that is known; or what became of it.  */
+static void tell_request(const struct stream *s, struct process *p, const struct trace_record *r,
+			 const struct reader_place *place)
+{
+	struct trace_request_more more = requests_more(r, place);
+	struct request *q = requests_see(&p->requests, r, place);
+	struct line l = event_of(s, p, r, place);
+
+	l.event = line_request(&l, r, &more);
+	l.call = model_call_name(r->call);
+	if (l.submits) {
+		l.has_duration = true;
+		l.duration_ns = reader_duration(s->trace, r->lead);
+	} else if (r->way == TRACE_REQUEST_COMPLETED && q && q->returned && r->t >= q->submitted) {
+		l.has_duration = true;
+		l.duration_ns = reader_duration(s->trace, r->t - q->submitted);
+	}
+	l.ran_ns = r->way == TRACE_REQUEST_COMPLETED ? reader_duration(s->trace, r->lead) : 0;
+	s->visit(&l, s->arg);
+	if (l.submits && (r->flags & TRACE_REQUEST_BLOCKS)) {
+		l.event = kind_names[TRACE_WOULD_BLOCK];
+		l.submits = l.has_duration = false;
+		l.has_result = true;
+		l.result = -EAGAIN;
+		s->visit(&l, s->arg);
+	}
+	if (q && r->way == TRACE_REQUEST_COLLECTED)
+		requests_forget(&p->requests, q);
+}
+
 static void collect(const struct trace_switch *to, void *arg)
 {
 	struct stream *s = arg;
@@ -258,6 +291,10 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		reader_text(r, place, text, sizeof text);
 		set_name(p, r->fd, text);
 	}
+	if (r->kind == TRACE_REQUEST) {
+		tell_request(s, p, r, place);
+		return;
+	}
 	l = event_of(s, p, r, place);
 	if (r->kind == TRACE_PARK)
 		ops_find(&p->ops, r->op, r->t)->ready = false;
@@ -291,6 +328,7 @@ void events_each(const struct trace *t, event_visitor *visit, void *arg)
 			free(s.processes[i].watched.slots[fd]);
 		free(s.processes[i].watched.slots);
 		ops_free(&s.processes[i].ops);
+		requests_end(&s.processes[i].requests);
 	}
 	free(s.processes);
 }

@@ -1,7 +1,8 @@
 /* export_chrome.c - Chrome's JSON trace format, which chrome://tracing and Perfetto open.
  *
  * Times are in microseconds from the start of the trace.  Rows that are no thread's are threads, too, with numbers that no thread
- * can have.  A slice whose end is known is written at once (X), others as they begin and end (B, E).  A flow is written when its
+ * can have.  A slice whose end is known is written at once (X), others as they begin and end (B, E); requests, which overlap, as
+ * asynchronous ones (b, e), by the number of their track.  A flow is written when its
  * end is known: its two halves (s, f) together, each within its slice.  */
 #include <string.h>
 
@@ -110,7 +111,7 @@ static void print_track(const struct track *track, void *arg)
 {
 	struct chrome *c = arg;
 
-	if (track->type == TRACK_COUNTER)
+	if (track->type == TRACK_COUNTER || track->type == TRACK_REQUESTS)
 		return;
 	if (track->type == TRACK_PROCESS) {
 		metadata(c, track, "process_name", "name", track->name);
@@ -151,11 +152,29 @@ static bool is_whole(const struct track_slice *s)
 	return s->told_ns != TRACKS_OPEN && s->told_ns > s->start_ns;
 }
 
+/* No arrow can begin or end in one.  */
+static void print_asynchronous(struct chrome *c, char phase, const struct track *track, const struct track_slice *s, uint64_t ns)
+{
+	struct text *t = begin_event(c, phase, track->pid, track->tid);
+
+	microseconds(t, "ts", ns);
+	name(t, s->category, s->name);
+	text_literal(t, ",\"id\":");
+	text_number(t, track->id, 10);
+	arguments(t, s);
+	end_event(c);
+}
+
 static void print_begin(const struct track *track, const struct track_slice *s, void *arg)
 {
 	struct chrome *c = arg;
-	struct text *t = begin_event(c, is_whole(s) ? 'X' : 'B', track->pid, track->tid);
+	struct text *t;
 
+	if (track->type == TRACK_REQUESTS) {
+		print_asynchronous(c, 'b', track, s, s->start_ns);
+		return;
+	}
+	t = begin_event(c, is_whole(s) ? 'X' : 'B', track->pid, track->tid);
 	microseconds(t, "ts", s->start_ns);
 	if (is_whole(s))
 		microseconds(t, "dur", s->told_ns - s->start_ns);
@@ -170,6 +189,10 @@ static void print_end(const struct track *track, const struct track_slice *s, vo
 	struct chrome *c = arg;
 	struct text *t;
 
+	if (track->type == TRACK_REQUESTS) {
+		print_asynchronous(c, 'e', track, s, s->end_ns);
+		return;
+	}
 	print_flows(c, track, s);
 	if (is_whole(s))
 		return;

@@ -22,6 +22,8 @@ enum {
 	FDS_MOST = 20000,
 	STALLS_MOST = 2000,
 	READY_MOST = 2000,
+	FLIGHTS_MOST = 2000,            /* requests of POSIX AIO that are packed one by one; */
+	FLIGHT_ROWS = 500, FLIGHT_BINS = 2048,  /* processes that have some, and stretches in which theirs are counted */
 	NAME_BYTES = 2 << 20,           /* of all fds, and of all commands */
 	NAME_LEAST = 24,
 	BINS_MOST = 4096, BINS_LEAST = 32, BINS_TOGETHER = 400000,
@@ -47,6 +49,20 @@ struct bin {
 	uint64_t count, ns[DIRECTION_COUNT];    /* waited; at DIRECTION_NONE: in calls that did not wait */
 };
 
+/* A request of POSIX AIO.  */
+struct flight {
+	size_t row;
+	struct request_span span;
+	struct request request;
+};
+
+/* All of a process.  */
+struct flight_row {
+	size_t process;
+	uint64_t count;
+	uint64_t ns[FLIGHT_BINS];       /* in flight, together */
+};
+
 struct page {
 	const struct trace *trace;
 	struct model *model;
@@ -66,6 +82,11 @@ struct page {
 	size_t stall_count, stalls_all;
 	struct readiness_stretch *ready;
 	size_t ready_count, ready_all;
+	struct flight *flights;
+	size_t flight_count, flights_all;
+	struct flight_row **flight_rows;
+	size_t flight_row_count;
+	uint64_t flight_bin_ns;
 };
 
 static size_t bucket(uint64_t ns)
@@ -118,7 +139,7 @@ static unsigned known(unsigned id, unsigned count)
 
 enum packed_flag {
 	PACKED_WAITED = 1, PACKED_STEPS = 2, PACKED_RETURNED = 4, PACKED_READY = 8, PACKED_ASKED = 16, PACKED_NONBLOCK = 32,
-	PACKED_SHIELD = 64, PACKED_DIRECTION_SHIFT = 7, PACKED_WHY_SHIFT = 10, PACKED_LOCK = 1 << 13,
+	PACKED_SHIELD = 64, PACKED_DIRECTION_SHIFT = 7, PACKED_WHY_SHIFT = 11, PACKED_LOCK = 1 << 14,
 };
 
 static unsigned flags_of(const struct operation *o)
@@ -364,6 +385,63 @@ static void keep_ready(const struct readiness_stretch *r, void *arg)
 	p->ready[p->ready_count++] = *r;
 }
 
+static int by_flight(const void *a, const void *b)
+{
+	const struct flight *x = a, *y = b;
+	uint64_t m = x->span.end_ns - x->span.start_ns, n = y->span.end_ns - y->span.start_ns;
+
+	return m != n ? (m > n ? -1 : 1) : x->span.start_ns < y->span.start_ns ? -1 : x->span.start_ns > y->span.start_ns;
+}
+
+/* Requests come process by process.  */
+static struct flight_row *row_of_flight(struct page *p, const struct request_span *s)
+{
+	size_t process = (size_t)(s->process - p->model->processes);
+	struct flight_row *row = p->flight_row_count ? p->flight_rows[p->flight_row_count - 1] : NULL;
+
+	if (row && row->process == process)
+		return row;
+	if (p->flight_row_count == FLIGHT_ROWS)
+		return NULL;
+	if (!p->flight_rows)
+		p->flight_rows = must_have(calloc(FLIGHT_ROWS, sizeof(struct flight_row *)));
+	row = must_have(calloc(1, sizeof *row));
+	row->process = process;
+	return p->flight_rows[p->flight_row_count++] = row;
+}
+
+static void spread_flight(const struct page *p, struct flight_row *row, uint64_t start, uint64_t end)
+{
+	while (start < end) {
+		uint64_t bin = start / p->flight_bin_ns, next = (bin + 1) * p->flight_bin_ns;
+
+		if (bin >= FLIGHT_BINS)
+			return;
+		next = next < end ? next : end;
+		row->ns[bin] += next - start;
+		start = next;
+	}
+}
+
+static void keep_flight(const struct request_span *s, void *arg)
+{
+	struct page *p = arg;
+	struct flight_row *row = row_of_flight(p, s);
+
+	p->flights_all++;
+	if (!row)
+		return;
+	row->count++;
+	spread_flight(p, row, s->start_ns, s->end_ns);
+	if (!p->flights)
+		p->flights = must_have(calloc(FLIGHTS_MOST, 2 * sizeof *p->flights));
+	if (p->flight_count / 2 == FLIGHTS_MOST) {
+		qsort(p->flights, p->flight_count, sizeof *p->flights, by_flight);
+		p->flight_count = FLIGHTS_MOST;
+	}
+	p->flights[p->flight_count++] = (struct flight){p->flight_row_count - 1, *s, *s->request};
+}
+
 static int by_lane(const void *a, const void *b)
 {
 	const struct kept *x = a, *y = b;
@@ -569,6 +647,56 @@ static void pack_readiness(struct packing *to, const struct page *p, const struc
 	pack_number(to, (r->direction == READINESS_WRITE ? 1 : 0) | (r->late ? 2 : 0) | (r->tid ? 4 : 0));
 }
 
+enum { FLIGHT_OPEN = 1, FLIGHT_BLOCKS = 2, FLIGHT_DIRECT = 4, FLIGHT_LIST = 8 };
+
+static void pack_flight(struct packing *to, const struct page *p, const struct flight *f)
+{
+	const struct request *q = &f->request;
+
+	pack_number(to, f->row);
+	pack_number(to, row_of(p, (size_t)(f->span.process - p->model->processes), f->span.fd));
+	pack_number(to, q->op);
+	pack_number(to, known(q->call, CALLS));
+	pack_number(to, f->span.start_ns);
+	pack_number(to, f->span.end_ns - f->span.start_ns);
+	pack_number(to, (f->span.open ? FLIGHT_OPEN : 0) | (q->flags & TRACE_REQUEST_BLOCKS ? FLIGHT_BLOCKS : 0) |
+			(q->flags & TRACE_DIRECT ? FLIGHT_DIRECT : 0) | (q->list ? FLIGHT_LIST : 0));
+	pack_number(to, q->length);
+	pack_signed(to, q->offset);
+	pack_signed(to, q->result);
+	pack_number(to, q->ran ? reader_duration(p->trace, q->completed - q->ran) : 0);
+}
+
+static void pack_flight_row(struct packing *to, const struct flight_row *row)
+{
+	size_t count = 0, before = 0;
+
+	pack_number(to, row->process);
+	pack_number(to, row->count);
+	for (size_t i = 0; i < FLIGHT_BINS; i++)
+		count += row->ns[i] != 0;
+	pack_number(to, count);
+	for (size_t i = 0; i < FLIGHT_BINS; i++) {
+		if (!row->ns[i])
+			continue;
+		pack_number(to, i - before);
+		pack_number(to, row->ns[i]);
+		before = i;
+	}
+}
+
+static void pack_flights(struct packing *to, const struct page *p)
+{
+	pack_number(to, p->flight_bin_ns);
+	pack_number(to, p->flight_row_count);
+	for (size_t i = 0; i < p->flight_row_count; i++)
+		pack_flight_row(to, p->flight_rows[i]);
+	pack_number(to, p->flights_all);
+	pack_number(to, p->flight_count);
+	for (size_t i = 0; i < p->flight_count; i++)
+		pack_flight(to, p, &p->flights[i]);
+}
+
 static void pack_all(struct packing *to, const struct page *p)
 {
 	pack_trace(to, p);
@@ -593,6 +721,7 @@ static void pack_all(struct packing *to, const struct page *p)
 	pack_number(to, p->ready_count);
 	for (size_t i = 0; i < p->ready_count; i++)
 		pack_readiness(to, p, &p->ready[i]);
+	pack_flights(to, p);
 }
 
 static void print_page(const struct page *p, FILE *to)
@@ -617,6 +746,10 @@ static void free_page(struct page *p)
 	free(p->kept);
 	free(p->stalls);
 	free(p->ready);
+	free(p->flights);
+	for (size_t i = 0; i < p->flight_row_count; i++)
+		free(p->flight_rows[i]);
+	free(p->flight_rows);
 	packing_free(&p->packed);
 	lanes_free(&p->lanes);
 	model_free(p->model);
@@ -629,6 +762,7 @@ void html_print(struct trace *t, FILE *to)
 	p.model = operations_each(t, &(struct operation_visitor){measure, NULL, &p});
 	choose_shortest(&p);
 	lanes_make(&p.lanes, t, p.model, false);
+	lanes_leave_threads(&p.lanes);
 	p.lanes_more = lanes_choose(&p.lanes, &(struct stretch){.to_ns = p.model->wall_ns}, LANES_MOST);
 	choose_fds(&p);
 	make_bins(&p);
@@ -645,6 +779,12 @@ void html_print(struct trace *t, FILE *to)
 		qsort(p.ready, p.ready_count, sizeof *p.ready, by_distance);
 	if (p.ready_count > READY_MOST)
 		p.ready_count = READY_MOST;
+	p.flight_bin_ns = p.model->wall_ns / FLIGHT_BINS + 1;
+	requests_each(t, p.model, keep_flight, &p);
+	if (p.flight_count)
+		qsort(p.flights, p.flight_count, sizeof *p.flights, by_flight);
+	if (p.flight_count > FLIGHTS_MOST)
+		p.flight_count = FLIGHTS_MOST;
 	print_page(&p, to);
 	free_page(&p);
 }

@@ -154,6 +154,10 @@ static void print_track(const struct track *track, void *arg)
 	case TRACK_THREAD:
 		describe_thread(t, track);
 		break;
+	case TRACK_REQUESTS:
+		/* Those of one name are shown as one. */
+		proto_string(t, TRACK_name, track->name);
+		break;
 	case TRACK_COUNTER:
 		describe_counter(t);
 		/* fall through */

@@ -22,6 +22,7 @@ enum {
 	WIDE_LEAST = 3, WIDE_MOST = 400,        /* columns; and of a lane, for calls in signal handlers overlap */
 	STALLS_MOST = 200,
 	READY_MOST = 400, READY_BAR = 3,
+	FLIGHTS_MOST = 400,             /* requests that are drawn one by one */
 	TICKS = 8,
 	LABEL_CHARACTERS = 34, COMMAND_CHARACTERS = 120,
 };
@@ -34,6 +35,13 @@ struct wide {
 	const char *lock;               /* as in struct operation */
 	uint64_t address;
 	int holder;
+};
+
+/* A request of POSIX AIO that is wide enough to be pointed at.  */
+struct flight {
+	struct request_span span;
+	struct request request;
+	size_t lane, slot;              /* slot: from the bottom of the lane */
 };
 
 struct row {
@@ -52,6 +60,8 @@ struct picture {
 	size_t stall_count;
 	struct readiness_stretch *ready;        /* those that are wide enough to be pointed at */
 	size_t ready_count;
+	struct flight *flights;
+	size_t flight_count;
 	uint64_t operations;
 	bool used[CELL_TIMES];         /* what the legend has to explain */
 };
@@ -63,11 +73,13 @@ static const struct {
 	[DIRECTION_WRITE] = {"#dc741c", "waits to write"}, [DIRECTION_POLL] = {"#8a63c9", "in poll"},
 	[DIRECTION_SLEEP] = {"#b3bac2", "sleeps"}, [DIRECTION_CHILD] = {"#8db8b3", "waits for a child"},
 	[DIRECTION_LOCK] = {"#b8417f", "waits for a lock"}, [DIRECTION_SIGNAL] = {"#cbb97c", "waits for a signal"},
+	[DIRECTION_REQUEST] = {"#1f8f9c", "waits for its asynchronous I/O"},
 };
 
 /* What lies at the bottom of a pixel, and what above it.  */
 static const enum direction stacked[] = {
-	DIRECTION_READ, DIRECTION_WRITE, DIRECTION_LOCK, DIRECTION_POLL, DIRECTION_CHILD, DIRECTION_SIGNAL, DIRECTION_SLEEP,
+	DIRECTION_READ, DIRECTION_WRITE, DIRECTION_REQUEST, DIRECTION_LOCK, DIRECTION_POLL, DIRECTION_CHILD, DIRECTION_SIGNAL,
+	DIRECTION_SLEEP,
 	DIRECTION_NONE,
 };
 
@@ -137,6 +149,48 @@ static void add_ready(const struct readiness_stretch *r, void *arg)
 	}
 	p->ready = must_have(realloc(p->ready, (p->ready_count + 1) * sizeof *p->ready));
 	p->ready[p->ready_count++] = *r;
+}
+
+static void add_flight(const struct request_span *r, void *arg)
+{
+	struct picture *p = arg;
+	size_t lane = lanes_of_request(&p->lanes, r);
+
+	if (lane == LANES_NOWHERE)
+		return;
+	p->used[CELL_FLIGHT] = true;
+	lanes_spread(&p->all, p->rows[lane].cells, CELL_FLIGHT, r->start_ns, r->end_ns, r->end_ns - r->start_ns);
+	if (column(p, r->end_ns) - column(p, r->start_ns) < WIDE_LEAST || p->flight_count == FLIGHTS_MOST)
+		return;
+	p->flights = must_have(realloc(p->flights, (p->flight_count + 1) * sizeof *p->flights));
+	p->flights[p->flight_count++] = (struct flight){.span = *r, .request = *r->request, .lane = lane};
+}
+
+static int by_submission(const void *a, const void *b)
+{
+	const struct flight *x = a, *y = b;
+
+	if (x->span.start_ns != y->span.start_ns)
+		return x->span.start_ns < y->span.start_ns ? -1 : 1;
+	return x->request.op < y->request.op ? -1 : x->request.op > y->request.op;
+}
+
+/* Each in the lowest slot of its lane that is free.  */
+static void choose_slots(struct picture *p)
+{
+	if (p->flight_count)
+		qsort(p->flights, p->flight_count, sizeof *p->flights, by_submission);
+	for (size_t i = 0; i < p->flight_count; i++) {
+		struct flight *f = &p->flights[i];
+		bool taken = true;
+
+		for (f->slot = 0; taken; f->slot += taken) {
+			taken = false;
+			for (size_t k = 0; k < i && !taken; k++)
+				taken = p->flights[k].lane == f->lane && p->flights[k].slot == f->slot &&
+					p->flights[k].span.end_ns > f->span.start_ns;
+		}
+	}
 }
 
 /* The text.  */
@@ -216,7 +270,7 @@ static void print_times(const struct lane *lane, FILE *to)
 		[DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
 		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
 		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for locks",
-		[DIRECTION_SIGNAL] = "waited %s for signals",
+		[DIRECTION_SIGNAL] = "waited %s for signals", [DIRECTION_REQUEST] = "waited %s for its asynchronous I/O",
 	};
 	uint64_t wall = lane->end_ns - lane->start_ns, inside = model_cpu_in_waits(lane->wait_ns, lane->cpu_ns, wall);
 	const char *divider = ": ";
@@ -248,7 +302,7 @@ static void print_wait(const struct picture *p, const struct wide *w, FILE *to)
 		[DIRECTION_NONE] = "waited %s", [DIRECTION_READ] = "waited %s to read", [DIRECTION_WRITE] = "waited %s to write",
 		[DIRECTION_POLL] = "waited %s in poll", [DIRECTION_SLEEP] = "slept %s",
 		[DIRECTION_CHILD] = "waited %s for children", [DIRECTION_LOCK] = "waited %s for a lock",
-		[DIRECTION_SIGNAL] = "waited %s for a signal",
+		[DIRECTION_SIGNAL] = "waited %s for a signal", [DIRECTION_REQUEST] = "waited %s for its asynchronous I/O",
 	};
 	const struct model_process *process = &p->model->processes[w->process], *peer;
 	const struct model_fd *f = w->fd < process->fd_count ? &process->fds[w->fd] : NULL;
@@ -287,6 +341,27 @@ static void print_readiness(const struct readiness_stretch *r, FILE *to)
 	fprintf(to, ": ready to %s for %s%s, ", r->direction == READINESS_WRITE ? "write" : "read", r->late ? "at least " : "",
 		duration(r->end_ns - r->start_ns, text));
 	fputs(r->tid ? "until it was taken" : "and not taken before the end", to);
+}
+
+/* "op 4: aio_read() of 4096 bytes at 8192 on fd 3, data: 4096 after 1.2 ms".  */
+static void print_request(const struct flight *f, FILE *to)
+{
+	const struct request *q = &f->request;
+	char text[32];
+
+	fprintf(to, "op %" PRIu32 ": %s()", q->op, model_call_name(q->call));
+	if (model_request_direction(q->call) != DIRECTION_NONE)
+		fprintf(to, " of %" PRIu64 " bytes at %" PRIi64, q->length, q->offset);
+	if (f->span.fd < f->span.process->fd_count) {
+		fputs(" on ", to);
+		print_fd(&f->span.process->fds[f->span.fd], to);
+	}
+	if (f->span.open)
+		fprintf(to, ": not over after %s", duration(f->span.end_ns - f->span.start_ns, text));
+	else
+		fprintf(to, ": %s", outcome(q->result, text));
+	if (!f->span.open)
+		fprintf(to, " after %s", duration(f->span.end_ns - f->span.start_ns, text));
 }
 
 /* The picture.  */
@@ -410,6 +485,59 @@ static void print_ready(const struct picture *p, size_t lane, int y, FILE *to)
 	}
 }
 
+static double depth_of(const struct picture *p, size_t lane, size_t c)
+{
+	return (double)p->rows[lane].cells[c].ns[CELL_FLIGHT] / (double)p->all.column_ns;
+}
+
+/* How many requests were in flight, by pixel, as a share of the most; and upon that those that are wide, each for itself.  */
+static void print_flights(const struct picture *p, size_t lane, int y, FILE *to)
+{
+	double most = 0, slots = 1;
+
+	for (size_t c = 0; c < COLUMNS; c++)
+		most = depth_of(p, lane, c) > most ? depth_of(p, lane, c) : most;
+	fputs("<path class=\"flights\" d=\"", to);
+	for (size_t c = 0; c < COLUMNS; c++) {
+		double height = depth_of(p, lane, c) / most * BAR;
+
+		if (height > 0)
+			fprintf(to, "M%zu %dh1v-%.1fh-1z", LEFT + c, y + BAR, height < 1 ? 1 : height);
+	}
+	fputs("\"/>\n", to);
+	for (size_t i = 0; i < p->flight_count; i++)
+		if (p->flights[i].lane == lane && (double)p->flights[i].slot + 1 > slots)
+			slots = (double)p->flights[i].slot + 1;
+	slots = slots > most ? slots : most;
+	for (size_t i = 0; i < p->flight_count; i++) {
+		const struct flight *f = &p->flights[i];
+		double from = column(p, f->span.start_ns), until = column(p, f->span.end_ns), high = BAR / slots;
+
+		if (f->lane != lane)
+			continue;
+		fprintf(to, "<rect class=\"flight\" x=\"%.1f\" y=\"%.2f\" width=\"%.1f\" height=\"%.2f\"><title>", LEFT + from,
+			y + BAR - (double)(f->slot + 1) * high, until - from - 0.5, high > 2 ? high - 0.7 : high * 0.7);
+		print_request(f, to);
+		fputs("</title></rect>\n", to);
+	}
+}
+
+/* A lane of requests.  */
+static void print_requests(const struct picture *p, size_t i, FILE *to)
+{
+	const struct lane *lane = &p->lanes.lanes[i];
+	int y = TOP + LANE * (int)i + (LANE - BAR) / 2;
+
+	fputs("<g>\n<title>Requests of POSIX AIO in flight, of ", to);
+	print_process(lane->last, lane->last->pid, COMMAND_CHARACTERS, to);
+	fprintf(to, "</title>\n<text class=\"name\" x=\"%d\" y=\"%d\">requests in flight</text>\n",
+		lanes_same_process(&p->lanes, i) ? 34 : 20, y + BAR - 4);
+	fprintf(to, "<rect class=\"none\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"1\"/>\n", LEFT + column(p, lane->start_ns),
+		y + BAR - 1, column(p, lane->end_ns) - column(p, lane->start_ns));
+	print_flights(p, i, y, to);
+	fputs("</g>\n", to);
+}
+
 static void print_lane(const struct picture *p, size_t i, FILE *to)
 {
 	const struct lane *lane = &p->lanes.lanes[i];
@@ -482,6 +610,8 @@ static void print_legend(const struct picture *p, FILE *to)
 		explain(&l, "stall", 2, "away from its polls");
 	if (p->used[CELL_READY])
 		explain(&l, "ready", READY_BAR, "something is ready, and not taken");
+	if (p->used[CELL_FLIGHT])
+		explain(&l, "flight", 10, "a request in flight");
 }
 
 static void print_style(FILE *to)
@@ -494,6 +624,9 @@ static void print_style(FILE *to)
 	      ".runs { fill: #d5e3d2 }\n"
 	      ".stall { fill: #d1242f }\n"
 	      ".ready { fill: #1a9e4b }\n"
+	      ".flights { fill: #c4e3e6 }\n"
+	      ".flight { fill: #1f8f9c; fill-opacity: 0.75 }\n"
+	      ".none { fill: #c4e3e6 }\n"
 	      ".exec { fill: #1c2127 }\n"
 	      ".grid { stroke: #1c2127; stroke-opacity: 0.1 }\n"
 	      ".unknown { stroke: #626b75; stroke-dasharray: 3 5 }\n", to);
@@ -517,6 +650,9 @@ static void print_head(const struct picture *p, int height, FILE *to)
 	const struct model_process *first = first_process(p->model);
 	size_t threads = p->lanes.count + p->lanes_more;
 	char text[16];
+
+	for (size_t i = 0; i < p->lanes.count; i++)
+		threads -= p->lanes.lanes[i].requests;
 
 	fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"", to);
 	fprintf(to, " width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n<title>", WIDTH, height, WIDTH, height);
@@ -543,7 +679,7 @@ static void print_picture(const struct picture *p, FILE *to)
 	print_legend(p, to);
 	print_axis(p, bottom, to);
 	for (size_t i = 0; i < p->lanes.count; i++)
-		print_lane(p, i, to);
+		(p->lanes.lanes[i].requests ? print_requests : print_lane)(p, i, to);
 	fputs("</svg>\n", to);
 }
 
@@ -565,12 +701,15 @@ void svg_print(struct trace *t, FILE *to)
 	p.rows = must_have(calloc(p.lanes.count + 1, sizeof *p.rows));
 	model_free(operations_each(t, &(struct operation_visitor){add_operation, add_stall, &p}));
 	readiness_each(t, p.model, add_ready, &p);
+	requests_each(t, p.model, add_flight, &p);
+	choose_slots(&p);
 	print_picture(&p, to);
 	for (size_t i = 0; i < p.lanes.count; i++)
 		free(p.rows[i].wide);
 	free(p.rows);
 	free(p.stalls);
 	free(p.ready);
+	free(p.flights);
 	lanes_free(&p.lanes);
 	model_free(p.model);
 }

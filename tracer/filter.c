@@ -10,6 +10,7 @@
 
 #include "fdtable.h"
 #include "ops.h"
+#include "requests.h"
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
@@ -35,6 +36,7 @@ enum standing { NAMELESS, WANTED, UNWANTED };
 struct process {
 	struct fdtable names;           /* enum standing of each fd's name now */
 	struct open_ops ops;
+	struct requests requests;
 };
 
 struct walk {
@@ -211,6 +213,23 @@ static bool passes_operation(const struct walk *w, struct process *p, const stru
 	return passes;
 }
 
+/* By what was submitted, whatever became of it; the notice of a list has no fd.  */
+static bool passes_request(const struct walk *w, struct process *p, const struct trace_record *r,
+			   const struct reader_place *place)
+{
+	struct request *q = requests_see(&p->requests, r, place);
+	bool begins = !q || r->way == TRACE_REQUEST_SUBMITTED || !q->returned, passes;
+
+	passes = begins ? wants_call(&w->filter->wants, r->call) && wants_fd(w->filter, r->fd, standing_of(p, r->fd)) &&
+				  is_long_op(w->filter, r->op) :
+			  q->passes;
+	if (q)
+		q->passes = passes;
+	if (q && r->way == TRACE_REQUEST_COLLECTED)
+		requests_forget(&p->requests, q);
+	return passes;
+}
+
 /* Of a thread as a whole.  What has no duration has no end.  */
 static bool passes_stretch(const struct walk *w, const struct trace_record *r)
 {
@@ -251,6 +270,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_WOULD_BLOCK: case TRACE_PARK: case TRACE_READY: case TRACE_RETURN:
 		passes = passes_operation(w, p, r, place);
 		break;
+	case TRACE_REQUEST: passes = passes_request(w, p, r, place); break;
 	case TRACE_KEEP:
 		passes = wants_call(&w->filter->wants, r->call) && wants_without_fd(&w->filter->wants) && is_long(w, 0);
 		break;
@@ -276,6 +296,7 @@ static void end_walk(struct walk *w, const struct trace_file *file)
 	for (size_t i = 0; i < (file ? 1 : w->trace->file_count); i++) {
 		free(w->processes[i].names.slots);
 		ops_free(&w->processes[i].ops);
+		requests_end(&w->processes[i].requests);
 	}
 	free(w->processes);
 }
@@ -297,12 +318,39 @@ static void add_long_op(struct filter *f, uint32_t op)
 	f->long_ops[f->long_count++] = op;
 }
 
+/* Until it was completed; what never was is told by the table.  */
+static void time_request(const struct walk *w, struct requests *requests, const struct trace_record *r,
+			 const struct reader_place *place)
+{
+	struct request *q = requests_see(requests, r, place);
+
+	if (!q)
+		return;
+	if (r->way == TRACE_REQUEST_COMPLETED && q->returned && q->completed >= q->submitted &&
+	    is_long(w, q->completed - q->submitted))
+		add_long_op(w->trace->filter, r->op);
+	if (r->way == TRACE_REQUEST_COLLECTED)
+		requests_forget(requests, q);
+}
+
+static void note_open(struct request *q, void *filter)
+{
+	if (!q->completed)
+		add_long_op(filter, q->op);
+}
+
 static void time_operation(const struct trace_record *r, const struct reader_place *place, void *arg)
 {
 	const struct walk *w = arg;
-	struct open_ops *ops = &w->processes[place->file - w->first].ops;
+	struct process *p = &w->processes[place->file - w->first];
+	struct open_ops *ops = &p->ops;
 	struct open_op *op;
 
+	if (r->kind == TRACE_REQUEST) {
+		p->requests.forgets = note_open;
+		p->requests.arg = w->trace->filter;
+		time_request(w, &p->requests, r, place);
+	}
 	if ((r->kind != TRACE_WOULD_BLOCK && r->kind != TRACE_RETURN) || !r->op)
 		return;
 	op = ops_find(ops, r->op, place->enter ? r->t - r->lead : r->t);

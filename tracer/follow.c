@@ -32,6 +32,7 @@ enum {
 struct followed_chunk {
 	uint64_t offset;
 	uint32_t lap, tid;
+	bool own;                       /* as in struct reader_place */
 	size_t next;                    /* the first slot that was not read */
 	size_t again[AGAIN];            /* slots before it that were empty, or may change */
 	size_t again_count;
@@ -262,9 +263,12 @@ static void visit_slot(struct follow *f, struct followed_chunk *c, size_t i, siz
 
 	if (r->kind != s->there[i].kind || r->kind == TRACE_NONE || r->kind == TRACE_TEXT || r->kind >= TRACE_KIND_COUNT)
 		return;
-	if (r->kind == TRACE_THREAD)
+	if (r->kind == TRACE_THREAD) {
 		c->tid = (uint32_t)r->fd;
+		c->own = r->flags & TRACE_THREAD_OWN;
+	}
 	place.tid = c->tid;
+	place.own = c->own;
 	f->visited += r->kind != TRACE_NAME && r->kind != TRACE_THREAD && !is_open(r);
 	s->visit(r, &place, s->arg);
 }

@@ -140,8 +140,8 @@ struct trace_record {
 	int32_t fd;
 	uint64_t t;
 	union {
-		int64_t result;         /* CALL, RETURN: what the program gets: >= 0, or -errno */
-		uint64_t length;        /* WOULD_BLOCK: bytes asked for; READY: revents */
+		int64_t result;         /* CALL, RETURN, REQUEST: what the program gets: >= 0, or -errno */
+		uint64_t length;        /* WOULD_BLOCK, REQUEST that is submitted: bytes asked for; READY: revents */
 		uint64_t inode;         /* NAME; 0: not known, as of what a path has just opened */
 		int64_t number;         /* FORK, REAP: child's pid; EXIT: status; DUP: new fd; USAGE, AWAY: ns; KEEP: fds;
 					 * LOCK: address */
@@ -155,7 +155,7 @@ struct trace_record {
 		uint64_t duration;      /* CALL, LOCK, AWAY: ticks from t to the return; EXIT: CLOCK_MONOTONIC ns at t, one
 					 * more pair; REAP: wait status (wait(2)) */
 		struct {
-			uint32_t op;    /* WOULD_BLOCK, PARK, READY, RETURN: which operation of the trace, from 1 */
+			uint32_t op;    /* WOULD_BLOCK, PARK, READY, RETURN, REQUEST: which operation of the trace, from 1 */
 			uint32_t lead;  /* WOULD_BLOCK: ticks since enter, at most 2^32-1; 0: not the operation's first.  KEEP: of */
 		};
 		struct {
@@ -203,7 +203,8 @@ struct trace_record {
 	X(OBJECT, "object")           /* frames of object `fd` are in the file that text_size bytes in TEXT slots name: its     \
 				       * build ID of TRACE_BUILD_ID bytes, or zeros where it has none, and its path */          \
 	X(STACK, "stack")             /* way = enum trace_stack: text_size bytes in TEXT slots are its frames, the innermost    \
-				       * first, 8 bytes each: an address in the object whose number is above it */
+				       * first, 8 bytes each: an address in the object whose number is above it */              \
+	X(REQUEST, "request")         /* what became of a request of POSIX AIO: way = enum trace_request */
 
 enum trace_kind {
 #define X(id, name) TRACE_##id,
@@ -241,6 +242,35 @@ enum trace_flag {
 					 * other three, made when it had returned: PARK is its beginning */
 	TRACE_DIRECT = 128,             /* the same: O_DIRECT is on the file */
 };
+
+/* X(ID, "log name"): how far a request of POSIX AIO has come.  Whoever brings it there makes the record.  */
+#define TRACE_REQUESTS(X)                                                                                             \
+	X(SUBMITTED, "submitted")       /* by `call`, from t on for `lead` ticks; a struct trace_request_more is the TEXT */  \
+	X(COMPLETED, "completed")       /* the program can know its `result`; the kernel had it for the `lead` ticks before */ \
+	X(NOTIFIED, "notified")         /* by a signal, or (TRACE_REQUEST_THREAD) a thread; `op` may be that of its list */   \
+	X(SEEN, "seen")                 /* `call` has told the program that it is over */                             \
+	X(COLLECTED, "collected")       /* aio_return(3) */
+
+enum trace_request {
+#define X(id, name) TRACE_REQUEST_##id,
+	TRACE_REQUESTS(X)
+#undef X
+	TRACE_REQUEST_COUNT
+};
+
+enum trace_request_flag {
+	TRACE_REQUEST_BLOCKS = 1,       /* SUBMITTED: an attempt said that it would block */
+	TRACE_REQUEST_THREAD = 2,       /* NOTIFIED */
+	/* and TRACE_DIRECT */
+};
+
+struct trace_request_more {
+	int64_t offset;
+	uint32_t list;                  /* of one lio_listio(3): its number; 0: of none */
+};
+
+/* THREAD: it is one of ours, and makes REQUEST records only.  */
+enum { TRACE_THREAD_OWN = 1 };
 
 enum trace_edge {
 	TRACE_EDGE_READ = 1,
@@ -375,6 +405,7 @@ struct trace_away {
 
 _Static_assert(sizeof(struct trace_record) == 32, "records are 32 bytes");
 _Static_assert(sizeof(struct trace_away) <= TRACE_TEXT_BYTES, "it fits a TEXT slot");
+_Static_assert(sizeof(struct trace_request_more) <= TRACE_TEXT_BYTES, "and so does this");
 _Static_assert(sizeof(struct trace_chunk) == 64, "a chunk header is two slots");
 _Static_assert(sizeof(struct trace_process) <= TRACE_HEADER_SIZE, "the header fits its page");
 _Static_assert(sizeof(struct trace_control) <= TRACE_HEADER_SIZE, "and so does the control");

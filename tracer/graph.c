@@ -548,6 +548,7 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 		add_own(m, ACTIVITY_RUN, NULL, ns * (1 - t->disk));
 		return;
 	case DIRECTION_SLEEP: add_own(m, ACTIVITY_SLEEP, NULL, ns); return;
+	case DIRECTION_REQUEST: add_own(m, ACTIVITY_DISK, NULL, ns); return;
 	case DIRECTION_LOCK:
 		add_option(m, (struct graph_option){TARGET_HOLDER, find_thread(g, t->image, c->fd), NULL, ended, ns, ns});
 		return;

@@ -7,6 +7,7 @@
 #include "filter.h"
 #include "jsontext.h"
 #include "model.h"
+#include "overlap.h"
 #include "readiness.h"
 #include "stalls_print.h"
 #include "switching.h"
@@ -23,8 +24,9 @@ static void number(const char *key, uint64_t n, FILE *to)
 static void waits(const uint64_t wait_ns[DIRECTION_COUNT], FILE *to)
 {
 	fprintf(to, "\"wait_read_ns\":%" PRIu64 ",\"wait_write_ns\":%" PRIu64 ",\"wait_poll_ns\":%" PRIu64 ",\"wait_child_ns\":%" PRIu64
-		",\"wait_lock_ns\":%" PRIu64 ",\"wait_signal_ns\":%" PRIu64 ",\"sleep_ns\":%" PRIu64, wait_ns[DIRECTION_READ], wait_ns[DIRECTION_WRITE],
-		wait_ns[DIRECTION_POLL], wait_ns[DIRECTION_CHILD], wait_ns[DIRECTION_LOCK], wait_ns[DIRECTION_SIGNAL], wait_ns[DIRECTION_SLEEP]);
+		",\"wait_lock_ns\":%" PRIu64 ",\"wait_signal_ns\":%" PRIu64 ",\"wait_aio_ns\":%" PRIu64 ",\"sleep_ns\":%" PRIu64,
+		wait_ns[DIRECTION_READ], wait_ns[DIRECTION_WRITE], wait_ns[DIRECTION_POLL], wait_ns[DIRECTION_CHILD],
+		wait_ns[DIRECTION_LOCK], wait_ns[DIRECTION_SIGNAL], wait_ns[DIRECTION_REQUEST], wait_ns[DIRECTION_SLEEP]);
 }
 
 /* What is left of its time beside its waits and its computing.  */
@@ -209,6 +211,7 @@ void json_report(struct trace *t, FILE *to)
 	struct model *m = verdict_build(t, &v);
 	struct readiness *readiness = readiness_read(t);
 	struct files *files = files_read(t);
+	struct overlap *overlap = overlap_read(t, m);
 
 	fprintf(to, "{\"version\":1,\"wall_ns\":%" PRIu64 ",\"events\":%" PRIu64 ",\"lost_events\":%" PRIu64
 		",\"overwritten_events\":%" PRIu64, m->wall_ns, m->events, m->lost, m->dropped);
@@ -220,9 +223,12 @@ void json_report(struct trace *t, FILE *to)
 		fputs(i ? ",\n" : "\n", to);
 		print_process(m, &m->processes[i], readiness, to);
 	}
-	fputs("],\"files\":", to);
+	fputs("],\"aio\":", to);
+	overlap_print_json(overlap, to);
+	fputs(",\"files\":", to);
 	files_print_json(files, to);
 	fputs("}\n", to);
+	overlap_free(overlap);
 	files_free(files);
 	verdict_free(v);
 	readiness_free(readiness);

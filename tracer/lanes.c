@@ -17,7 +17,7 @@ enum { COMMAND_MAX = 256 };
 
 static const char letters[DIRECTION_COUNT] = {
 	[DIRECTION_READ] = 'r', [DIRECTION_WRITE] = 'w', [DIRECTION_POLL] = 'p', [DIRECTION_SLEEP] = 's', [DIRECTION_CHILD] = 'c',
-	[DIRECTION_LOCK] = 'l', [DIRECTION_SIGNAL] = 'g',
+	[DIRECTION_LOCK] = 'l', [DIRECTION_SIGNAL] = 'g', [DIRECTION_REQUEST] = 'a',
 };
 
 static uint64_t sum(const uint64_t wait_ns[DIRECTION_COUNT])
@@ -132,7 +132,37 @@ static void add_ready_fd(const struct readiness_stretch *r, void *arg)
 	l->lanes[id].waited_ns += r->end_ns - r->start_ns;
 }
 
-/* A process's lanes stand together, its main thread first; or by fd.  */
+static struct lane *add_requests(struct lanes *l, const struct model_process *process)
+{
+	struct lane *lane = new_lane(l);
+
+	lane->first = first_program(process);
+	lane->last = process;
+	lane->name = "";
+	lane->fd = MODEL_NO_FD;
+	lane->requests = true;
+	lane->start_ns = process->start_ns;
+	lane->end_ns = process->end_ns;
+	lane->cpu_ns = MODEL_UNKNOWN;
+	l->of_requests[index_of(l, process)] = lane->id;
+	return lane;
+}
+
+/* The same of an fd that a request was in flight on; or of all that its process had.  */
+static void add_request(const struct request_span *r, void *arg)
+{
+	struct lanes *l = arg;
+	size_t id, process = index_of(l, r->process);
+
+	if (l->by_fd && r->fd >= r->process->fd_count)
+		return;
+	id = l->by_fd ? l->of[process][r->fd] : l->of_requests[process];
+	if (id == LANES_NOWHERE)
+		id = (l->by_fd ? add_fd(l, r->process, r->fd) : add_requests(l, r->process))->id;
+	l->lanes[id].waited_ns += r->end_ns - r->start_ns;
+}
+
+/* A process's lanes stand together, its main thread first, its requests last; or by fd.  */
 static int by_start(const void *a, const void *b)
 {
 	const struct lane *x = a, *y = b;
@@ -144,6 +174,8 @@ static int by_start(const void *a, const void *b)
 		return x->first->pid < y->first->pid ? -1 : x->first->pid > y->first->pid || x->first > y->first ? 1 : -1;
 	if (x_main != y_main)
 		return x_main ? -1 : 1;
+	if (x->requests != y->requests)
+		return x->requests ? 1 : -1;
 	if (x->last != y->last)
 		return x->last->start_ns < y->last->start_ns ? -1 : x->last->start_ns > y->last->start_ns || x->last > y->last ? 1 : -1;
 	if (x->fd != y->fd)
@@ -180,6 +212,7 @@ static void add_process(struct lanes *l, size_t i)
 	size_t count = l->by_fd ? process->fd_count : process->thread_count;
 
 	l->of[i] = must_have(malloc((count + 1) * sizeof **l->of));
+	l->of_requests[i] = LANES_NOWHERE;
 	for (size_t k = 0; k < count; k++)
 		l->of[i][k] = LANES_NOWHERE;
 	for (size_t k = 0; k < count; k++)
@@ -193,10 +226,12 @@ void lanes_make(struct lanes *l, const struct trace *t, const struct model *m, b
 {
 	*l = (struct lanes){.trace = t, .model = m, .by_fd = by_fd};
 	l->of = must_have(calloc(m->process_count + 1, sizeof *l->of));
+	l->of_requests = must_have(calloc(m->process_count + 1, sizeof *l->of_requests));
 	for (size_t i = 0; i < m->process_count; i++)
 		add_process(l, i);
 	if (by_fd)
 		readiness_each(t, m, add_ready_fd, l);
+	requests_each(t, m, add_request, l);
 	l->all = l->count;
 	l->place = must_have(calloc(l->all + 1, sizeof *l->place));
 	put_in_order(l);
@@ -207,6 +242,7 @@ void lanes_free(struct lanes *l)
 	for (size_t i = 0; l->of && i < l->model->process_count; i++)
 		free(l->of[i]);
 	free(l->of);
+	free(l->of_requests);
 	free(l->lanes);
 	free(l->place);
 }
@@ -239,6 +275,16 @@ size_t lanes_of_ready(const struct lanes *l, const struct readiness_stretch *r)
 	return lanes_of_thread(l, index_of(l, r->process), r->tid ? r->tid : r->process->pid);
 }
 
+size_t lanes_of_request(const struct lanes *l, const struct request_span *r)
+{
+	size_t process = index_of(l, r->process), id;
+
+	if (l->by_fd)
+		return r->fd < r->process->fd_count ? place_of(l, process, r->fd) : LANES_NOWHERE;
+	id = l->of_requests[process];
+	return id == LANES_NOWHERE ? LANES_NOWHERE : l->place[id];
+}
+
 /* Lanes whose time in the stretch is being added up.  */
 struct addition {
 	struct lanes *lanes;
@@ -267,6 +313,24 @@ static void add_ready(const struct readiness_stretch *r, void *arg)
 	add_time(a, lanes_of_ready(a->lanes, r), r->start_ns, r->end_ns);
 }
 
+static void add_in_flight(const struct request_span *r, void *arg)
+{
+	const struct addition *a = arg;
+
+	add_time(a, lanes_of_request(a->lanes, r), r->start_ns, r->end_ns);
+}
+
+void lanes_leave_threads(struct lanes *l)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (!l->lanes[i].requests)
+			l->lanes[left++] = l->lanes[i];
+	l->count = left;
+	put_in_order(l);
+}
+
 size_t lanes_choose(struct lanes *l, const struct stretch *s, size_t most)
 {
 	struct addition a = {l, s};
@@ -285,6 +349,7 @@ size_t lanes_choose(struct lanes *l, const struct stretch *s, size_t most)
 		model_waits(l->trace, l->model, add_wait, &a);
 		if (l->by_fd)
 			readiness_each(l->trace, l->model, add_ready, &a);
+		requests_each(l->trace, l->model, add_in_flight, &a);
 	}
 	qsort(l->lanes, there, sizeof *l->lanes, by_wait);
 	l->count = most;
@@ -368,6 +433,15 @@ static void fill_ready(const struct readiness_stretch *r, void *arg)
 		lanes_spread(f->stretch, cells, CELL_READY, r->start_ns, r->end_ns, r->end_ns - r->start_ns);
 }
 
+static void fill_flight(const struct request_span *r, void *arg)
+{
+	const struct filling *f = arg;
+	struct cell *cells = cells_of(f, lanes_of_request(f->lanes, r));
+
+	if (cells)
+		lanes_spread(f->stretch, cells, CELL_FLIGHT, r->start_ns, r->end_ns, r->end_ns - r->start_ns);
+}
+
 void lanes_fill(const struct lanes *l, const struct stretch *s, size_t first, size_t count, struct cell *cells)
 {
 	struct filling f = {l, s, first, count, cells};
@@ -380,6 +454,7 @@ void lanes_fill(const struct lanes *l, const struct stretch *s, size_t first, si
 	}
 	model_waits(l->trace, l->model, fill, &f);
 	readiness_each(l->trace, l->model, fill_ready, &f);
+	requests_each(l->trace, l->model, fill_flight, &f);
 	for (size_t i = 0; i < count * (size_t)s->columns; i++) {
 		uint64_t all = cells[i].ns[DIRECTION_NONE], waited = sum(cells[i].ns) - all;
 
@@ -387,7 +462,12 @@ void lanes_fill(const struct lanes *l, const struct stretch *s, size_t first, si
 	}
 }
 
-static char look(const struct lanes *l, const struct cell *c)
+uint64_t lanes_depth(const struct stretch *s, const struct cell *c)
+{
+	return (c->ns[CELL_FLIGHT] + s->column_ns - 1) / s->column_ns;
+}
+
+static char look(const struct lanes *l, const struct stretch *s, const struct cell *c)
 {
 	size_t most = DIRECTION_NONE;
 
@@ -400,6 +480,8 @@ static char look(const struct lanes *l, const struct cell *c)
 		return LANE_ENDED;
 	if (c->ns[CELL_READY] > c->ns[most] / 2)
 		return LANE_READY;
+	if (c->ns[CELL_FLIGHT])
+		return lanes_depth(s, c) > 9 ? LANE_MANY : (char)('0' + lanes_depth(s, c));
 	return !c->ns[most] ? ' ' : l->by_fd ? LANE_NOT_WAITED_FOR : LANE_NOT_WAITING;
 }
 
@@ -414,7 +496,7 @@ static void mark(const struct lanes *l, const struct stretch *s, const struct la
 	uint64_t end = lane->last->end_ns;
 
 	if (is_in(s, lane->start_ns) && text[column(s, lane->start_ns)] == ' ')
-		text[column(s, lane->start_ns)] = l->by_fd ? LANE_NOT_WAITED_FOR : LANE_NOT_WAITING;
+		text[column(s, lane->start_ns)] = lane->requests ? LANE_NONE : l->by_fd ? LANE_NOT_WAITED_FOR : LANE_NOT_WAITING;
 	for (const struct model_process *q = lane->last; lane->tid == q->pid && q->previous; q = q->previous)
 		if (is_in(s, q->start_ns) && (column(s, q->start_ns) > column(s, lane->start_ns) || lane->start_ns < s->from_ns))
 			text[column(s, q->start_ns)] = LANE_EXEC;
@@ -426,7 +508,9 @@ static void mark(const struct lanes *l, const struct stretch *s, const struct la
 void lanes_text(const struct lanes *l, const struct stretch *s, const struct lane *lane, const struct cell *cells, char *text)
 {
 	for (int c = 0; c < s->columns; c++)
-		text[c] = look(l, &cells[c]);
+		text[c] = look(l, s, &cells[c]);
+	for (int c = 0; lane->requests && c < s->columns; c++)
+		text[c] = cells[c].ns[CELL_FLIGHT] || text[c] == ' ' ? text[c] : LANE_NONE;
 	text[s->columns] = 0;
 	mark(l, s, lane, text);
 }
@@ -481,6 +565,10 @@ void lanes_label(const struct lanes *l, size_t lane, char *label, size_t size)
 	char name[COMMAND_MAX];
 	int n;
 
+	if (at->requests) {
+		snprintf(label, size, "  requests in flight");
+		return;
+	}
 	if (at->fd == MODEL_NO_FD) {
 		if (lanes_same_process(l, lane))
 			label_thread(at, label, size);

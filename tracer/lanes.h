@@ -1,5 +1,5 @@
-/* lanes.h - the lanes of all pictures of a trace: one for each thread or fd, in the order in which they are shown; and what each
- * was in a stretch of time, column by column.
+/* lanes.h - the lanes of all pictures of a trace: one for each thread or fd, and for requests of POSIX AIO, in the order in which
+ * they are shown; and what each was in a stretch of time, column by column.
  *
  * A main thread goes on over an exec in one lane.  The waits are not kept: each look at another stretch goes through the trace
  * once more, and adds them up in the columns.  */
@@ -8,12 +8,14 @@
 
 #include "model.h"
 #include "readiness.h"
+#include "requests.h"
 
 struct lane {
 	const struct model_process *first, *last;       /* the programs of its process, before and after exec */
 	uint32_t tid;
 	const char *name;               /* of the thread; "" where it is not known */
 	size_t fd;                      /* index into the process's fds, or MODEL_NO_FD: a thread */
+	bool requests;                  /* it is no thread's: all requests of POSIX AIO that its process has in flight */
 	uint64_t start_ns, end_ns;
 	uint64_t wait_ns[DIRECTION_COUNT];
 	uint64_t cpu_ns;                /* or MODEL_UNKNOWN */
@@ -28,7 +30,8 @@ struct lanes {
 	bool by_fd;
 	struct lane *lanes;             /* as they are shown, from the top; a process's stand together, its main thread first */
 	size_t count, room, all;        /* all: of which there were so many, not all of them chosen */
-	size_t **of;                    /* by process, and thread or fd: the id of its lane, or LANES_NOWHERE */
+	size_t **of;                    /* by process, and thread or fd: the id of its lane, or LANES_NOWHERE; */
+	size_t *of_requests;            /* and of that of its requests, where lanes are of threads */
 	size_t *place;                  /* of each id: index into lanes, or LANES_NOWHERE */
 };
 
@@ -41,8 +44,9 @@ struct stretch {
 	int columns;
 };
 
-/* Beside what was waited for: that something was ready, and nobody took it (--readiness), whatever the lane was meanwhile.  */
-enum { CELL_READY = DIRECTION_COUNT, CELL_TIMES };
+/* Beside what was waited for: that something was ready, and nobody took it (--readiness), whatever the lane was meanwhile; and the
+ * time of all requests that were in flight, together.  */
+enum { CELL_READY = DIRECTION_COUNT, CELL_FLIGHT, CELL_TIMES };
 
 struct cell {
 	uint64_t ns[CELL_TIMES];        /* by enum direction; at DIRECTION_NONE: there, and not waiting */
@@ -53,11 +57,15 @@ struct cell {
 enum {
 	LANE_NOT_WAITING = '#', LANE_NOT_WAITED_FOR = '-', LANE_READY = '!', LANE_ENDED = '+', LANE_EXEC = '>',
 	LANE_NOT_KNOWN = '?',
+	LANE_NONE = '.', LANE_MANY = '*',       /* requests in flight; up to 9: that digit */
 };
 
 /* Makes the lanes of a model that was built from the trace.  */
 void lanes_make(struct lanes *l, const struct trace *t, const struct model *m, bool by_fd);
 void lanes_free(struct lanes *l);
+
+/* Leaves the lanes of threads alone.  */
+void lanes_leave_threads(struct lanes *l);
 
 /* Leaves those that were there in the stretch, and of them the `most` that waited longest in it; returns how many more there
  * were.  */
@@ -75,9 +83,14 @@ void lanes_fill(const struct lanes *l, const struct stretch *s, size_t first, si
 /* Adds time of one kind to the cells of a lane: ns of it, evenly from start to end.  */
 void lanes_spread(const struct stretch *s, struct cell *cells, size_t kind, uint64_t start, uint64_t end, uint64_t ns);
 
-/* The lane of a wait, of what was ready, and of a thread of the process with this index: index into lanes, or LANES_NOWHERE.  */
+/* How many requests were in flight in the time of a cell, on average; what there was of one is one.  */
+uint64_t lanes_depth(const struct stretch *s, const struct cell *c);
+
+/* The lane of a wait, of what was ready, of a request, and of a thread of the process with this index: index into lanes, or
+ * LANES_NOWHERE.  */
 size_t lanes_of(const struct lanes *l, const struct model_wait *w);
 size_t lanes_of_ready(const struct lanes *l, const struct readiness_stretch *r);
+size_t lanes_of_request(const struct lanes *l, const struct request_span *r);
 size_t lanes_of_thread(const struct lanes *l, size_t process, uint32_t tid);
 
 /* A character for each cell of the lane, and a NUL.  */

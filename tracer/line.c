@@ -66,6 +66,36 @@ void line_flags(struct line *l, const struct trace_record *r, bool polls)
 		l->disk = r->flags & TRACE_SLEPT ? "waited" : (r->flags & (TRACE_STAYED | TRACE_DIRECT)) == TRACE_STAYED ? "cache" : NULL;
 }
 
+static const char *const request_names[] = {
+#define X(id, name) name,
+	TRACE_REQUESTS(X)
+#undef X
+};
+
+const char *line_request(struct line *l, const struct trace_record *r, const struct trace_request_more *more)
+{
+	l->op = r->op;
+	l->way = NULL;
+	l->shielded = l->asked = l->direct = false;
+	switch (r->way) {
+	case TRACE_REQUEST_SUBMITTED:
+		l->submits = true;
+		l->length = r->length;
+		l->offset = (uint64_t)more->offset;
+		l->list = more->list;
+		l->direct = r->flags & TRACE_DIRECT;
+		break;
+	case TRACE_REQUEST_NOTIFIED:
+		l->notice = r->flags & TRACE_REQUEST_THREAD ? "thread" : "signal";
+		break;
+	default:
+		l->has_result = true;
+		l->result = r->result;
+		break;
+	}
+	return r->way < TRACE_REQUEST_COUNT ? request_names[r->way] : "request";
+}
+
 static const char *const keep_names[] = {
 #define X(id, name) name,
 	TRACE_KEEPS(X)

@@ -37,6 +37,11 @@ struct line {
 	int status;
 	int holder;
 	uint64_t address;
+	bool submits;                   /* a request of POSIX AIO: */
+	uint64_t length, offset;
+	uint32_t list;                  /* of one lio_listio(3): its number; 0: of none */
+	uint64_t ran_ns;                /* it is over, and the kernel had it for so long; 0: not shown */
+	const char *notice;             /* by what the program was told; NULL: not shown */
 	const char *loop;               /* of a thread that was away from its polls: its kind; NULL: none */
 	uint64_t cpu_ns;                /* meanwhile */
 	struct trace_away away;
@@ -44,6 +49,9 @@ struct line {
 
 /* What the upper bits of a record's flags say; polls: its call is a poll or select.  */
 void line_flags(struct line *l, const struct trace_record *r, bool polls);
+
+/* What a REQUEST record says but for times; `more` is what its TEXT says.  Returns the event's name.  */
+const char *line_request(struct line *l, const struct trace_record *r, const struct trace_request_more *more);
 
 /* Enough for any line with a name of 256 bytes, all of them escaped.  */
 #define LINE_MAX_SIZE 1536

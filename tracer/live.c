@@ -274,16 +274,43 @@ static void see_away(struct live *l, struct live_process *p, struct live_thread 
 		count(l, p, t, NULL, &more);
 }
 
+/* Of POSIX AIO: whoever tells of its end has not moved its bytes.  */
+static void see_request(struct live *l, struct live_process *p, const struct trace_record *r, uint64_t ns)
+{
+	struct live_fd *f = find_fd(p, r->fd);
+	bool submitted = r->way == TRACE_REQUEST_SUBMITTED, completed = r->way == TRACE_REQUEST_COMPLETED;
+	enum direction d = model_request_direction(r->call);
+	struct live_use more = {.calls = submitted, .would_block = submitted && (r->flags & TRACE_REQUEST_BLOCKS)};
+
+	if (completed && d != DIRECTION_NONE && r->result > 0)
+		more.bytes = (uint64_t)r->result;
+	if (f) {
+		f->fd.calls += more.calls;
+		f->fd.bytes[d] += more.bytes;
+	}
+	if (ns < l->count_from_ns || !(submitted || completed))
+		return;
+	add_use(&l->use, &more);
+	add_use(&p->use, &more);
+	if (f)
+		add_use(&f->use, &more);
+}
+
 static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
 {
 	struct live *l = arg;
 	/* The file is the first that a struct followed has. */
 	struct followed *e = (struct followed *)(uintptr_t)place->file;
 	struct live_process *p = e->user ? e->user : new_process(l, e);
-	struct live_thread *t = find_thread(p, place->tid);
 	uint64_t ns = reader_ns(&l->follow->trace, r->t), end = r->t;
+	struct live_thread *t;
 	struct live_fd *f;
 
+	if (r->kind == TRACE_REQUEST)
+		see_request(l, p, r, ns);
+	if (place->own)
+		return;
+	t = find_thread(p, place->tid);
 	if (r->kind == TRACE_ENTER) {
 		t->plain = (struct live_call){.call = r->call, .fd = r->fd, .since = r->t};
 		return;

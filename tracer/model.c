@@ -335,6 +335,11 @@ uint64_t model_moved(const struct trace_record *r)
 	return r->result > 0 && model_moves_bytes(r->call) ? (uint64_t)r->result : 0;
 }
 
+enum direction model_request_direction(unsigned call)
+{
+	return call == CALL_aio_read ? DIRECTION_READ : call == CALL_aio_write ? DIRECTION_WRITE : DIRECTION_NONE;
+}
+
 static void count_result(struct model_fd *f, const struct trace_record *r)
 {
 	f->bytes[model_call_direction(r->call)] += model_moved(r);
@@ -827,12 +832,54 @@ static void see_thread(struct model_thread *t, const struct trace_record *r)
 	screen_clean(t->name);
 }
 
+/* Its bytes are moved, and its fd used, when it is submitted and completed, whoever tells.  */
+static void see_request(struct build *b, const struct trace_record *r)
+{
+	enum direction d = model_request_direction(r->call);
+	struct model_fd *f;
+
+	if (r->fd < 0 || (r->way != TRACE_REQUEST_SUBMITTED && r->way != TRACE_REQUEST_COMPLETED))
+		return;
+	f = find_fd(b, r->fd);
+	b->fd = (size_t)(f - b->process->fds);
+	if (r->way == TRACE_REQUEST_SUBMITTED) {
+		b->process->requests++;
+		f->calls++;
+		f->would_block += r->flags & TRACE_REQUEST_BLOCKS ? 1 : 0;
+	} else if (r->result > 0 && d != DIRECTION_NONE) {
+		f->bytes[d] += (uint64_t)r->result;
+	}
+}
+
 static void show_fd(struct build *b, const struct trace_record *r)
 {
 	size_t fd = r->kind == TRACE_NAME ? index_of(b, r->fd) : b->fd;
 
 	if (fd != MODEL_NO_FD)
 		b->process->fds[fd].shown = true;
+}
+
+static void note_time(struct build *b, uint64_t start, uint64_t end)
+{
+	if (!b->first || start < b->first)
+		b->first = start;
+	if (end > b->last)
+		b->last = end;
+}
+
+/* By a thread that is none of the program's.  */
+static void see_own(struct build *b, const struct trace_record *r, const struct reader_place *place)
+{
+	if (r->kind != TRACE_REQUEST)
+		return;
+	b->fd = MODEL_NO_FD;
+	b->process->events += !place->hidden;
+	note_time(b, r->t, r->t);
+	see_request(b, r);
+	if (!place->hidden)
+		show_fd(b, r);
+	if (b->see)
+		b->see(r, place, b->process, b->fd, b->visit_arg);
 }
 
 static void see(const struct trace_record *r, const struct reader_place *place, void *arg)
@@ -842,6 +889,10 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 
 	if (place->enter)
 		return;
+	if (place->own) {
+		see_own(b, r, place);
+		return;
+	}
 	b->thread = find_thread(b, place->tid);
 	if (r->kind == TRACE_THREAD) {
 		see_thread(b->thread, r);
@@ -861,10 +912,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		end_stall(b, b->thread);
 	b->process->events += !place->hidden;
 	b->process->vanished = r->kind == TRACE_EXEC && !r->op && !r->number;
-	if (!b->first || r->t < b->first)
-		b->first = r->t;
-	if (end > b->last)
-		b->last = end;
+	note_time(b, r->t, end);
 	if (!b->thread->start_ns)
 		b->thread->start_ns = reader_ns(b->trace, r->t);
 	b->thread->end_ns = reader_ns(b->trace, end);
@@ -889,6 +937,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		if (b->thread->stall)
 			stalls_stack(b->thread->stall, r, place);
 		break;
+	case TRACE_REQUEST: see_request(b, r); break;
 	case TRACE_EXIT: b->process->exit_status = (int)r->number; break;
 	default: break;
 	}

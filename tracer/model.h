@@ -12,7 +12,7 @@
 /* What a call waits for: a column of shim/calls.def; and locks.  */
 enum direction {
 	DIRECTION_NONE, DIRECTION_READ, DIRECTION_WRITE, DIRECTION_POLL, DIRECTION_SLEEP, DIRECTION_CHILD, DIRECTION_LOCK, DIRECTION_SIGNAL,
-	DIRECTION_COUNT
+	DIRECTION_REQUEST, DIRECTION_COUNT
 };
 
 /* So many fds, and threads, of a process are told apart; those that come later are put together.  */
@@ -80,6 +80,7 @@ struct model_process {
 	uint64_t cpu_ns;                /* or MODEL_UNKNOWN: it did not exit by itself */
 	uint64_t wait_ns[DIRECTION_COUNT];      /* of all threads together */
 	uint64_t events, lost, dropped;
+	uint64_t requests;              /* of POSIX AIO that it has submitted */
 	int exit_status, signal;        /* -1: not known, or it ended in the other way */
 	bool forked;                    /* a fork without exec, so far */
 	const struct model_process *previous;   /* the program that it was until an exec, or NULL */
@@ -175,6 +176,9 @@ bool model_moves_bytes(unsigned call);
 
 /* How many bytes a CALL or RETURN says that it moved.  */
 uint64_t model_moved(const struct trace_record *r);
+
+/* What a request of POSIX AIO moves, by its call: DIRECTION_NONE: nothing.  */
+enum direction model_request_direction(unsigned call);
 
 /* Whether a CALL, which took so long, has waited; kind (enum fd_kind) is that of its fd.  */
 bool model_call_waits(const struct trace_record *call, unsigned kind, uint64_t ns);

@@ -295,6 +295,8 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 		close_process(p);
 	p->process = process;
 	p->process_index = (size_t)(place->file - p->trace->files);
+	if (r->kind == TRACE_REQUEST)
+		return;
 	t = p->thread = find_thread(p, place->tid);
 	t->last_ns = reader_ns(p->trace, r->t);
 	switch (r->kind) {

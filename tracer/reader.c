@@ -151,8 +151,10 @@ static void scan_chunk(struct trace *t, struct trace_file *f, const struct trace
 			run = new_run(f, r, 0);
 			before = 0;
 		}
-		if (kind == TRACE_THREAD)
+		if (kind == TRACE_THREAD) {
 			run->tid = (uint32_t)r->fd;
+			run->own = r->flags & TRACE_THREAD_OWN;
+		}
 		if (kind == TRACE_EXIT)
 			add_pair(t, r->t, r->duration);
 		at = time_of(r);
@@ -676,7 +678,7 @@ static void visit_one(const struct trace *t, const struct cursor *c, record_visi
 	size_t before = (size_t)(r - run->first);
 	struct reader_place place = {
 		.file = run->file, .tid = run->tid, .enter = c->order && (c->order[c->at] & 1), .entered = has_enter(r),
-		.before = before, .rest = run->count - before - 1 + run->rest,
+		.own = run->own, .before = before, .rest = run->count - before - 1 + run->rest,
 	};
 
 	place.entered &= !place.enter;

@@ -15,6 +15,7 @@ struct trace_run {
 	uint32_t rest;                  /* slots behind them in the chunk */
 	uint32_t tid;
 	bool in_order;                  /* as they lie; else they are put in order when they are read */
+	bool own;                       /* as in struct reader_place */
 	uint64_t earliest;              /* ticks */
 	const struct trace_file *file;
 };
@@ -95,6 +96,7 @@ struct reader_place {
 	size_t before, rest;            /* slots before it of its thread, and behind it, in its chunk */
 	bool enter;                     /* this is the moment in which its operation was entered: it is visited again */
 	bool entered;                   /* and this is then */
+	bool own;                       /* its thread is eagain's, and none of the program's */
 	bool hidden;                    /* to be known, but not to be shown: it is about an fd that was not asked for */
 };
 

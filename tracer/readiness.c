@@ -11,6 +11,7 @@
 #include "color.h"
 #include "filter.h"
 #include "hash.h"
+#include "histogram.h"
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
@@ -18,9 +19,6 @@
 enum {
 	FDS_MAX = 1 << 20,
 	MEANINGS = 4,                   /* of one number, that are told apart */
-	FINE = 8,                       /* buckets in which twice as long becomes */
-	SHORTEST = 7,                   /* the first: up to 2^7 ns */
-	BUCKETS = FINE * 32,
 	SLOTS = 1 << 16,
 	AT_ONCE_NS = 1000000,           /* what is seen as soon after it is watched may have been ready before; and what was ready
 					 * for no longer at the end is nothing to tell */
@@ -162,34 +160,9 @@ static uint64_t key_of(const struct trace_record *r, const char *name)
 
 /* Distances.  */
 
-static unsigned bucket_of(uint64_t ns)
-{
-	unsigned log, bucket;
-
-	if (ns < 1u << SHORTEST)
-		return 0;
-	log = 63 - (unsigned)__builtin_clzll(ns);
-	bucket = (log - SHORTEST) * FINE + (unsigned)((ns >> (log - 3)) & (FINE - 1)) + 1;
-	return bucket < BUCKETS ? bucket : BUCKETS - 1;
-}
-
-static uint64_t bucket_end(unsigned bucket)
-{
-	unsigned log = SHORTEST + (bucket ? bucket - 1 : 0) / FINE;
-
-	return bucket ? (UINT64_C(1) << log) + ((uint64_t)((bucket - 1) % FINE + 1) << (log - 3)) : 1u << SHORTEST;
-}
-
 uint64_t readiness_percentile(const struct readiness_times *t, unsigned percent)
 {
-	uint64_t below = 0, wanted = (t->seen * percent + 99) / 100;
-
-	for (unsigned i = 0; t->buckets && i < BUCKETS; i++) {
-		below += t->buckets[i];
-		if (below >= wanted)
-			return bucket_end(i) < t->max_ns ? bucket_end(i) : t->max_ns;
-	}
-	return t->max_ns;
+	return histogram_percentile(t->buckets, t->seen, t->max_ns, percent);
 }
 
 static void add_worst(struct readiness_times *t, const struct readiness_service *s)
@@ -237,9 +210,7 @@ static void add_distance(struct pass *p, size_t row, size_t fd, enum readiness_d
 	struct readiness_times *t = &p->result->fds[row].times[d];
 	struct readiness_service s = {reader_ns(p->trace, served), reader_duration(p->trace, served - ready), tid};
 
-	if (!t->buckets)
-		t->buckets = must_have(calloc(BUCKETS, sizeof *t->buckets));
-	t->buckets[bucket_of(s.distance_ns)]++;
+	histogram_add(&t->buckets, s.distance_ns);
 	t->seen++;
 	t->late += late;
 	t->sum_ns += s.distance_ns;

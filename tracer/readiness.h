@@ -28,7 +28,7 @@ struct readiness_times {
 	uint64_t late;                  /* of these: how many may be longer, for it was found late that it was ready */
 	uint64_t sum_ns, max_ns;
 	uint64_t unserved_ns;           /* so long it had been ready at the process's end; 0: it was not */
-	uint32_t *buckets;              /* how many of each length; NULL: none */
+	uint32_t *buckets;              /* histogram.h; NULL: none */
 	struct readiness_service worst[READINESS_WORST];        /* the longest first */
 };
 

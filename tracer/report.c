@@ -11,6 +11,7 @@
 #include "files.h"
 #include "filter.h"
 #include "model.h"
+#include "overlap.h"
 #include "readiness.h"
 #include "say.h"
 #include "screen.h"
@@ -29,7 +30,8 @@ enum {
 /* For what a person can do something about: data that does not come, or does not go.  */
 static uint64_t waited(const struct model_process *p)
 {
-	return p->wait_ns[DIRECTION_READ] + p->wait_ns[DIRECTION_WRITE] + p->wait_ns[DIRECTION_POLL];
+	return p->wait_ns[DIRECTION_READ] + p->wait_ns[DIRECTION_WRITE] + p->wait_ns[DIRECTION_POLL] +
+	       p->wait_ns[DIRECTION_REQUEST];
 }
 
 static uint64_t fd_waited(const struct model_fd *f)
@@ -133,6 +135,7 @@ static void print_times(const struct model_process *p, uint64_t wall, FILE *to)
 		const char *before, *after;
 	} parts[] = {
 		{DIRECTION_READ, "waited ", " to read"}, {DIRECTION_WRITE, "waited ", " to write"}, {DIRECTION_POLL, "waited ", " in poll"},
+		{DIRECTION_REQUEST, "waited ", " for its asynchronous I/O"},
 		{DIRECTION_LOCK, "waited ", " for locks"}, {DIRECTION_CHILD, "waited ", " for children"},
 		{DIRECTION_SIGNAL, "waited ", " for signals"}, {DIRECTION_SLEEP, "slept ", ""},
 	};
@@ -331,6 +334,7 @@ void report_print(struct trace *t, FILE *to)
 	struct model *m = verdict_build(t, &v);
 	struct readiness *readiness = readiness_read(t);
 	struct files *files = files_read(t);
+	struct overlap *overlap = overlap_read(t, m);
 	const struct model_process **order = must_have(calloc(m->process_count + 1, sizeof *order));
 	const struct model_process *first = NULL;
 	char text[16];
@@ -357,6 +361,8 @@ void report_print(struct trace *t, FILE *to)
 		fprintf(to, "%zu more process image%s waited for nothing, or for less\n\n", quiet, quiet == 1 ? "" : "s");
 	if (readiness)
 		readiness_print(readiness, m, to);
+	if (overlap)
+		overlap_print(overlap, to);
 	if (files)
 		files_print(files, to);
 	print_losses(t, m, to);
@@ -365,6 +371,7 @@ void report_print(struct trace *t, FILE *to)
 	else
 		fputs("No process recorded anything.\n", to);
 	free(order);
+	overlap_free(overlap);
 	files_free(files);
 	readiness_free(readiness);
 	verdict_free(v);

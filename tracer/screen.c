@@ -1,6 +1,7 @@
 /* screen.c - lines that fit, numbers that can be read, names that do no harm.  */
 #include "screen.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,20 @@ const char *duration(uint64_t ns, char text[16])
 		snprintf(text, 16, "%.1f ms", n / 1e6);
 	else
 		snprintf(text, 16, "%.3f s", n / 1e9);
+	return text;
+}
+
+const char *outcome(int64_t result, char text[32])
+{
+	uint64_t error = -(uint64_t)result;
+	const char *name = result < 0 ? line_errno_name(error) : NULL;
+
+	if (result >= 0)
+		snprintf(text, 32, "%" PRId64, result);
+	else if (name)
+		snprintf(text, 32, "-1 %s", name);
+	else
+		snprintf(text, 32, "-1 errno %" PRIu64, error);
 	return text;
 }
 

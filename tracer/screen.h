@@ -20,6 +20,9 @@ const char *duration(uint64_t ns, char text[16]);
 /* A number of bytes: 12 B, 1.2 KiB, 3.4 GiB.  */
 const char *amount(uint64_t n, char text[16]);
 
+/* What a call returned: 6, -1 EPIPE, -1 errno 4711.  */
+const char *outcome(int64_t result, char text[32]);
+
 /* Copies text so that each character takes one column and none does anything to a terminal: what is not ASCII becomes '?', one
  * for each character.  Cut to size.  Returns its length.  */
 size_t screen_text(char *to, size_t size, const char *from);

@@ -30,9 +30,11 @@ int timeline_label_width(const struct lanes *l, size_t first, size_t count, int 
 static enum color color_of(char character)
 {
 	switch (character) {
-	case 'r': case 'w': case 'p': case 'l': return COLOR_WAIT;
+	case 'r': case 'w': case 'p': case 'l': case 'a': return COLOR_WAIT;
 	case LANE_READY: return COLOR_WOULD_BLOCK;
-	case 's': case 'c': case LANE_NOT_WAITED_FOR: return COLOR_DETAIL;
+	case 's': case 'c': case LANE_NOT_WAITED_FOR: case LANE_NONE: return COLOR_DETAIL;
+	case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9': case LANE_MANY:
+		return COLOR_NAME;
 	default: return COLOR_READY;
 	}
 }
@@ -165,14 +167,14 @@ void timeline_legend(const bool used[128], int width, FILE *to)
 		const char *text;
 	} texts[] = {
 		{'r', "r waits to read"}, {'w', "w waits to write"}, {'p', "p in poll"}, {'s', "s sleeps"}, {'c', "c waits for a child"},
-		{'l', "l waits for a lock"}, {'g', "g waits for a signal"},
+		{'l', "l waits for a lock"}, {'g', "g waits for a signal"}, {'a', "a waits for its asynchronous I/O"},
 		{LANE_NOT_WAITING, "# runs, or waits unseen"}, {LANE_NOT_WAITED_FOR, "- not waited for"},
 		{LANE_READY, "! something is ready, and not taken"},
 		{LANE_ENDED, "+ the same, and a wait ended here"}, {LANE_EXEC, "> exec: another program"},
 		{LANE_NOT_KNOWN, "? not known: was waiting when last seen"},
 	};
 	struct legend l = {width, 0, to};
-	bool capitals = false;
+	bool capitals = false, digits = used[LANE_MANY];
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		int c = (unsigned char)texts[i].character, capital = toupper(c);
@@ -181,6 +183,10 @@ void timeline_legend(const bool used[128], int width, FILE *to)
 			explain(&l, texts[i].text);
 		capitals |= capital != c && used[capital];
 	}
+	for (int c = '1'; c <= '9'; c++)
+		digits |= used[c];
+	if (digits)
+		explain(&l, "1 to 9 so many requests in flight, * more, . none");
 	if (capitals)
 		explain(&l, "capital: such a wait ended here");
 	if (l.column)

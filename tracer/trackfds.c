@@ -14,6 +14,7 @@
 #include "say.h"
 #include "screen.h"
 #include "shim/shim.h"
+#include "trackrequests.h"
 
 enum { ROWS_MAX = 1000, LANES_MAX = 8, QUEUES_MAX = 100 };
 
@@ -143,9 +144,19 @@ uint64_t walk_track_id(struct walk *w, struct process *p)
 	return ++w->track_count;
 }
 
+static void free_flights(struct lane *first)
+{
+	for (struct lane *next; first; first = next) {
+		next = first->next;
+		free(first->name);
+		free(first);
+	}
+}
+
 void walk_end(struct walk *w)
 {
 	for (size_t i = 0; i < w->trace->file_count; i++) {
+		track_requests_end(w, &w->images[i]);
 		image_end(w, &w->images[i]);
 		free(w->images[i].fds.slots);
 	}
@@ -154,6 +165,7 @@ void walk_end(struct walk *w)
 			next = l->next;
 			free(l);
 		}
+		free_flights(w->processes[i].flights);
 		free(w->processes[i].command);
 	}
 	wires_free(&w->wires);
@@ -228,6 +240,7 @@ void fd_put(struct walk *w, struct fd *f)
 		return;
 	put_wires(w, f->in, f->out);
 	free_lanes(f);
+	free_flights(f->flights);
 	free(f->name);
 	free(f);
 }

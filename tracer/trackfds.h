@@ -4,6 +4,7 @@
 #define EAGAIN_TRACKFDS_H
 
 #include "fdtable.h"
+#include "requests.h"
 #include "timers.h"
 #include "tracks.h"
 
@@ -28,6 +29,8 @@ struct process {
 	struct image *image;            /* of which there are records now */
 	uint32_t thread_count, row_count, queue_count;
 	struct lane *spare;             /* rows of fds that would be too many, and are closed */
+	struct lane *flights;           /* of requests on fds that are not known */
+	uint32_t flight_count;          /* rows of requests of all fds */
 	struct counter moved[2];        /* bytes: [1] written */
 };
 
@@ -54,7 +57,7 @@ struct fd {
 	uint64_t inode;
 	char *name;
 	struct wire *in, *out;          /* or NULL */
-	struct lane *lanes;
+	struct lane *lanes, *flights;   /* flights: of requests */
 	struct ready ready[2];          /* [1]: to write */
 	uint32_t watched_as;            /* registration; 0: it is not watched */
 	uint64_t served_ns[2];          /* when a call last took what there was */
@@ -64,7 +67,10 @@ struct fd {
 struct image {
 	struct process *process;
 	bool is_begun;
+	bool is_over;                   /* there are no more records of it */
 	struct fdtable fds;             /* of struct fd */
+	struct requests requests;
+	struct walk *walk;
 };
 
 struct walk {

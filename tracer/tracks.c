@@ -19,6 +19,7 @@
 #include "screen.h"
 #include "shim/shim.h"
 #include "trackfds.h"
+#include "trackrequests.h"
 
 /* Handlers nest; deeper than this only in a trace that somebody has made up.  */
 enum { STACK_MAX = 24 };
@@ -665,6 +666,64 @@ static void see_edge(struct walk *w, struct image *image, const struct trace_rec
 		fd_ready(w, f, true);
 }
 
+/* That its submitter was told so, whoever did, or that somebody has learned that it is over, or has taken its result.  */
+static void tell_request(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place,
+			 const struct wire_flow *flow)
+{
+	bool notified = r->way == TRACE_REQUEST_NOTIFIED;
+	struct thread *t = find_thread(w, image->process, notified ? flow->from.tid : place->tid);
+	struct track_slice s = {
+		.category = "request", .name = notified ? "notified" : r->way == TRACE_REQUEST_COLLECTED ? "collected" : "seen",
+		.start_ns = w->now, .told_ns = w->now, .end_ns = w->now, .flows = flow, .flow_count = 1,
+	};
+
+	add_number(&s, "op", r->op);
+	tell_thread(w, t);
+	if (notified) {
+		add_text(&s, "by", r->flags & TRACE_REQUEST_THREAD ? "thread" : "signal");
+		s.flow_count = 0;
+		w->sink->instant(&t->track, &s, w->arg);
+		return;
+	}
+	add_text(&s, "call", model_call_name(r->call));
+	add_result(&s, r->result);
+	w->sink->begin(&t->track, &s, w->arg);
+	s.flow_count = s.arg_count = 0;
+	w->sink->end(&t->track, &s, w->arg);
+}
+
+/* The call that submits it, from which an arrow goes to whoever learns of its end.  */
+static void begin_request(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place,
+			  const struct wire_flow *flow)
+{
+	struct thread *t = find_thread(w, image->process, place->tid);
+	struct track_slice s = {
+		.category = "call", .name = model_call_name(r->call), .start_ns = w->now,
+		.told_ns = reader_ns(w->trace, r->t + r->lead), .id = flow->from.id,
+	};
+
+	leave_operations(w, t, r, place);
+	s.told_ns = s.told_ns > w->now ? s.told_ns : w->now + 1;
+	add_number(&s, "op", r->op);
+	begin(w, t, &s, &(struct open){.what = CALL, .call = r->call});
+}
+
+static void see_request(struct walk *w, struct image *image, const struct trace_record *r, const struct reader_place *place)
+{
+	struct wire_flow flow;
+	size_t has_flow;
+	struct request *q = track_request(w, image, r, place, image_fd(image, r->fd), &flow, &has_flow);
+
+	if (!q)
+		return;
+	if (r->way == TRACE_REQUEST_SUBMITTED)
+		begin_request(w, image, r, place, &flow);
+	else if (r->way != TRACE_REQUEST_COMPLETED && has_flow)
+		tell_request(w, image, r, place, &flow);
+	if (r->way == TRACE_REQUEST_COLLECTED)
+		requests_forget(&image->requests, q);
+}
+
 static uint64_t ticks_of(const struct trace_record *r, const struct reader_place *place)
 {
 	return r->kind == TRACE_WOULD_BLOCK && place->enter ? r->t - r->lead : r->t;
@@ -694,7 +753,10 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_NAME: fd_name_is(w, image, r, place); break;
 	case TRACE_CLOSE: fd_close(w, image, r->fd); break;
 	case TRACE_DUP: fd_copy(w, image, r->fd, r->number); break;
-	case TRACE_THREAD: name_thread(w, find_thread(w, image->process, place->tid), r); break;
+	case TRACE_THREAD:
+		if (!place->own)
+			name_thread(w, find_thread(w, image->process, place->tid), r);
+		break;
 	case TRACE_EXIT:
 		see_process(w, image, r, place);
 		image_end(w, image);
@@ -710,6 +772,7 @@ static void see(const struct trace_record *r, const struct reader_place *place, 
 	case TRACE_LOCK: see_lock(w, image, r, place); break;
 	case TRACE_AWAY: see_away(w, image, r, place); break;
 	case TRACE_EDGE: see_edge(w, image, r); break;
+	case TRACE_REQUEST: see_request(w, image, r, place); break;
 	case TRACE_WATCH: see_watch(image, r); break;
 	default: break;
 	}

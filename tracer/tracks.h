@@ -1,4 +1,5 @@
-/* tracks.h - the trace as rows of slices, for viewers: a track for each process, thread and fd, and for what is counted.
+/* tracks.h - the trace as rows of slices, for viewers: a track for each process, thread and fd, for requests of POSIX AIO in flight,
+ * and for what is counted.
  *
  * One walk over all records, in the order of time; whoever writes a format is told what begins, ends and happens.  The slices of a
  * track nest.  Of a call that was done at once, its end is known as it begins; an operation that would block holds its phases, and
@@ -13,7 +14,7 @@
 #include "reader.h"
 #include "wires.h"
 
-enum track_type { TRACK_PROCESS, TRACK_THREAD, TRACK_FD, TRACK_COUNTER };
+enum track_type { TRACK_PROCESS, TRACK_THREAD, TRACK_FD, TRACK_REQUESTS, TRACK_COUNTER };
 
 struct track {
 	uint64_t id;                    /* from 1 */
@@ -51,7 +52,8 @@ struct track_slice {
 struct tracks_sink {
 	/* A track, before anything on it; or its new name.  */
 	void (*track)(const struct track *t, void *arg);
-	/* In end, args and flows are what is known now and was not before.  */
+	/* In end, args and flows are what is known now and was not before.  Of requests, tracks of one name are one row: their slices
+	 * overlap, and each end has the category and the name of its slice.  */
 	void (*begin)(const struct track *t, const struct track_slice *s, void *arg);
 	void (*end)(const struct track *t, const struct track_slice *s, void *arg);
 	void (*instant)(const struct track *t, const struct track_slice *s, void *arg);

@@ -323,6 +323,7 @@ static void *work(void *arg)
 {
 	struct worker *self = arg;
 
+	record_own_thread();
 	set_mask(~(3ull << 31), NULL);
 	lock();
 	self->thread = pthread_self();

@@ -97,6 +97,54 @@ struct request *request_of(const struct aiocb *block, enum request_state *state)
 	return __atomic_load_n(&r->block, __ATOMIC_RELAXED) == block ? r : NULL;
 }
 
+/* Its number in the trace, and whether it is known to be over: in two words of the block that libc has for its own requests'
+ * priorities, where such a mark is none.  */
+enum { NOT_OVER = 0x61696f00, KNOWN_OVER };
+
+_Static_assert(offsetof(struct aiocb, __policy) == offsetof(struct aiocb, __abs_prio) + 4 &&
+	       offsetof(struct aiocb, __abs_prio) % 8 == 0, "the two are one word of 64 bits");
+
+static uint64_t *recorded_as(const struct aiocb *block)
+{
+	return (uint64_t *)(uintptr_t)&block->__abs_prio;
+}
+
+static uint64_t record_word(uint32_t number, uint32_t mark)
+{
+	const union {
+		uint32_t half[2];
+		uint64_t whole;
+	} word = {{number, mark}};
+
+	return word.whole;
+}
+
+void request_is_recorded(struct aiocb *block, uint32_t number)
+{
+	__atomic_store_n(recorded_as(block), number ? record_word(number, NOT_OVER) : 0, __ATOMIC_RELEASE);
+}
+
+bool request_has_record(const struct aiocb *block)
+{
+	return block->__policy == NOT_OVER || block->__policy == KNOWN_OVER;
+}
+
+void request_learn(const struct aiocb *block, enum call_id call)
+{
+	bool takes = call == CALL_aio_return;
+	uint32_t number = (uint32_t)block->__abs_prio, mark = (uint32_t)block->__policy;
+	uint64_t word = record_word(number, mark);
+	const struct record_request q = {.number = number, .call = (uint8_t)call, .fd = block->aio_fildes};
+	int error = block->__error_code;
+
+	if (!record_on || !number || (mark != NOT_OVER && !(takes && mark == KNOWN_OVER)))
+		return;
+	/* Others may do the same, and the block be another request's by then. */
+	if (__atomic_compare_exchange_n(recorded_as(block), &word, takes ? 0 : record_word(number, KNOWN_OVER), false,
+					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		record_learned(&q, takes ? TRACE_REQUEST_COLLECTED : TRACE_REQUEST_SEEN, error ? -error : block->__return_value);
+}
+
 long request_futex(const uint32_t *word, int operation, uint32_t value, const struct timespec *end)
 {
 	return sys(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, end, NULL, FUTEX_BITSET_MATCH_ANY);
@@ -167,6 +215,8 @@ static void *run_notice(void *arg)
 	uint64_t none = 0;
 
 	request_free(r);
+	if (n.of.number)
+		record_notified(&n.of, clock_ticks(), true);
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 	n.function(n.value);
 	return NULL;
@@ -193,7 +243,9 @@ static long start_thread(const struct notice *n)
 
 static long queue_signal(const struct notice *n)
 {
+	uint64_t t = n->of.number ? clock_ticks() : 0;
 	siginfo_t info;
+	long result;
 
 	memset(&info, 0, sizeof info);
 	info.si_signo = n->signal;
@@ -201,7 +253,10 @@ static long queue_signal(const struct notice *n)
 	info.si_pid = (pid_t)sys(SYS_getpid);
 	info.si_uid = (uid_t)sys(SYS_getuid);
 	info.si_value = n->value;
-	return sys(SYS_rt_sigqueueinfo, info.si_pid, n->signal, &info);
+	result = sys(SYS_rt_sigqueueinfo, info.si_pid, n->signal, &info);
+	if (n->of.number && result == 0)
+		record_notified(&n->of, t, false);
+	return result;
 }
 
 long notice_give(const struct notice *n)
@@ -264,15 +319,26 @@ static void count_out(const struct request *r)
 		__atomic_sub_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
 }
 
+/* Before anybody can know.  */
+static void record_end(const struct request *r, long result)
+{
+	if (r->notice.of.number)
+		record_completed(&r->notice.of, r->since, result);
+}
+
+/* It is recorded as having failed so.  */
 void request_withdraw(struct request *r)
 {
 	count_out(r);
+	record_end(r, -EAGAIN);
 	request_free(r);
 }
 
 void request_begin(struct request *r)
 {
 	set_state(r, REQUEST_RUNNING);
+	if (r->notice.of.number)
+		r->since = clock_ticks();
 }
 
 /* Where nobody is to be told, the block may be in use again before this returns.  */
@@ -281,6 +347,7 @@ void request_complete(struct request *r, long result)
 	struct aiocb *block = r->block;
 
 	count_out(r);
+	record_end(r, result);
 	if (r->notice.how != SIGEV_NONE)
 		set_state(r, REQUEST_NOTIFYING);
 	tell(block, result);

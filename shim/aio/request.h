@@ -1,8 +1,9 @@
 /* request.h - a request of POSIX AIO that the shim serves, and who waits for it.
  *
  * Requests are places in a table that never moves.  What became of one is told in the program's own request block, in the
- * fields where libc keeps it (<aio.h>): so aio_return(3) is libc's.  The block also has a hint where its place is.  In the child
- * of a fork the table is empty (MADV_WIPEONFORK): requests under way are the parent's.
+ * fields where libc keeps it (<aio.h>): so aio_return(3) is libc's, but for the record of it.  The block also has a hint where its
+ * place is, and as what it is recorded.  In the child of a fork the table is empty (MADV_WIPEONFORK): requests under way are the
+ * parent's.
  *
  * Nothing here locks or allocates: a signal handler, and any number of threads, may be anywhere in it.  */
 #ifndef EAGAIN_AIO_REQUEST_H
@@ -11,6 +12,7 @@
 #include <aio.h>
 #include <signal.h>
 
+#include "shim/record.h"
 #include "shim/shim.h"
 
 enum {
@@ -37,6 +39,7 @@ struct notice {
 	union sigval value;
 	void (*function)(union sigval);
 	pthread_attr_t *attributes;
+	struct record_request of;       /* as what the request, or the list, is recorded */
 };
 
 struct request {
@@ -50,6 +53,7 @@ struct request {
 	void *buffer;
 	size_t size;
 	off_t offset;
+	uint64_t since;                 /* clock_ticks() when it began to run, if it is recorded */
 	struct notice notice;
 	struct request *group;
 	struct request *before, *after; /* the queue's, in the order of arrival */
@@ -124,6 +128,12 @@ void request_free(struct request *r);
 
 /* The request that this block is used for, and its state; NULL: it is over, or not ours.  */
 struct request *request_of(const struct aiocb *block, enum request_state *state);
+
+/* The block is used for a request that is recorded as this, or, with 0, for one that is not; whether it is used for one that is; its
+ * end, or its result, becomes known by this call, which is recorded once.  */
+void request_is_recorded(struct aiocb *block, uint32_t number);
+bool request_has_record(const struct aiocb *block);
+void request_learn(const struct aiocb *block, enum call_id call);
 
 /* The life of a request, once it is filled in: it is the engine's, or after all not; it is being performed; the program is told
  * what came of it, and its place is given back.  */

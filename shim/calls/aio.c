@@ -49,6 +49,8 @@ static void give_up(void)
 /* What is to be known of a request beforehand.  */
 struct nature {
 	bool appends, buffered;         /* as in a request */
+	bool direct;                    /* O_DIRECT */
+	bool blocks;                    /* what it asks for is not in memory: the kernel has said so */
 	bool is_done;                   /* at once, with this result */
 	long result;
 };
@@ -68,6 +70,7 @@ static bool read_at_once(const struct aiocb *b, long flags, struct nature *n)
 	if (HINT_KIND(hint) != KIND_file && HINT_KIND(hint) != KIND_block)
 		return false;
 	n->result = sys(SYS_preadv2, b->aio_fildes, &v, 1, b->aio_offset, 0, RWF_NOWAIT);
+	n->blocks = n->result == -EAGAIN;
 	n->is_done = n->result >= 0 && ((size_t)n->result == b->aio_nbytes || (sys(SYS_fstat, b->aio_fildes, &st) == 0 &&
 	                                !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)));
 	return n->is_done;
@@ -98,17 +101,83 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	if (result < 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
 		return false;
 	n->appends = flags & O_APPEND;
+	n->direct = flags & O_DIRECT;
 	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
 	n->buffered = operation == LIO_WRITE && S_ISREG(st.st_mode) && !(flags & (O_DIRECT | O_DSYNC)) && major(st.st_dev);
 	return true;
 }
 
-static struct notice notice_of(const struct sigevent *e)
+/* A call, which may be recorded: a function of libc's, and no operation that could be attempted.  `waits`: for as long as it
+ * takes.  */
+static struct op begin(enum call_id call, int fd, bool waits)
 {
-	return (struct notice){e->sigev_notify, e->sigev_signo, e->sigev_value, e->sigev_notify_function, e->sigev_notify_attributes};
+	struct op op = {.fd = fd, .call = (uint8_t)call, .class = (uint8_t)op_class_of(call), .asked = !waits};
+
+	if (!record_on)
+		return op;
+	op.hint = fd < 0 ? (fd_hint)KIND_unknown : shim_sandboxed ? fds_peek(fd) : fds_named(fd);
+	op.enter = record_begin(&op);
+	if (record_follows(&op) && waits)
+		record_enter(&op);
+	return op;
 }
 
-static void fill(struct request *r, struct aiocb *b, int operation, const struct nature *n, struct request *group)
+static void end(struct op *op, long result)
+{
+	if (!record_follows(op))
+		return;
+	if (!op->asked)
+		record_leave();
+	/* That is no EWOULDBLOCK. */
+	op->asked &= result != -EAGAIN;
+	record_call(op, result);
+}
+
+/* As libc's functions give it to the program.  */
+static int end_libc(struct op *op, int result)
+{
+	end(op, result < 0 ? -errno : result);
+	return result;
+}
+
+/* How a request is recorded: noted before it is sent, for after that its block may be anything.  */
+struct submission {
+	struct record_request request;
+	uint64_t enter, length;
+	struct trace_request_more more;
+	uint8_t flags;
+};
+
+static struct submission note(const struct aiocb *b, int operation, const struct op *op, const struct nature *n, uint32_t list)
+{
+	bool syncs = operation != LIO_READ && operation != LIO_WRITE;
+	enum call_id call = syncs ? CALL_aio_fsync : operation == LIO_READ ? CALL_aio_read : CALL_aio_write;
+	struct submission s = {.enter = op->enter, .more.list = list};
+
+	s.request = (struct record_request){.call = (uint8_t)call, .fd = b->aio_fildes};
+	if (!record_follows(op))
+		return s;
+	s.request.number = record_number();
+	s.length = syncs ? 0 : b->aio_nbytes;
+	s.more.offset = syncs ? 0 : b->aio_offset;
+	s.flags = (n->blocks ? TRACE_REQUEST_BLOCKS : 0) | (n->direct ? TRACE_DIRECT : 0);
+	return s;
+}
+
+static void record_submission(const struct submission *s)
+{
+	if (s->request.number)
+		record_submitted(&s->request, s->enter, s->length, &s->more, s->flags);
+}
+
+static struct notice notice_of(const struct sigevent *e)
+{
+	return (struct notice){
+		e->sigev_notify, e->sigev_signo, e->sigev_value, e->sigev_notify_function, e->sigev_notify_attributes, {0}};
+}
+
+static void fill(struct request *r, struct aiocb *b, int operation, const struct nature *n, struct request *group,
+		 const struct record_request *recorded)
 {
 	bool syncs = operation == REQUEST_SYNC || operation == REQUEST_DSYNC;
 
@@ -123,20 +192,26 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 	r->buffer = (void *)(uintptr_t)b->aio_buf;
 	r->size = syncs ? 0 : b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX;
 	r->offset = syncs ? 0 : b->aio_offset;
+	r->since = 0;
 	r->notice = notice_of(&b->aio_sigevent);
+	r->notice.of = *recorded;
 	r->group = group;
 	b->aio_lio_opcode = operation;
 	b->__next_prio = (struct aiocb *)(void *)r;
+	request_is_recorded(b, recorded->number);
 	b->__return_value = 0;
 	__atomic_store_n(&b->__error_code, EINPROGRESS, __ATOMIC_RELAXED);
 	request_submit(r);
 }
 
-static void end_at_once(struct aiocb *b, long result)
+static void end_at_once(struct aiocb *b, long result, const struct submission *s)
 {
 	b->aio_lio_opcode = LIO_READ;
 	b->__next_prio = NULL;
+	request_is_recorded(b, s->request.number);
 	b->__return_value = result;
+	if (s->request.number)
+		record_completed(&s->request, 0, result);
 	__atomic_store_n(&b->__error_code, 0, __ATOMIC_RELEASE);
 }
 
@@ -155,9 +230,18 @@ static bool serves(void)
 
 enum { FOR_LIBC = 1 };
 
+/* One that was submitted has a record of its own.  */
+static int end_ours(struct op *op, long result)
+{
+	if (result < 0)
+		end(op, result);
+	return (int)as_libc(result);
+}
+
 static long hand_to_libc(struct aiocb *b, int operation)
 {
 	b->__next_prio = NULL;
+	request_is_recorded(b, 0);
 	libc_has_some = true;
 	if (operation != LIO_READ)
 		libc_writes = true;
@@ -165,8 +249,9 @@ static long hand_to_libc(struct aiocb *b, int operation)
 }
 
 /* 0, -EAGAIN or FOR_LIBC.  */
-static long enqueue(struct aiocb *b, int operation)
+static long enqueue(struct aiocb *b, int operation, const struct op *op)
 {
+	struct submission s;
 	struct nature n;
 	struct request *r;
 
@@ -175,17 +260,23 @@ static long enqueue(struct aiocb *b, int operation)
 	if (!serves() || !look(b, operation, &n))
 		return hand_to_libc(b, operation);
 	if (n.is_done) {
-		end_at_once(b, n.result);
+		s = note(b, operation, op, &n, 0);
+		end_at_once(b, n.result, &s);
+		record_submission(&s);
 		return 0;
 	}
 	r = engine_make() ? request_take() : NULL;
 	if (!r && requests)
 		return -EAGAIN;
 	if (r) {
-		fill(r, b, operation, &n, NULL);
+		s = note(b, operation, op, &n, 0);
+		fill(r, b, operation, &n, NULL, &s.request);
 		r->after = NULL;
-		if (engine_send(r))
+		if (engine_send(r)) {
+			record_submission(&s);
 			return 0;
+		}
+		r->notice.of.number = 0;
 		request_withdraw(r);
 	}
 	give_up();
@@ -194,26 +285,29 @@ static long enqueue(struct aiocb *b, int operation)
 
 EXPORT int aio_read(struct aiocb *b)
 {
-	long result = enqueue(b, LIO_READ);
+	struct op op = begin(CALL_aio_read, b->aio_fildes, false);
+	long result = enqueue(b, LIO_READ, &op);
 
-	return result == FOR_LIBC ? libc.aio_read(b) : (int)as_libc(result);
+	return result == FOR_LIBC ? end_libc(&op, libc.aio_read(b)) : end_ours(&op, result);
 }
 
 EXPORT int aio_write(struct aiocb *b)
 {
-	long result = enqueue(b, LIO_WRITE);
+	struct op op = begin(CALL_aio_write, b->aio_fildes, false);
+	long result = enqueue(b, LIO_WRITE, &op);
 
-	return result == FOR_LIBC ? libc.aio_write(b) : (int)as_libc(result);
+	return result == FOR_LIBC ? end_libc(&op, libc.aio_write(b)) : end_ours(&op, result);
 }
 
 EXPORT int aio_fsync(int operation, struct aiocb *b)
 {
+	struct op op = begin(CALL_aio_fsync, b->aio_fildes, false);
 	long result = FOR_LIBC;
 
 	shim_need_libc();
 	if (operation == O_SYNC || operation == O_DSYNC)
-		result = enqueue(b, operation == O_SYNC ? REQUEST_SYNC : REQUEST_DSYNC);
-	return result == FOR_LIBC ? libc.aio_fsync(operation, b) : (int)as_libc(result);
+		result = enqueue(b, operation == O_SYNC ? REQUEST_SYNC : REQUEST_DSYNC, &op);
+	return result == FOR_LIBC ? end_libc(&op, libc.aio_fsync(operation, b)) : end_ours(&op, result);
 }
 
 static int error_of(const struct aiocb *b)
@@ -234,14 +328,34 @@ EXPORT int aio_error(const struct aiocb *b)
 	if (!is_on())
 		return libc.aio_error(b);
 	error = error_of(b);
+	if (error != EINPROGRESS)
+		request_learn(b, CALL_aio_error);
 	return libc_has_some ? libc.aio_error(b) : error;
+}
+
+/* What libc's gives is where we have put it, too.  */
+EXPORT ssize_t aio_return(struct aiocb *b)
+{
+	struct op op;
+	ssize_t result;
+
+	if (is_on() && request_has_record(b)) {
+		request_learn(b, CALL_aio_return);
+		return libc.aio_return(b);
+	}
+	op = begin(CALL_aio_return, b->aio_fildes, false);
+	result = libc.aio_return(b);
+	end(&op, result < 0 ? -b->__error_code : result);
+	return result;
 }
 
 static bool any_is_done(const struct aiocb *const *list, int n)
 {
 	for (int i = 0; i < n; i++)
-		if (list[i] && error_of(list[i]) != EINPROGRESS)
+		if (list[i] && error_of(list[i]) != EINPROGRESS) {
+			request_learn(list[i], CALL_aio_suspend);
 			return true;
+		}
 	return false;
 }
 
@@ -320,21 +434,31 @@ static long wait_for_one(const struct aiocb *const *list, int n, const struct ti
 	}
 }
 
-EXPORT int aio_suspend(const struct aiocb *const *list, int n, const struct timespec *timeout)
+/* 0, -errno or FOR_LIBC.  */
+static long suspend(const struct aiocb *const *list, int n, const struct timespec *timeout)
 {
 	enum whose whose;
-	struct timespec end;
+	struct timespec last;
 
 	if (!is_on() || !requests || n <= 0)
-		return libc.aio_suspend(list, n, timeout);
+		return FOR_LIBC;
 	if (timeout)
-		end = after(timeout);
+		last = after(timeout);
 	if (any_is_done(list, n) || any_is_soon_done(list, n))
 		return 0;
 	whose = whose_are(list, n);
-	if (whose == NOBODYS)
-		return libc.aio_suspend(list, n, timeout);
-	return (int)as_libc(wait_for_one(list, n, timeout ? &end : NULL, whose == BOTH));
+	return whose == NOBODYS ? FOR_LIBC : wait_for_one(list, n, timeout ? &last : NULL, whose == BOTH);
+}
+
+EXPORT int aio_suspend(const struct aiocb *const *list, int n, const struct timespec *timeout)
+{
+	struct op op = begin(CALL_aio_suspend, -1, true);
+	long result = suspend(list, n, timeout);
+
+	if (result == FOR_LIBC)
+		return end_libc(&op, libc.aio_suspend(list, n, timeout));
+	end(&op, result);
+	return (int)as_libc(result);
 }
 
 /* What has begun is not canceled: nor is it by libc, whose thread is in read(2) or write(2) then.  */
@@ -354,7 +478,7 @@ static int both(int ours, int others)
 	return ours == AIO_CANCELED || others == AIO_CANCELED ? AIO_CANCELED : AIO_ALLDONE;
 }
 
-EXPORT int aio_cancel(int fd, struct aiocb *b)
+static int cancel(int fd, struct aiocb *b)
 {
 	enum request_state state;
 	int result;
@@ -367,6 +491,13 @@ EXPORT int aio_cancel(int fd, struct aiocb *b)
 		return libc.aio_cancel(fd, b);
 	result = b ? cancel_one(b) : engine_cancel(fd, NULL);
 	return !b && libc_has_some ? both(result, libc.aio_cancel(fd, b)) : result;
+}
+
+EXPORT int aio_cancel(int fd, struct aiocb *b)
+{
+	struct op op = begin(CALL_aio_cancel, fd, false);
+
+	return end_libc(&op, cancel(fd, b));
 }
 
 /* A place for each of a list's, linked by `after`, before anything is done; NULL: not all can be ours.  */
@@ -410,9 +541,11 @@ static bool look_at_list(struct aiocb *const *list, int n)
 }
 
 /* Submits them; an fd that has changed meanwhile fails.  What is to be sent, linked by `after`.  */
-static struct request *submit_list(struct aiocb *const *list, int n, struct request *places, struct request *group)
+static struct request *submit_list(struct aiocb *const *list, int n, struct request *places, struct request *group,
+				   const struct op *op)
 {
 	struct request *first = NULL, **last = &first, *r;
+	struct submission s;
 	struct nature nature;
 
 	for (int i = 0; i < n; i++) {
@@ -421,13 +554,16 @@ static struct request *submit_list(struct aiocb *const *list, int n, struct requ
 		r = places;
 		places = r->after;
 		look(list[i], list[i]->aio_lio_opcode, &nature);
+		s = note(list[i], list[i]->aio_lio_opcode, op, &nature, group->notice.of.number);
+		s.enter = s.request.number ? clock_ticks() : 0;
+		record_submission(&s);
 		if (nature.is_done) {
-			end_at_once(list[i], nature.result);
+			end_at_once(list[i], nature.result, &s);
 			request_free(r);
 			continue;
 		}
 		group->pending++;
-		fill(r, list[i], list[i]->aio_lio_opcode, &nature, group);
+		fill(r, list[i], list[i]->aio_lio_opcode, &nature, group, &s.request);
 		r->after = NULL;
 		*last = r;
 		last = &r->after;
@@ -449,13 +585,16 @@ static bool send_list(struct request *first)
 	return false;
 }
 
-static void make_group(struct request *group, int mode, const struct sigevent *e)
+static void make_group(struct request *group, int mode, const struct sigevent *e, const struct op *op)
 {
 	group->fd = -1;
 	group->pending = 1;
 	group->waits = mode == LIO_WAIT;
 	group->failed = false;
 	group->notice = e && mode == LIO_NOWAIT ? notice_of(e) : (struct notice){.how = SIGEV_NONE};
+	group->notice.of = (struct record_request){.call = CALL_lio_listio, .fd = -1};
+	if (record_follows(op))
+		group->notice.of.number = record_number();
 	request_make_group(group);
 }
 
@@ -472,25 +611,26 @@ static void hand_list_to_libc(struct aiocb *const *list, int n)
 	}
 }
 
-EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigevent *event)
+/* 0, -errno or FOR_LIBC.  */
+static long serve_list(int mode, struct aiocb *const *list, int n, const struct sigevent *event, const struct op *op)
 {
 	struct request *group;
 	long result = 0;
 
 	if (!is_on())
-		return libc.lio_listio(mode, list, n, event);
+		return FOR_LIBC;
 	if (!serves() || (mode != LIO_WAIT && mode != LIO_NOWAIT) || !look_at_list(list, n) || !engine_make()) {
 		hand_list_to_libc(list, n);
-		return libc.lio_listio(mode, list, n, event);
+		return FOR_LIBC;
 	}
 	group = take_places(list, n);
 	if (!group)
-		return (int)as_libc(-EAGAIN);
-	make_group(group, mode, event);
-	if (!send_list(submit_list(list, n, group->after, group))) {
+		return -EAGAIN;
+	make_group(group, mode, event, op);
+	if (!send_list(submit_list(list, n, group->after, group, op))) {
 		request_free(group);
 		hand_list_to_libc(list, n);
-		return libc.lio_listio(mode, list, n, event);
+		return FOR_LIBC;
 	}
 	if (mode == LIO_WAIT) {
 		result = request_wait_group(group);
@@ -498,6 +638,17 @@ EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigeven
 			result = -EIO;
 	}
 	request_leave_group(group, false);
+	return result;
+}
+
+EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigevent *event)
+{
+	struct op op = begin(CALL_lio_listio, -1, mode == LIO_WAIT);
+	long result = serve_list(mode, list, n, event, &op);
+
+	if (result == FOR_LIBC)
+		return end_libc(&op, libc.lio_listio(mode, list, n, event));
+	end(&op, result);
 	return (int)as_libc(result);
 }
 
@@ -534,6 +685,11 @@ EXPORT int aio_fsync64(int operation, struct aiocb64 *b)
 EXPORT int aio_error64(const struct aiocb64 *b)
 {
 	return aio_error((const struct aiocb *)b);
+}
+
+EXPORT ssize_t aio_return64(struct aiocb64 *b)
+{
+	return aio_return((struct aiocb *)b);
 }
 
 EXPORT int aio_suspend64(const struct aiocb64 *const *list, int n, const struct timespec *timeout)

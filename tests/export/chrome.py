@@ -38,6 +38,7 @@ threads = collections.defaultdict(Thread)
 names, processes, sorts = {}, {}, {}
 flows = collections.defaultdict(dict)
 slices, instants, counters = [], [], collections.defaultdict(list)
+asynchronous = {}
 
 for e in trace["traceEvents"]:
     if e["ph"] == "M":
@@ -55,6 +56,20 @@ for e in trace["traceEvents"]:
 # As a viewer: by time, and what has the same in the order of the file.
 for e in sorted((e for e in trace["traceEvents"] if e["ph"] != "M"), key=lambda e: ns(e["ts"])):
     now, where = ns(e["ts"]), (e["pid"], e["tid"])
+    if e["ph"] in "be":
+        # They overlap, and belong to a process.
+        key = e["pid"], e["cat"], e["id"]
+        if e["pid"] not in processes or (e["ph"] == "b") == (key in asynchronous):
+            fail("asynchronous", e)
+        if e["ph"] == "b":
+            asynchronous[key] = e
+            slices.append(e)
+        elif asynchronous[key]["name"] != e["name"]:
+            fail("an end of another name", e)
+        else:
+            asynchronous[key]["args"].update(e["args"])
+            asynchronous.pop(key)["end"] = now
+        continue
     thread = threads[where]
     if e["pid"] not in processes:
         fail("a process without a name", e)
@@ -109,9 +124,10 @@ for where in names:
         sys.exit(f"no sort index: {where}")
 
 print(json.dumps({
-    "slices": len(slices), "unfinished": sum(s["ph"] == "B" and "end" not in s for s in slices), "flows": len(arrows),
+    "slices": len(slices), "unfinished": sum(s["ph"] in "Bb" and "end" not in s for s in slices), "flows": len(arrows),
     "instants": sorted(i["name"] for i in instants), "counters": {k: [len(v), v[-1]] for k, v in counters.items()},
     "processes": sorted(processes.values()), "threads": sorted(names.values()),
+    "requests": sorted(([s["args"]["op"], s["name"], s["args"].get("ret")] for s in slices if s["ph"] == "b"), key=str),
     "names": dict(collections.Counter(s["name"] for s in slices)),
     "arrows": sorted(([s["name"], names[s["pid"], s["tid"]], s["args"].get("ret"), t["name"], names[t["pid"], t["tid"]]] for s, t in arrows), key=str),
 }, sort_keys=True))

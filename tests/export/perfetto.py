@@ -32,6 +32,11 @@ def name_of(track):
     return t.process.process_name or t.thread.thread_name or t.name
 
 
+def is_requests(t):
+    """Tracks of one name that are shown as one."""
+    return t.sibling_merge_behavior != 2 and not any(t.HasField(f) for f in ("process", "thread", "counter"))
+
+
 def process_of(track):
     t = tracks[track]
     return (tracks[t.parent_uuid] if t.parent_uuid else t).process
@@ -102,7 +107,8 @@ print(json.dumps({
     "slices": len(slices), "unfinished": sum("end" not in s for s in slices), "flows": len(arrows), "instants": sorted(instants),
     "counters": {f"{process_of(k).pid} {tracks[k].name}": [len(v), v[-1]] for k, v in counters.items()},
     "processes": sorted(t.process.process_name for t in tracks.values() if t.HasField("process")),
-    "threads": sorted(t.thread.thread_name or t.name for t in tracks.values() if not t.HasField("process") and not t.HasField("counter")),
+    "threads": sorted(t.thread.thread_name or t.name for t in tracks.values() if not t.HasField("process") and not t.HasField("counter") and not is_requests(t)),
+    "requests": sorted(([s["args"]["op"], s["name"], s["args"].get("ret")] for s in slices if is_requests(tracks[s["track"]])), key=str),
     "names": dict(collections.Counter(s["name"] for s in slices)),
     "arrows": sorted(([s["name"], name_of(s["track"]), s["args"].get("ret"), t["name"], name_of(t["track"])] for s, t in arrows), key=str),
 }, sort_keys=True))

@@ -70,6 +70,8 @@ class Page {
 				table: stallTable(trace, stall => this.showStretch(stall.start, stall.end, p.rowOf(stall.lane, 0)))},
 			{id: "readiness", title: "Ready, not taken", rows: trace.readyAll || 0,
 				table: readinessTable(trace, ready => this.showStretch(ready.start, ready.end, p.rowOf(ready.lane, ready.fd)))},
+			{id: "requests", title: "Requests", rows: trace.requestsAll,
+				table: requestTable(trace, r => this.showStretch(r.start, r.end, p.all.find(row => row.flights === trace.flights[r.row])))},
 			{id: "processes", title: "Processes", rows: trace.processes.length,
 				table: processTable(trace, process => this.showStretch(process.start, process.end, rowOf(process)))},
 			{id: "operation", title: "Operation"},
@@ -123,6 +125,8 @@ class Page {
 		if (t.readyAll > t.readiness.length)
 			note("Of " + count(t.readyAll, "time") + " that something was ready, and not taken, the " + t.readiness.length +
 				" longest are shown");
+		if (t.requestsAll > t.requests.length)
+			note("Of " + count(t.requestsAll, "request") + " of POSIX AIO the " + t.requests.length + " longest are shown one by one");
 		this.explainColors();
 	}
 
@@ -132,6 +136,7 @@ class Page {
 
 		for (const [name, words, shown] of [
 			["read", "to read", has(READ)], ["write", "to write", has(WRITE)], ["lock", "for a lock", has(LOCK)],
+			["request", "AIO", this.trace.flights.length > 0 || has(REQUEST)],
 			["poll", "in poll", has(POLL)], ["child", "for a child", has(CHILD)], ["signal", "for a signal", has(SIGNAL)], ["sleep", "sleeps", has(SLEEP)],
 			["runs", "runs, or unseen", true], ["call", "a call", true],
 			["stall", "a stall", this.trace.stalls.length > 0],
@@ -181,6 +186,8 @@ class Page {
 	}
 
 	noneWords(id) {
+		if (id === "requests")
+			return "No request of POSIX AIO was served by eagain, and recorded.";
 		if (id === "stalls")
 			return "No thread was long away from its polls.";
 		if (id === "readiness")
@@ -266,6 +273,11 @@ class Page {
 		const t = this.trace, process = t.processes[row.process], fd = t.fds[row.fd], label = element("div", "label");
 		const lane = row.lane >= 0 ? t.lanes[row.lane] : null, times = lane || process;
 		let name = process.name, number = "pid " + process.pid, whole = process.command + "\n" + number;
+
+		if (row.flights) {
+			name = "requests in flight";
+			number = "";
+		}
 
 		if (fd) {
 			name = shortName(fd.name);
@@ -384,11 +396,29 @@ class Page {
 		return found.length > 0;
 	}
 
+	/* What was in flight.  */
+	flightsElement(box, row, x) {
+		const p = this.picture, t = this.trace, ns = p.time(x), found = p.flightsAt(row, p.time(x - 2), p.time(x + 2)), most = 8;
+		const bin = row.flights.bins.find(b => ns >= b.at && ns < b.at + t.flightNs);
+
+		if (!found.length && !bin)
+			return null;
+		box.append(element("h2", "", found.length ? count(found.length, "request") + " in flight" :
+			bin.depth.toFixed(1) + " requests in flight on average, each for less than is listed"));
+		for (const r of found.slice(0, most))
+			box.append(element("p", "what name", requestWords(t, r)));
+		if (found.length > most)
+			box.append(element("p", "", "and " + (found.length - most) + " more"));
+		return box;
+	}
+
 	/* Beside operations: what is known of the time between them.  */
 	betweenElement(row, x) {
 		const p = this.picture, t = this.trace, ops = t.ops, ns = p.time(x), lane = t.lanes[row.lane];
 		const box = element("div", "operation");
 
+		if (row.flights)
+			return this.flightsElement(box, row, x);
 		if (!lane)
 			return row.fd && this.tellReady(box, row, p.time(x - 2), p.time(x + 2)) ? box : null;
 		if (ns < row.start || ns > row.end)

@@ -5,10 +5,10 @@
 "use strict";
 
 const ROW = 24, BAR_TOP = 4, BAR = 17, CALL_BAR = 7, READY_BAR = 3, GROUP = 64, LABEL_LEAST = 34;
-const COLORS = ["call", "read", "write", "poll", "sleep", "child", "lock", "signal", "dim"];
+const COLORS = ["call", "read", "write", "poll", "sleep", "child", "lock", "signal", "request", "dim"];
 const CLASSES = COLORS.length, DIM = CLASSES - 1;
 /* Waits first that one can do something about. */
-const STACKED = [READ, WRITE, LOCK, POLL, CHILD, SIGNAL, SLEEP, NONE, DIM], WAITS = STACKED.slice(0, -2);
+const STACKED = [READ, WRITE, REQUEST, LOCK, POLL, CHILD, SIGNAL, SLEEP, NONE, DIM], WAITS = STACKED.slice(0, -2);
 
 class Picture {
 	constructor(trace) {
@@ -98,7 +98,20 @@ class Picture {
 					lane: i, process: lane.process, fd: 0, inner, first: !inner, from: lane.from, to: lane.to,
 					start: lane.start, end: lane.end, unknown: lane.unknown, bins: lane.bins,
 				});
+			if (!lanes[i + 1] || lanes[i + 1].process !== lane.process)
+				this.arrangeFlights(match, lane.process);
 		});
+	}
+
+	/* Behind its process's threads.  */
+	arrangeFlights(match, process) {
+		const t = this.trace, p = t.processes[process];
+
+		for (const flights of t.flights)
+			if (flights.process === process && (match.processes[process] || flights.requests.some(r => match.fds[r.fd])))
+				this.all.push({
+					lane: -1, process, fd: 0, flights, inner: true, from: 0, to: 0, start: p.start, end: p.end, bins: [],
+				});
 	}
 
 	/* Fds that were waited for, or moved data that does not lie in a file; with a filter, all that it finds.  */
@@ -433,14 +446,45 @@ class Picture {
 			c.fillRect(start, y + BAR_TOP + BAR / 2, Math.max(1, end - start), 1);
 		else if (end >= 0 && start <= this.width)
 			c.fillRect(start, y + BAR_TOP, Math.max(1, end - start), BAR);
+		if (row.flights)
+			this.drawFlights(c, row, y + BAR_TOP);
 		if (row.unknown && end < this.width)
 			this.drawUnknown(c, Math.max(0, end), y);
 		this.drawOperations(c, row, y + BAR_TOP);
 		this.drawReadiness(c, row, y + BAR_TOP + BAR);
-		if (!this.byFd) {
+		if (!this.byFd && row.lane >= 0) {
 			this.drawStalls(c, row, y + BAR_TOP);
 			this.drawExecs(c, row, y + BAR_TOP);
 		}
+	}
+
+	/* How many were in flight, and upon that each that is listed, if it can be seen.  */
+	drawFlights(c, row, y) {
+		const {bins, slots, requests} = row.flights, wide = this.trace.flightNs, high = BAR / slots;
+
+		c.fillStyle = this.color.request;
+		c.globalAlpha = 0.3;
+		for (const bin of bins)
+			if (bin.at < this.to && bin.at + wide > this.from) {
+				const [from, to] = this.span(bin.at, bin.at + wide), h = Math.max(1, bin.depth * high);
+
+				c.fillRect(from, y + BAR - h, Math.max(1, to - from), h);
+			}
+		c.globalAlpha = 0.8;
+		for (const r of requests) {
+			const [from, to] = this.span(r.start, r.end), gap = high > 3 ? 1 : 0;
+
+			if (r.end < this.from || r.start > this.to || to - from < 2)
+				continue;
+			c.fillStyle = this.fd && r.fd !== this.fd ? this.color.dim : this.color.request;
+			c.fillRect(from, y + BAR - (r.slot + 1) * high, Math.max(1, to - from - (to - from > 4 ? 0.6 : 0)), Math.max(0.5, high - gap));
+		}
+		c.globalAlpha = 1;
+	}
+
+	/* Those that were in flight at some moment between two; the longest first.  */
+	flightsAt(row, from, to) {
+		return row.flights.requests.filter(r => r.start <= to && r.end >= from).sort((a, b) => b.end - b.start - (a.end - a.start));
 	}
 
 	/* It was waiting when it was last seen.  */

@@ -158,6 +158,21 @@ function readinessTable(trace, pick) {
 	], trace.readiness, 0, pick);
 }
 
+function requestTable(trace, pick) {
+	return new Table([
+		timeColumn("in flight", r => r.end - r.start),
+		orderColumn("from", r => r.start, moment),
+		timeColumn("in the kernel", r => r.ran),
+		orderColumn("op", r => r.op, String),
+		wordColumn("request", r => trace.calls[r.call].name),
+		numberColumn("bytes", r => r.length),
+		orderColumn("at", r => r.offset, String),
+		wordColumn("result", r => requestResult(trace, r)),
+		nameColumn("fd", r => fdWords(trace, trace.fds[r.fd])),
+		nameColumn("process", r => processWords(trace.processes[trace.flights[r.row].process])),
+	], trace.requests, 0, pick);
+}
+
 function processTable(trace, pick) {
 	return new Table([
 		timeColumn("waited", p => p.waited),

@@ -2,11 +2,12 @@
  * trace.  Of operations each property is an array of its own, in the order of lanes, and in a lane of time.  */
 "use strict";
 
-const NONE = 0, READ = 1, WRITE = 2, POLL = 3, SLEEP = 4, CHILD = 5, LOCK = 6, SIGNAL = 7;
-const WAITED = 1, STEPS = 2, RETURNED = 4, READY = 8, ASKED = 16, SHIELD = 64, DIRECTION_SHIFT = 7, WHY_SHIFT = 10, IS_LOCK = 1 << 13;
+const NONE = 0, READ = 1, WRITE = 2, POLL = 3, SLEEP = 4, CHILD = 5, LOCK = 6, SIGNAL = 7, REQUEST = 8;
+const WAITED = 1, STEPS = 2, RETURNED = 4, READY = 8, ASKED = 16, SHIELD = 64, DIRECTION_SHIFT = 7, WHY_SHIFT = 11, IS_LOCK = 1 << 14;
 const ACCEPTS = 1, CONNECTS = 2, NO_FD = 3;
 const WOULD_BLOCK = 2, PARK = 3, IS_READY = 4;           /* enum trace_kind */
 const IS_WAITING = 1;
+const IS_OPEN = 1, IS_BLOCKED = 2, IS_DIRECT = 4, IS_LISTED = 8;        /* of a request */
 const IS_WRITE = 1, IS_LATE = 2, IS_TAKEN = 4;          /* of readiness */
 
 /* Numbers in LEB128, and texts behind their sizes.  */
@@ -224,6 +225,43 @@ function readReadiness(p) {
 	return ready;
 }
 
+/* How many requests of POSIX AIO a process had in flight: in stretches of time, on average.  */
+function readFlights(p, ns) {
+	const row = {process: p.number(), count: p.number()};
+	let at = 0;
+
+	row.bins = p.list(() => ({at: (at += p.number()) * ns, depth: p.number() / ns}));
+	row.most = row.bins.reduce((most, bin) => Math.max(most, bin.depth), 0);
+	row.requests = [];
+	return row;
+}
+
+function readRequest(p) {
+	const r = {row: p.number(), fd: p.number(), op: p.number(), call: p.number(), start: p.number()};
+
+	r.end = r.start + p.number();
+	r.flags = p.number();
+	r.length = p.number();
+	r.offset = p.signed();
+	r.result = p.signed();
+	r.ran = p.number();
+	return r;
+}
+
+/* Each in the lowest slot that is free: so they lie above each other.  */
+function giveSlots(row) {
+	const ends = [];
+
+	row.requests.sort((a, b) => a.start - b.start || a.op - b.op);
+	for (const r of row.requests) {
+		const free = ends.findIndex(end => end <= r.start);
+
+		r.slot = free < 0 ? ends.length : free;
+		ends[r.slot] = r.end;
+	}
+	row.slots = Math.max(1, Math.ceil(row.most), ends.length);
+}
+
 function readAll(p) {
 	const t = readTrace(p);
 
@@ -244,6 +282,14 @@ function readAll(p) {
 	t.stalls = p.list(() => readStall(p));
 	t.readyAll = p.optional();              /* null: it was not recorded */
 	t.readiness = p.list(() => readReadiness(p));
+	t.flightNs = p.number();
+	t.flights = p.list(() => readFlights(p, t.flightNs));
+	t.requestsAll = p.number();
+	t.requests = p.list(() => readRequest(p));
+	for (const request of t.requests)
+		t.flights[request.row].requests.push(request);
+	for (const row of t.flights)
+		giveSlots(row);
 	t.readyFds = new Set(t.readiness.map(ready => ready.fd));
 	/* For the rest of an operation, which is read when it is looked at. */
 	t.packing = p;
@@ -277,5 +323,5 @@ function callOf(trace, op) {
 }
 
 function directionOf(trace, op) {
-	return trace.ops.flags[op] >> DIRECTION_SHIFT & 7;
+	return trace.ops.flags[op] >> DIRECTION_SHIFT & 15;
 }

@@ -109,6 +109,8 @@ function waitedWords(trace, op) {
 		return "waited " + time + " for a lock";
 	case SIGNAL:
 		return "waited " + time + " for a signal";
+	case REQUEST:
+		return "waited " + time + " for its asynchronous I/O";
 	case CHILD:
 		return "waited " + time + " for " + childWords(trace, op);
 	default:
@@ -265,7 +267,7 @@ function timesWords(waits, cpu, wall) {
 
 	for (const [direction, before, after] of [
 		[READ, "waited ", " to read"], [WRITE, "waited ", " to write"], [POLL, "waited ", " in poll"],
-		[LOCK, "waited ", " for locks"], [CHILD, "waited ", " for children"],
+		[REQUEST, "waited ", " for its asynchronous I/O"], [LOCK, "waited ", " for locks"], [CHILD, "waited ", " for children"],
 		[SIGNAL, "waited ", " for signals"], [SLEEP, "slept ", ""]])
 		if (waits[direction])
 			words.push(before + duration(waits[direction]) + after);
@@ -316,6 +318,26 @@ function takenBy(trace, op) {
 
 function readinessWords(trace, ready) {
 	return fdWords(trace, trace.fds[ready.fd], true) + ": " + readyWords(ready);
+}
+
+/* "aio_read() of 4096 bytes at 8192".  */
+function requestTitle(trace, r) {
+	const call = trace.calls[r.call].name + "()", moves = r.length || call !== "aio_fsync()";
+
+	return call + (moves ? " of " + count(r.length, "byte") + " at " + r.offset : "");
+}
+
+function requestResult(trace, r) {
+	return r.flags & IS_OPEN ? "not over" : resultWords(trace, r.result);
+}
+
+/* "op 4: aio_read() of 4096 bytes at 8192 on fd 3, data: 4096 after 1.2 ms, of that 1.0 ms in the kernel".  */
+function requestWords(trace, r) {
+	const fd = trace.fds[r.fd], took = duration(r.end - r.start);
+
+	return "op " + r.op + ": " + requestTitle(trace, r) + (fd ? " on " + fdWords(trace, fd, true) : "") + ": " +
+		requestResult(trace, r) + " after " + took + (r.ran ? ", of that " + duration(r.ran) + " in the kernel" : "") +
+		(r.flags & IS_DIRECT ? ", O_DIRECT" : "") + (r.flags & IS_LISTED ? ", of a list" : "");
 }
 
 function endWords(process) {
