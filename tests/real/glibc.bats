@@ -117,7 +117,6 @@ compare_all() {
 
 # bats test_tags=all
 @test "glibc's tests of asynchronous I/O, message queues and timers" {
-	export EAGAIN_AIO=1
 	compare_all '^rt_'
 }
 
