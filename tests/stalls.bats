@@ -167,7 +167,7 @@ held_by() {
 	"$EAGAIN" timeline | grep -q 'rrrr'
 	stalled poll sigwait call
 	grep -q ' sigwait None$' verdict
-	"$EAGAIN" report | grep -q ', waited [0-9.]* ms for signals'
+	"$EAGAIN" report | grep -q ', waited [0-9.]* m\?s for signals'
 	"$EAGAIN" timeline | grep -q 'gggg'
 	stalled select sigsuspend call
 	grep -q ' sigsuspend None$' verdict
@@ -176,7 +176,7 @@ held_by() {
 	"$EAGAIN" report | grep -q 'in other calls (mq_receive, fd [0-9]*, mqueue:/stalls-[0-9]*'
 	stalled epoll lockf call
 	grep -q ' lockf [0-9]*$' verdict
-	"$EAGAIN" report | grep -q ', waited [0-9.]* ms for locks'
+	"$EAGAIN" report | grep -q ', waited [0-9.]* m\?s for locks'
 	"$EAGAIN" timeline | grep -q 'llll'
 	stalled poll own-lock call
 	grep -q ' fcntl [0-9]*$' verdict
@@ -184,7 +184,7 @@ held_by() {
 	grep -q ' system None$' verdict
 	stalled epoll pclose call
 	grep -q ' pclose None$' verdict
-	"$EAGAIN" report | grep -q ', waited [0-9.]* ms for children'
+	"$EAGAIN" report | grep -q ', waited [0-9.]* m\?s for children'
 }
 
 @test "a stall: it waited for a semaphore, a message of System V, which are named" {

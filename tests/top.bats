@@ -90,10 +90,10 @@ value() {
 	exec 5<>fifo
 	"$EAGAIN" record sh -c 'sleep 1000 & perl -e "vec(\$r, 0, 1) = 1; select \$r, undef, undef, undef"; kill $!' <&5 5>&- &
 	pid=$!
-	until "$EAGAIN" top --count=1 >out 2>/dev/null && grep -q ' call=select ' out && grep -q ' call=.*nanosleep ' out; do
+	until "$EAGAIN" top --count=1 >out 2>/dev/null && grep -q ' call=select ' out && grep -q ' call=.*nanosleep ' out &&
+		[ "$(value state <out | sort -u)" = waits ]; do
 		kill -0 $pid
 	done
-	[ "$(value state <out | sort -u)" = waits ]
 	[ "$(value told <out | sort -u)" = trace ]
 	grep 'command="perl ' out | grep -q ' call=select .* for=[0-9]*\.[0-9]* '
 	grep 'command="sleep 1000"' out | grep -q ' call=.*nanosleep '
