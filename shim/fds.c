@@ -374,9 +374,8 @@ void fds_forget(int fd)
 
 	if (!hint)
 		return;
-	/* In a vfork child, whose fds are not those that are kept, it stays; and where another thread has kept it meanwhile. */
-	if ((hint & HINT_KEPT) && keep_forget(fd))
-		fds_mark(fd, 0, HINT_KEPT);
+	if (hint & HINT_KEPT)
+		keep_forget(fd);
 	if ((hint & HINT_WATCHED) && readiness_forget(fd))
 		fds_mark(fd, 0, HINT_WATCHED | HINT_WATCHED_WRITE);
 	fds_mark(fd, 0, ~(uint32_t)HINT_OWNED);

@@ -228,7 +228,7 @@ static void set_ceiling(long limit)
 		if (mark_of(numbers) - MARGIN < ceiling)
 			ceiling = mark_of(numbers) - MARGIN;
 	}
-	hidden_ceiling = ceiling;
+	STORE(hidden_ceiling, ceiling);
 }
 
 /* Where a table ends in which the program, at fd, is not near.  */
@@ -330,7 +330,7 @@ void hidden_stock(void)
 
 bool hidden_has(int fd)
 {
-	if (fd < hidden_ceiling || !alive)
+	if (fd < LOAD(hidden_ceiling) || !alive)
 		return false;
 	for (struct hidden *h = pool; h < pool + INSTANCES; h++) {
 		uint64_t numbers = numbers_of(h);

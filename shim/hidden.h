@@ -54,7 +54,7 @@ void hidden_make_way(int fd);
 
 static inline void hidden_notice(long fd)
 {
-	if (unlikely(fd >= hidden_ceiling))
+	if (unlikely(fd >= LOAD(hidden_ceiling)))
 		hidden_make_way((int)fd);
 }
 

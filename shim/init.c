@@ -28,9 +28,10 @@ void shim_need_libc(void)
 {
 	static bool found;
 
-	if (!found)
-		libc_find();
-	found = true;
+	if (LOAD(found))
+		return;
+	libc_find();
+	STORE(found, true);
 }
 
 __attribute__((noinline, cold)) bool shim_has_libc(void)

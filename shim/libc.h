@@ -157,7 +157,7 @@ extern bool libc_is_child;
 /* No other thread uses the process's descriptors.  */
 static inline bool libc_is_lone(void)
 {
-	return libc_single_threaded() || libc_is_child;
+	return libc_single_threaded() || LOAD(libc_is_child);
 }
 
 /* Points the read, write and close slots of all of libc's stdio jump tables at these; false where that was refused.  */

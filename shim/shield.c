@@ -60,7 +60,7 @@ bool shield_serves(const struct op *op)
 	if (config.shield == SHIELD_OFF || shim_sandboxed || op->fd < 0 || op->class >= OP_COLUMNS || op->class == OP_CONNECT ||
 	    (op->hint & HINT_TIMEOUT) || (op_flags(op) & MSG_DONTWAIT))
 		return false;
-	if (config.shield == SHIELD_ALL ? fds_peek(op->fd) & HINT_POLLED : !is_inherited(op->fd) || inherited[op->fd].is_known)
+	if (config.shield == SHIELD_ALL ? fds_peek(op->fd) & HINT_POLLED : !is_inherited(op->fd) || LOAD(inherited[op->fd].is_known))
 		return false;
 	flags = sys(SYS_fcntl, op->fd, F_GETFL);
 	return flags >= 0 && (flags & O_NONBLOCK);
@@ -78,19 +78,19 @@ void shield_known(int fd)
 	if (!limit() || shim_sandboxed)
 		return;
 	if (fd < limit())
-		inherited[fd].is_known = true;
+		STORE(inherited[fd].is_known, true);
 	/* Its copies: few fds are what one of the inherited was. */
 	if (sys(SYS_fstat, fd, &st) < 0)
 		return;
 	for (int other = 0; other < limit(); other++)
-		if (!inherited[other].is_known && was(other, &st) && flag_same_description(fd, other))
-			inherited[other].is_known = true;
+		if (!LOAD(inherited[other].is_known) && was(other, &st) && flag_same_description(fd, other))
+			STORE(inherited[other].is_known, true);
 }
 
 void shield_note_polled(int fd)
 {
 	if ((unsigned)fd < (unsigned)limit())
-		inherited[fd].is_known = true;
+		STORE(inherited[fd].is_known, true);
 	else if (config.shield == SHIELD_ALL && !(fds_peek(fd) & HINT_POLLED))
 		fds_mark(fd, HINT_POLLED, 0);
 }
@@ -98,7 +98,7 @@ void shield_note_polled(int fd)
 void shield_replaced(int fd)
 {
 	if ((unsigned)fd < (unsigned)limit() && !shim_sandboxed && sys(SYS_getpid) == own_pid)
-		inherited[fd].is_known = true;
+		STORE(inherited[fd].is_known, true);
 }
 
 void shield_forked(void)

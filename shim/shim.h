@@ -59,6 +59,10 @@ enum fd_kind {
 	KIND_COUNT
 };
 
+/* A word that threads share and none depends on: what is read may be old by now, and of two changes one may be lost.  */
+#define LOAD(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#define STORE(word, value) __atomic_store_n(&(word), (value), __ATOMIC_RELAXED)
+
 /* The largest number of bytes that one read or write moves (Linux: MAX_RW_COUNT, read(2)). */
 #define RW_MAX ((size_t)0x7ffff000)
 

@@ -40,7 +40,7 @@ static void ask(struct counts *c)
 
 static void count(uint64_t now)
 {
-	__atomic_store_n(&stall_limit, tracefile_ticks(config.stall_ns), __ATOMIC_RELAXED);
+	STORE(stall_limit, tracefile_ticks(config.stall_ns));
 	ask(&counts);
 	stall_thread.counted = now;
 	stall_thread.polls = 0;

@@ -45,7 +45,7 @@ static inline enum trace_loop stall_loop(const struct op *op)
 /* Whether it is to be told where the thread was that waited so long, away from its polls.  */
 static inline bool stall_is_long(uint64_t ticks)
 {
-	return ticks > stall_limit && stack_on && stall_thread.since;
+	return ticks > LOAD(stall_limit) && stack_on && stall_thread.since;
 }
 
 /* `op` is about to ask for what is ready, or to wait, at `now`; and has returned.  */
@@ -56,7 +56,7 @@ static inline void stall_arrive(const struct op *op, uint64_t now)
 
 	if (!loop || loop < s->loop)
 		return;
-	if (s->since && unlikely((int64_t)(now - s->since) > (int64_t)stall_limit))
+	if (s->since && unlikely((int64_t)(now - s->since) > (int64_t)LOAD(stall_limit)))
 		stall_ends(op->call, now);
 	s->since = 0;
 	s->loop = loop;
@@ -71,7 +71,7 @@ static inline void stall_leave(const struct op *op, uint64_t now)
 		return;
 	s->since = now;
 	s->polls++;
-	if (unlikely((int64_t)(now - s->counted) > (int64_t)stall_limit / 8))
+	if (unlikely((int64_t)(now - s->counted) > (int64_t)LOAD(stall_limit) / 8))
 		stall_count(now);
 }
 

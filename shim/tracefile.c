@@ -475,7 +475,7 @@ static void count_lost(uint64_t n)
 static void note_stop(enum trace_stop why)
 {
 	if (file.started)
-		file.header->stop = why;
+		STORE(file.header->stop, why);
 }
 
 /* Of the calling thread, where somebody wants to know.  */
@@ -573,8 +573,8 @@ static bool fits_address_space(uint64_t size)
 {
 	struct rlimit limit;
 
-	return !file.no_memory && (sys(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
-				   file.mapped + size <= limit.rlim_cur / 32);
+	return !LOAD(file.no_memory) && (sys(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+				   LOAD(file.mapped) + size <= limit.rlim_cur / 32);
 }
 
 /* A record of this thread's own, where there is still room for it.  */
@@ -699,7 +699,7 @@ static enum trace_stop extend(struct trace_chunk **c, uint64_t *offset, uint64_t
 		__atomic_sub_fetch(&file.extending, 1, __ATOMIC_SEQ_CST);
 		sys(SYS_sched_yield);
 	}
-	stop = fd < 0 && file.header->next + size <= length ? fill(c, offset, size) : append(c, offset, size, fd, touch);
+	stop = fd < 0 && LOAD(file.header->next) + size <= length ? fill(c, offset, size) : append(c, offset, size, fd, touch);
 	__atomic_sub_fetch(&file.extending, 1, __ATOMIC_SEQ_CST);
 	return stop;
 }
@@ -722,7 +722,7 @@ static enum trace_stop take_chunk(struct tracefile_thread *t, uint64_t size, lon
 	stop = extend(&c, &offset, size, fd, t->chunk != NULL || file.files == TRACE_FILES_ON);
 	/* Where it could not be mapped the file has grown all the same: that part of the budget is gone. */
 	if (stop == TRACE_STOP_MEMORY)
-		file.no_memory = true;
+		STORE(file.no_memory, true);
 	else if (stop != TRACE_STOP_NONE)
 		give_budget_back(size);
 	if (stop != TRACE_STOP_NONE)
@@ -882,6 +882,16 @@ static bool enter_process(struct tracefile_thread *t, long *fd)
 	return first;
 }
 
+/* Whether room was refused so lately that it is not asked for again.  */
+static bool is_refused(uint32_t *ago)
+{
+	uint32_t events = LOAD(*ago);
+
+	if (events)
+		STORE(*ago, ++events);
+	return events % RETRY_AFTER != 0;
+}
+
 /* With signals blocked: finds room.  */
 static bool find_room(struct tracefile_thread *t, unsigned n)
 {
@@ -890,26 +900,26 @@ static bool find_room(struct tracefile_thread *t, unsigned n)
 	long fd;
 
 	if (enter_process(t, &fd))
-		refused = 0;
+		STORE(refused, 0);
 	/* A new thread; or one that had ended, and whose last destructors do I/O. */
 	if (file.started && !t->chunk) {
 		watch_thread_end(t);
 		if (fd < 0 && take_spare(t))
 			return true;
 	}
-	if (!file.started || (refused && ++refused % RETRY_AFTER))
+	if (!file.started || is_refused(&refused))
 		goto lost;
 	stop = take_chunk(t, next_size(t), fd);
 	if (fd >= 0)
 		sys(SYS_close, fd);
 	if (stop == TRACE_STOP_NONE) {
-		refused = 0;
+		STORE(refused, 0);
 		return true;
 	}
 	note_stop(stop);
 	if (come_round(t))
 		return true;
-	refused = 1;
+	STORE(refused, 1);
 lost:
 	count_lost(n);
 	return false;

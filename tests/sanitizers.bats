@@ -1,5 +1,6 @@
 # The same code, built to notice its own mistakes: the shim with UBSan's checks as traps (they need no runtime, which a preloaded
-# object could not bring along; so ASan and TSan are not for it), the command with ASan and UBSan.
+# object could not bring along; so ASan is not for it), and under ThreadSanitizer as a part of the program that uses it; the command
+# with ASan and UBSan.
 
 load helper
 
@@ -45,6 +46,17 @@ setup() {
 	for how in lie generate handler unload; do
 		EAGAIN_STACKS=1 MODES=record.auto same "$PROGRAMS/stacks" $how
 	done
+}
+
+@test "the shim under ThreadSanitizer: threads that read, write, poll, close, duplicate, fork and end" {
+	make -s -C "$TOP" BUILD="$BATS_TEST_TMPDIR/build" "$BATS_TEST_TMPDIR/build/race/stress"
+	for trace in '' "$BATS_TEST_TMPDIR/trace"; do
+		# What is forked from among threads goes on here, as it does natively.
+		TSAN_OPTIONS='die_after_fork=0' EAGAIN_TRACE=$trace "$BATS_TEST_TMPDIR/build/race/stress" 3 "$RANDOM" quiet 2>"$BATS_TEST_TMPDIR/err" ||
+			{ head -n 60 "$BATS_TEST_TMPDIR/err"; false; }
+		run -1 grep ThreadSanitizer "$BATS_TEST_TMPDIR/err"
+	done
+	"$TOP/build/eagain" report "$BATS_TEST_TMPDIR/trace"
 }
 
 @test "the command under ASan and UBSan: views of whole traces and of damaged ones" {

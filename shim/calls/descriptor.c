@@ -16,6 +16,7 @@
 #include "shim/hidden.h"
 #include "shim/init.h"
 #include "shim/libc.h"
+#include "shim/mux/keep.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 
@@ -33,6 +34,14 @@ void descriptor_closing(int fd)
 	fds_forget(fd);
 }
 
+/* Between the two, a thread that polls may have registered it once more: then it must hear of it now.  */
+static long closed(int fd, long result)
+{
+	if (unlikely(fds_peek(fd) & HINT_KEPT))
+		keep_forget(fd);
+	return result;
+}
+
 /* It is recorded as a call, too, if it has waited.  */
 static int close_file(int fd)
 {
@@ -44,7 +53,7 @@ static int close_file(int fd)
 	if (op.enter)
 		op.enter = files_begin(op.enter, &op.waits);
 	descriptor_closing(fd);
-	result = sys(SYS_close, fd);
+	result = closed(fd, sys(SYS_close, fd));
 	if (op.enter)
 		op.disk = files_end(op.hint, op.enter, op.waits, clock_ticks(), result);
 	if (op.disk & TRACE_SLEPT)
@@ -60,7 +69,7 @@ EXPORT int close(int fd)
 	if (unlikely(files_on) && files_knows(fds_peek(fd)))
 		return close_file(fd);
 	descriptor_closing(fd);
-	return (int)as_libc(sys(SYS_close, fd));
+	return (int)as_libc(closed(fd, sys(SYS_close, fd)));
 }
 
 struct range {
@@ -76,6 +85,15 @@ static void closing_in_range(int fd, fd_hint hint, void *arg)
 		descriptor_closing(fd);
 }
 
+static void closed_in_range(int fd, fd_hint hint, void *arg)
+{
+	const struct range *r = arg;
+
+	(void)hint;
+	if ((unsigned)fd >= r->first && (unsigned)fd <= r->last)
+		closed(fd, 0);
+}
+
 static void closing_range(unsigned first, unsigned last)
 {
 	struct range r = {first, last};
@@ -85,11 +103,18 @@ static void closing_range(unsigned first, unsigned last)
 
 EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
+	struct range r = {first, last};
+	bool closes = first <= last && !(flags & CLOSE_RANGE_CLOEXEC);
+	long result;
+
 	if (flags & CLOSE_RANGE_UNSHARE)
 		aio_unsharing();
-	if (first <= last && !(flags & CLOSE_RANGE_CLOEXEC))
+	if (closes)
 		closing_range(first, last);
-	return (int)as_libc(sys(SYS_close_range, first, last, flags));
+	result = sys(SYS_close_range, first, last, flags);
+	if (closes)
+		fds_each(closed_in_range, &r);
+	return (int)as_libc(result);
 }
 
 EXPORT void closefrom(int low)
@@ -184,7 +209,7 @@ static int do_fcntl(int fd, int command, long argument)
 	case F_SETLKW: case F_OFD_SETLKW:
 		return (int)serve(CALL_fcntl, SYS_fcntl, fd, command, argument, 0, 0, 0);
 	default:
-		if (unlikely(fd >= hidden_ceiling))
+		if (unlikely(fd >= LOAD(hidden_ceiling)))
 			hidden_give_up(fd);
 		if (!shim_is_relocated())
 			return (int)as_libc(sys(SYS_fcntl, fd, command, argument));

@@ -35,7 +35,7 @@ static struct watch *find(int epoll, uint64_t data)
 	for (unsigned probe = 0; probe < PROBES; probe++) {
 		struct watch *w = place(epoll, data, probe);
 
-		if (w->epoll == epoll + 1 && w->data == data)
+		if (__atomic_load_n(&w->epoll, __ATOMIC_ACQUIRE) == epoll + 1 && LOAD(w->data) == data)
 			return w;
 	}
 	return NULL;
@@ -46,18 +46,20 @@ static void remember(int epoll, int fd, uint64_t data)
 	struct watch *w = find(epoll, data);
 
 	if (w) {
-		w->fd = w->fd == fd || w->fd == NOT_CLEAR || !fds_peek(w->fd) ? fd : NOT_CLEAR;
+		int old = LOAD(w->fd);
+
+		STORE(w->fd, old == fd || old == NOT_CLEAR || !fds_peek(old) ? fd : NOT_CLEAR);
 		return;
 	}
 	for (unsigned probe = 0; probe < PROBES; probe++) {
 		w = place(epoll, data, probe);
-		if (!w->epoll)
+		if (!LOAD(w->epoll))
 			break;
 	}
 	/* A handler, or another thread, may look meanwhile: nobody finds what is half written. */
 	__atomic_store_n(&w->epoll, 0, __ATOMIC_RELEASE);
-	w->data = data;
-	w->fd = fd;
+	STORE(w->data, data);
+	STORE(w->fd, fd);
 	__atomic_store_n(&w->epoll, epoll + 1, __ATOMIC_RELEASE);
 }
 
@@ -87,8 +89,10 @@ void epoll_note(struct op *op, long result)
 	for (long i = 0; i < result && told < RECORD_POLLED_MAX; i++) {
 		const struct watch *w = find(op->fd, events[i].data.u64);
 
-		if (w && w->fd != NOT_CLEAR)
-			told += record_polled(op, result, w->fd, events[i].events);
+		int fd = w ? LOAD(w->fd) : NOT_CLEAR;
+
+		if (fd != NOT_CLEAR)
+			told += record_polled(op, result, fd, events[i].events);
 	}
 }
 

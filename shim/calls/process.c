@@ -389,7 +389,7 @@ EXPORT pid_t fork(void)
 		record_on = false;
 	}
 	if (pid == 0) {
-		libc_is_child = true;
+		STORE(libc_is_child, true);
 		shield_forked();
 		hidden_forked();
 		readiness_forked();
@@ -434,7 +434,7 @@ EXPORT int daemon(int nochdir, int noclose)
 	flag_off_everywhere();
 	result = libc.daemon(nochdir, noclose);
 	if (result == 0) {
-		libc_is_child = true;
+		STORE(libc_is_child, true);
 		hidden_forked();
 		readiness_forked();
 	}
@@ -513,7 +513,7 @@ void prepare_for_threads(void)
 		tracefile_lengthen();
 		stack_provide();
 	}
-	libc_is_child = false;
+	STORE(libc_is_child, false);
 }
 
 EXPORT int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*begin)(void *),

@@ -54,17 +54,20 @@ static bool make_room(struct interest *in, unsigned need)
 		address += (long)(each[i] * (room + 64));
 	}
 	in->entries = (struct pollfd *)at[0];
-	in->watches = (struct watched *)at[1];
+	STORE(in->watches, (struct watched *)at[1]);
 	in->scratch = at[2];
 	in->asked = (struct pollfd *)at[3];
 	in->where = (uint32_t *)at[4];
-	in->room = room;
+	/* Last: who closes an fd goes by it (watch_of). */
+	__atomic_store_n(&in->room, room, __ATOMIC_RELEASE);
 	return true;
 }
 
 bool interest_is_open(const struct interest *in)
 {
-	return in->hidden && hidden_number(in->hidden) >= 0;
+	struct hidden *h = LOAD(in->hidden);
+
+	return h && hidden_number(h) >= 0;
 }
 
 static long control(const struct interest *in, int operation, int fd, unsigned events, uint64_t data)
@@ -94,7 +97,7 @@ static long add(struct interest *in, int fd, struct watched *w, unsigned events)
 	if (result == -EEXIST)
 		result = control(in, EPOLL_CTL_MOD, fd, events, data);
 	if (result < 0)
-		w->registered = false;
+		STORE(w->registered, false);
 	return result;
 }
 
@@ -137,7 +140,7 @@ static bool is_direct(const struct interest *in, uint32_t at)
 
 static struct watched *watch_of(const struct interest *in, int fd)
 {
-	return (unsigned)fd < in->room ? &in->watches[fd] : NULL;
+	return (unsigned)fd < __atomic_load_n(&in->room, __ATOMIC_ACQUIRE) ? &LOAD(in->watches)[fd] : NULL;
 }
 
 /* Whether epoll is to tell of it.  */
@@ -160,8 +163,8 @@ static bool place(struct interest *in, uint32_t at)
 	/* A second entry for the same fd. */
 	if (!w || (w->place && w->place != at + 1))
 		return make_direct(in, at);
-	w->place = at + 1;
-	if (w->registered) {
+	STORE(w->place, at + 1);
+	if (LOAD(w->registered)) {
 		if (w->events == events)
 			return true;
 		if (!(events & ~EVENTS) && control(in, EPOLL_CTL_MOD, fd, events, data_of(fd, w->generation)) == 0) {
@@ -169,7 +172,7 @@ static bool place(struct interest *in, uint32_t at)
 			return true;
 		}
 		control(in, EPOLL_CTL_DEL, fd, 0, 0);
-		w->registered = false;
+		STORE(w->registered, false);
 	}
 	if (is_keepable(fd, events) && add(in, fd, w, events) == 0)
 		return true;
@@ -181,19 +184,20 @@ static void remove_watch(struct interest *in, int fd)
 	struct watched *w = watch_of(in, fd);
 
 	/* Another entry asks for it now, perhaps. */
-	if (!w || w->place || !w->registered)
+	if (!w || w->place || !LOAD(w->registered))
 		return;
 	control(in, EPOLL_CTL_DEL, fd, 0, 0);
-	w->registered = false;
+	STORE(w->registered, false);
 }
 
 bool interest_open(struct interest *in, unsigned count, int top)
 {
 	if (!make_room(in, count > (unsigned)top ? count : (unsigned)top + 1))
 		return false;
-	in->count = in->live = in->directs = in->found = in->verified = in->forgotten = 0;
+	in->count = in->live = in->directs = in->found = in->verified = 0;
+	STORE(in->forgotten, 0);
 	in->is_stale = false;
-	in->hidden = hidden_take(top, false);
+	__atomic_store_n(&in->hidden, hidden_take(top, false), __ATOMIC_RELEASE);
 	return in->hidden;
 }
 
@@ -208,9 +212,10 @@ static bool empty(struct interest *in, bool for_another)
 
 		if (!w)
 			continue;
-		if (w->registered && for_another)
+		if (LOAD(w->registered) && for_another)
 			is_empty &= control(in, EPOLL_CTL_DEL, fd, 0, 0) == 0;
-		*w = (struct watched){0};
+		STORE(w->place, 0);
+		STORE(w->registered, false);
 	}
 	return is_empty;
 }
@@ -223,7 +228,7 @@ void interest_close(struct interest *in)
 	if (!h)
 		return;
 	is_empty = empty(in, !libc_single_threaded());
-	in->hidden = NULL;
+	STORE(in->hidden, NULL);
 	in->count = 0;
 	hidden_put(h, is_empty);
 }
@@ -231,7 +236,7 @@ void interest_close(struct interest *in)
 void interest_disown(struct interest *in)
 {
 	empty(in, false);
-	in->hidden = NULL;
+	STORE(in->hidden, NULL);
 	in->count = 0;
 }
 
@@ -242,29 +247,28 @@ static void set_entry(struct interest *in, struct change *c)
 
 	remove_direct(in, c->at);
 	if (w && w->place == c->at + 1)
-		w->place = 0;
+		STORE(w->place, 0);
 	in->live += (c->value.fd >= 0) - (old.fd >= 0);
 	in->entries[c->at] = c->value;
 	c->value = old;
 }
 
-/* Registers anew what was forgotten, where an entry still asks for it.  More than there was room for, or a number that has not yet
- * come: all are looked at.  */
+/* Registers anew what was forgotten, where an entry still asks for it.  More than there was room for: all are looked at.  */
 static bool remember(struct interest *in)
 {
 	unsigned n = __atomic_load_n(&in->forgotten, __ATOMIC_RELAXED) ? __atomic_exchange_n(&in->forgotten, 0, __ATOMIC_SEQ_CST) : 0;
 	bool all = n > INTEREST_FORGOTTEN_MAX;
 
-	for (unsigned i = 0; i < n && !all; i++) {
+	for (unsigned i = 0; n > 0 && i < INTEREST_FORGOTTEN_MAX; i++) {
 		int fd = (int)__atomic_exchange_n(&in->forgot[i], 0, __ATOMIC_ACQUIRE) - 1;
 
-		if (fd < 0)
-			all = true;
-		else if (in->watches[fd].place && !is_direct(in, in->watches[fd].place - 1) && !place(in, in->watches[fd].place - 1))
+		if (fd < 0 || all || !in->watches[fd].place)
+			continue;
+		if (!is_direct(in, in->watches[fd].place - 1) && !place(in, in->watches[fd].place - 1))
 			return false;
 	}
 	for (uint32_t at = 0; all && at < in->count; at++)
-		if (is_watched(in, at) && !in->watches[in->entries[at].fd].registered && !place(in, at))
+		if (is_watched(in, at) && !LOAD(in->watches[in->entries[at].fd].registered) && !place(in, at))
 			return false;
 	return true;
 }
@@ -300,7 +304,7 @@ static bool begin_anew(struct interest *in)
 	for (uint32_t at = 0; at < in->count; at++)
 		if (in->entries[at].fd > top && watch_of(in, in->entries[at].fd))
 			top = in->entries[at].fd;
-	in->hidden = hidden_take(top, false);
+	__atomic_store_n(&in->hidden, hidden_take(top, false), __ATOMIC_RELEASE);
 	in->is_stale = false;
 	in->directs = 0;
 	for (uint32_t at = 0; at < in->count; at++)
@@ -328,7 +332,7 @@ enum interest_found interest_collect(struct interest *in, unsigned max)
 			continue;
 		if (!w)
 			return INTEREST_BROKEN;
-		if (w->registered && w->place && w->generation == ready[i].data.u64 >> 32)
+		if (LOAD(w->registered) && w->place && w->generation == ready[i].data.u64 >> 32)
 			in->where[in->directs + in->found++] = w->place - 1;
 		else
 			in->is_stale = true;
@@ -343,9 +347,9 @@ static int verify(struct interest *in, uint32_t at)
 	int fd = in->entries[at].fd;
 	struct watched *w = &in->watches[fd];
 
-	if (w->registered && control(in, EPOLL_CTL_MOD, fd, w->events, data_of(fd, w->generation)) == 0)
+	if (LOAD(w->registered) && control(in, EPOLL_CTL_MOD, fd, w->events, data_of(fd, w->generation)) == 0)
 		return 0;
-	w->registered = false;
+	STORE(w->registered, false);
 	/* What the number meant may not be what it means. */
 	fds_relook(fd);
 	return place(in, at) ? 1 : -1;
@@ -413,9 +417,14 @@ bool interest_forget(struct interest *in, int fd)
 		return false;
 	sys(SYS_epoll_ctl, hidden_number(h), EPOLL_CTL_DEL, fd, &unused);
 	__atomic_store_n(&w->registered, false, __ATOMIC_RELEASE);
-	i = __atomic_fetch_add(&in->forgotten, 1, __ATOMIC_SEQ_CST);
-	if (i < INTEREST_FORGOTTEN_MAX)
-		__atomic_store_n(&in->forgot[i], (uint32_t)fd + 1, __ATOMIC_RELEASE);
+	for (i = 0; i < INTEREST_FORGOTTEN_MAX; i++) {
+		uint32_t none = 0;
+
+		if (__atomic_compare_exchange_n(&in->forgot[i], &none, (uint32_t)fd + 1, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			break;
+	}
+	/* Behind the number: whoever finds that there is one finds it. */
+	__atomic_fetch_add(&in->forgotten, i < INTEREST_FORGOTTEN_MAX ? 1 : INTEREST_FORGOTTEN_MAX + 1, __ATOMIC_SEQ_CST);
 	return true;
 }
 
@@ -423,12 +432,12 @@ bool interest_asks_for(const struct interest *in, int fd)
 {
 	const struct watched *w = interest_is_open(in) ? watch_of(in, fd) : NULL;
 
-	return w && w->place;
+	return w && LOAD(w->place);
 }
 
 bool interest_has(const struct interest *in, const struct pollfd *p)
 {
 	const struct watched *w = p->fd < 0 ? NULL : watch_of(in, p->fd);
 
-	return p->fd < 0 || (w && w->registered && w->events == (unsigned short)p->events);
+	return p->fd < 0 || (w && LOAD(w->registered) && w->events == (unsigned short)p->events);
 }

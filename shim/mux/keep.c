@@ -73,17 +73,17 @@ void keep_forked(void)
 {
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
 		interest_disown(&k->interest);
-		kept[k - keeps] = 0;
-		k->class = 0;
-		k->owner = 0;
-		k->ticket++;
+		STORE(kept[k - keeps], 0);
+		STORE(k->class, 0);
+		STORE(k->owner, 0);
+		STORE(k->ticket, k->ticket + 1);
 	}
 	own_tid = 0;
 }
 
 void keep_autodisarm(void)
 {
-	autodisarmed = true;
+	STORE(autodisarmed, true);
 }
 
 /* Not in a vfork child, which has its parent's memory: after hidden_is_own().  */
@@ -112,7 +112,7 @@ static inline __attribute__((always_inline)) uintptr_t own_frame(void)
 static bool is_left(const struct keep *k, uint32_t owner, uintptr_t frame)
 {
 	if (owner == self())
-		return k->frame && frame >= k->frame && !autodisarmed && !is_on_signal_stack();
+		return k->frame && frame >= k->frame && !LOAD(autodisarmed) && !is_on_signal_stack();
 	return sys(SYS_tgkill, sys(SYS_getpid), owner, 0) == -ESRCH;
 }
 
@@ -128,13 +128,13 @@ static bool claim(struct keep *k, uintptr_t frame)
 		interest_close(&k->interest);
 	}
 	k->frame = frame;
-	k->ticket++;
+	STORE(k->ticket, k->ticket + 1);
 	return true;
 }
 
 static void release(struct keep *k, uint32_t ticket)
 {
-	if (k->ticket != ticket || k->owner != self())
+	if (LOAD(k->ticket) != ticket || LOAD(k->owner) != self())
 		return;
 	k->frame = 0;
 	__atomic_store_n(&k->owner, 0, __ATOMIC_RELEASE);
@@ -149,7 +149,7 @@ static uintptr_t address_of(const struct op *op)
 
 static bool is_of(const struct keep *k, const struct op *op)
 {
-	return k->class == op->class && addresses[k - keeps] == address_of(op);
+	return LOAD(k->class) == op->class && LOAD(addresses[k - keeps]) == address_of(op);
 }
 
 static struct keep *find(const struct op *op)
@@ -157,7 +157,7 @@ static struct keep *find(const struct op *op)
 	uintptr_t address = address_of(op);
 
 	for (unsigned i = 0; i < KEEPS; i++)
-		if (addresses[i] == address && keeps[i].class == op->class)
+		if (LOAD(addresses[i]) == address && LOAD(keeps[i].class) == op->class)
 			return &keeps[i];
 	return NULL;
 }
@@ -165,7 +165,7 @@ static struct keep *find(const struct op *op)
 bool keep_has(uintptr_t address)
 {
 	for (unsigned i = 0; i < KEEPS; i++)
-		if (kept[i] == address)
+		if (LOAD(kept[i]) == address)
 			return true;
 	return false;
 }
@@ -175,16 +175,31 @@ static bool is_open(const struct keep *k)
 	return interest_is_open(&k->interest);
 }
 
+/* Another call, on k, if it is known.  */
+static void count_call(struct keep *k)
+{
+	uint64_t now = LOAD(calls) + 1;
+
+	STORE(calls, now);
+	if (k)
+		STORE(k->last, now);
+}
+
+static bool is_in_use(const struct keep *k)
+{
+	return LOAD(calls) - LOAD(k->last) < IDLE;
+}
+
 /* What the program does not poll any more, as the array that a larger one has taken the place of, burdens what happens to its fds.  */
 static void close_idle(struct keep *k)
 {
 	uint32_t ticket;
 
-	if (!is_open(k) || k->owner || calls - k->last < IDLE || !claim(k, own_frame()))
+	if (!is_open(k) || LOAD(k->owner) || is_in_use(k) || !claim(k, own_frame()))
 		return;
 	ticket = k->ticket;
 	interest_close(&k->interest);
-	kept[k - keeps] = 0;
+	STORE(kept[k - keeps], 0);
 	release(k, ticket);
 }
 
@@ -194,14 +209,14 @@ static struct keep *oldest(void)
 	struct keep *found = NULL;
 
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
-		if (k->owner || (is_open(k) && calls - k->last < IDLE))
+		if (LOAD(k->owner) || (is_open(k) && is_in_use(k)))
 			continue;
-		if (!k->class)
+		if (!LOAD(k->class))
 			return k;
-		if (!found || k->last < found->last)
+		if (!found || LOAD(k->last) < LOAD(found->last))
 			found = k;
 	}
-	in_vain = !found || found->seen < PATIENCE;
+	STORE(in_vain, !found || LOAD(found->seen) < PATIENCE);
 	return found;
 }
 
@@ -213,13 +228,15 @@ static void note(const struct op *op, const struct keep *k, enum trace_keep what
 
 static void settle_debt(int64_t gain)
 {
+	uint32_t more = LOAD(doubt);
+
 	if (gain >= 0) {
-		doubt = DOUBT_MIN;
+		STORE(doubt, DOUBT_MIN);
 		return;
 	}
-	debt = -gain * doubt;
-	if (doubt < DOUBT_MAX)
-		doubt *= 2;
+	STORE(debt, -gain * more);
+	if (more < DOUBT_MAX)
+		STORE(doubt, more * 2);
 }
 
 static void give_up(struct keep *k, const struct op *op)
@@ -228,8 +245,8 @@ static void give_up(struct keep *k, const struct op *op)
 		note(op, k, TRACE_KEEP_LEFT, 0);
 	settle_debt(k->gain);
 	interest_close(&k->interest);
-	kept[k - keeps] = 0;
-	k->seen = 0;
+	STORE(kept[k - keeps], 0);
+	STORE(k->seen, 0);
 }
 
 /* The set is of no use any more.  */
@@ -487,7 +504,7 @@ static bool verify(struct wait *w)
 	if (w->now_ns < k->slice_ns)
 		return true;
 	k->slice_ns = w->now_ns + keep_round_ns(k->interest.live) / keep_slices(k->interest.live);
-	close_idle(&keeps[calls % KEEPS]);
+	close_idle(&keeps[LOAD(calls) % KEEPS]);
 	if (w->is_idle)
 		w->to_verify = w->to_verify > slice ? w->to_verify - slice : 0;
 	w->cost += (int64_t)slice * (w->is_idle ? COST_EVENTS : 1);
@@ -534,7 +551,7 @@ static enum outcome wait_for(struct wait *w, long *result)
 		in->asked[i + 1] = in->entries[in->where[i]];
 	*result = ppoll_window(w->op, in->asked, in->directs + 1, w->request->for_ever && !is_slice ? NULL : &left, w->request->mask);
 	w->has_waited = true;
-	if (w->keep->ticket != w->ticket || shim_sandboxed)
+	if (LOAD(w->keep->ticket) != w->ticket || shim_sandboxed)
 		return NATIVE;
 	w->asked = in->directs;
 	/* What it finds is reported, or the program's fds are not what they were. */
@@ -661,7 +678,7 @@ static enum outcome run(struct op *op, struct keep *k, struct request *r, bool *
 	w.to_verify = k->interest.live;
 	outcome = serve(&w, result);
 	*has_waited = w.has_waited;
-	if (k->ticket != w.ticket || shim_sandboxed)
+	if (LOAD(k->ticket) != w.ticket || shim_sandboxed)
 		return outcome == ANSWERED ? ANSWERED : NATIVE;
 	if (outcome == ANSWERED) {
 		op->way = TRACE_WAY_KEPT;
@@ -678,7 +695,7 @@ static enum outcome run(struct op *op, struct keep *k, struct request *r, bool *
 /* Whether a call on it need not be the kernel's.  */
 static bool is_due(const struct keep *k)
 {
-	return k->interest.hidden || (k->seen >= PATIENCE && debt <= 0);
+	return LOAD(k->interest.hidden) || (LOAD(k->seen) >= PATIENCE && LOAD(debt) <= 0);
 }
 
 bool keep_serve(struct op *op, long *result)
@@ -700,7 +717,7 @@ bool keep_serve(struct op *op, long *result)
 	if (!hidden_is_own() || !claim(k, own_frame()))
 		return false;
 	ticket = k->ticket;
-	k->last = ++calls;
+	count_call(k);
 	outcome = is_of(k, op) ? run(op, k, &r, &has_waited, result) : NATIVE;
 	release(k, ticket);
 	if (outcome != ANSWERED && !has_waited)
@@ -732,10 +749,10 @@ static struct keep *know(const struct op *op)
 		return NULL;
 	ticket = k->ticket;
 	interest_close(&k->interest);
-	addresses[k - keeps] = address_of(op);
-	kept[k - keeps] = 0;
-	k->class = op->class;
-	k->seen = 0;
+	STORE(addresses[k - keeps], address_of(op));
+	STORE(kept[k - keeps], 0);
+	STORE(k->class, op->class);
+	STORE(k->seen, 0);
 	release(k, ticket);
 	return k;
 }
@@ -745,30 +762,37 @@ void keep_learn(const struct op *op, long result)
 {
 	struct keep *k = op->why == TRACE_WHY_NEW ? find(op) : NULL;
 	bool pays = would_pay(op, result);
+	int64_t owed;
 
-	calls++;
+	count_call(k);
 	if (!k && pays && op->why == TRACE_WHY_NEW)
 		k = know(op);
-	if (!pays || in_vain || debt > 0)
-		keep_skips = SKIPS;
-	if (debt > 0)
-		debt -= asked_by(op) > SKIPS ? asked_by(op) : SKIPS;
+	owed = LOAD(debt);
+	if (!pays || LOAD(in_vain) || owed > 0)
+		STORE(keep_skips, SKIPS);
+	if (owed > 0)
+		STORE(debt, owed - (asked_by(op) > SKIPS ? asked_by(op) : SKIPS));
 	if (!k)
 		return;
-	k->last = calls;
-	k->seen = pays ? k->seen + 1 : 0;
+	STORE(k->last, LOAD(calls));
+	STORE(k->seen, pays ? LOAD(k->seen) + 1 : 0);
 	if (is_due(k))
-		kept[k - keeps] = addresses[k - keeps];
+		STORE(kept[k - keeps], LOAD(addresses[k - keeps]));
 }
 
 /* Who waits in it is woken: he does not hear of a removal.  */
-bool keep_forget(int fd)
+void keep_forget(int fd)
 {
-	if (!hidden_is_own())
-		return shim_sandboxed;
+	bool is_own = hidden_is_own();
+
+	/* The mark first: a thread that registers it anew meanwhile sets it again, and so will be told what becomes of fd then. */
+	if (is_own || shim_sandboxed)
+		fds_mark(fd, 0, HINT_KEPT);
+	if (!is_own)
+		return;
 	hidden_give_up(fd);
 	for (struct keep *k = keeps; k < keeps + KEEPS; k++) {
-		struct hidden *h = k->interest.hidden;
+		struct hidden *h = LOAD(k->interest.hidden);
 		uint32_t owner;
 
 		if (!h || !interest_forget(&k->interest, fd))
@@ -777,7 +801,6 @@ bool keep_forget(int fd)
 		if (owner && owner != self())
 			hidden_wake(h);
 	}
-	return true;
 }
 
 bool keep_asks_for(int fd)

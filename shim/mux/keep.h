@@ -33,9 +33,11 @@ bool keep_has(uintptr_t address);
 
 static inline bool keep_skip(uintptr_t address, unsigned count)
 {
-	if (keep_skips < count || keep_has(address))
+	uint32_t skips = LOAD(keep_skips);
+
+	if (skips < count || keep_has(address))
 		return false;
-	keep_skips -= count;
+	STORE(keep_skips, skips - count);
 	return true;
 }
 
@@ -46,9 +48,9 @@ bool keep_serve(struct op *op, long *result);
 /* The plain call has been made, with this result: what can be learned from it for the next.  */
 void keep_learn(const struct op *op, long result);
 
-/* fd is about to be closed, or has become another.  For fds with HINT_KEPT.  False in a vfork child, which has fds of its own.  Signal-
- * and thread-safe.  */
-bool keep_forget(int fd);
+/* fd is about to be closed, or has become another.  For fds with HINT_KEPT, which goes; not in a vfork child, which has fds of its own.
+ * Signal- and thread-safe.  */
+void keep_forget(int fd);
 
 /* Whether an array that is kept asks for this number.  */
 bool keep_asks_for(int fd);

@@ -1,11 +1,12 @@
-/* stress.c - stress SECONDS [SEED]: threads that do at random, all at once, what upsets whoever remembers something about an fd.
+/* stress.c - stress SECONDS [SEED [quiet]]: threads that do at random, all at once, what upsets whoever remembers something about
+ * an fd.
  *
  * Each worker plays one round after the other: bytes through pipes and sockets, numbers that get another meaning while somebody
  * waits on them, polls of many fds, forks, execs, cancellations; and all the while signals come.  A round checks what must hold in
  * whatever order things happen: each byte is read once and in order, EINTR comes only where a handler ran that may end a call, and
  * EAGAIN where it was asked for.  At the end the same fds are open as at the beginning.  What hangs is told by an alarm.
  *
- * The seed chooses what is played, not who is faster: it replays a run as far as that can be had.  */
+ * The seed chooses what is played, not who is faster: it replays a run as far as that can be had.  quiet: without signals.  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,16 +43,16 @@ enum {
 };
 
 static unsigned long seed;
-static volatile bool is_over;
-static pid_t targets[TARGETS];				 /* threads that get signals; some have ended */
+static _Atomic bool is_over;
+static _Atomic pid_t targets[TARGETS];				 /* threads that get signals; some have ended */
 static __thread int worker;				 /* whose round this thread plays in */
 static __thread volatile unsigned handled, interrupting; /* handlers that ran here; those without SA_RESTART */
 static __thread uint64_t chance;
 
 static struct {
-	const char *volatile round;
-	volatile unsigned long rounds;
-	const char *volatile call; /* what one of its threads did last */
+	const char *_Atomic round;
+	_Atomic unsigned long rounds;
+	const char *_Atomic call; /* what one of its threads did last */
 } state[WORKERS];
 
 /* ---- Chance, and complaints.  */
@@ -404,7 +405,7 @@ struct replaced {
 	int readers;
 	uint32_t key;
 	unsigned seen[2][ROUND_TOKENS + READERS_MAX];
-	volatile bool done;
+	_Atomic bool done;
 };
 
 /* The last tokens, one for each reader, end it: whichever of the two it waits on.  */
@@ -526,7 +527,7 @@ struct many {
 	int count;
 	int number[MANY_MAX];
 	bool swaps; /* then a wait may miss a channel that has taken another's number: natively, too */
-	volatile bool done;
+	_Atomic bool done;
 };
 
 static void *feed_many(void *arg)
@@ -684,7 +685,7 @@ static void play_counted(void)
 	for (int i = 0; i < ADDERS; i++)
 		adders[i] = start(add, &c);
 	/* Somebody still has to add, or what was added is to be read. */
-	for (int left = ADDERS; left || sum != c.sum;) {
+	for (int left = ADDERS; left || sum != __atomic_load_n(&c.sum, __ATOMIC_SEQ_CST);) {
 		if (left && any(4) == 0)
 			join(adders[--left]);
 		if (sum != __atomic_load_n(&c.sum, __ATOMIC_SEQ_CST)) {
@@ -964,28 +965,32 @@ static void begin_signals(timer_t *timer)
 	sigemptyset(&second);
 	sigaddset(&second, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &second, NULL);
-	need(timer_create(CLOCK_MONOTONIC, &event, timer) == 0 && timer_settime(*timer, 0, &often, NULL) == 0, "timer");
+	if (timer)
+		need(timer_create(CLOCK_MONOTONIC, &event, timer) == 0 && timer_settime(*timer, 0, &often, NULL) == 0, "timer");
 }
 
-static void play_all(long seconds)
+static void play_all(long seconds, bool quiet)
 {
 	struct timespec end;
-	pthread_t workers[WORKERS], shooter;
+	pthread_t workers[WORKERS], shooter = 0;
 	timer_t timer;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += seconds;
 	alarm((unsigned)seconds + GRACE);
-	begin_signals(&timer);
+	begin_signals(quiet ? NULL : &timer);
 	for (worker = 0; worker < WORKERS; worker++)
 		workers[worker] = start(work, NULL);
 	worker = 0;
-	shooter = start(shoot, NULL);
+	if (!quiet)
+		shooter = start(shoot, NULL);
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
 		;
 	is_over = true;
 	for (int i = 0; i < WORKERS; i++)
 		pthread_join(workers[i], NULL);
+	if (quiet)
+		return;
 	pthread_join(shooter, NULL);
 	timer_delete(timer);
 }
@@ -1002,7 +1007,7 @@ int main(int argc, char **argv)
 		return be_child(strtoul(argv[2], NULL, 10), atoi(argv[3]));
 	}
 	if (argc < 2) {
-		fprintf(stderr, "usage: stress SECONDS [SEED]\n");
+		fprintf(stderr, "usage: stress SECONDS [SEED [quiet]]\n");
 		return 2;
 	}
 	chance = seed = argc > 2 ? strtoul(argv[2], NULL, 10) : (unsigned long)time(NULL) ^ (unsigned long)getpid() << 16;
@@ -1012,7 +1017,7 @@ int main(int argc, char **argv)
 	limit.rlim_cur = limit.rlim_max < NUMBERS ? limit.rlim_max : NUMBERS;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	look_at_fds(before);
-	play_all(strtol(argv[1], NULL, 10));
+	play_all(strtol(argv[1], NULL, 10), argc > 3);
 	look_at_fds(after);
 	for (int fd = 0; fd < NUMBERS; fd++)
 		if (before[fd].device != after[fd].device || before[fd].inode != after[fd].inode)

@@ -156,8 +156,9 @@ void handle(int signal, void (*handler)(int), int flags)
 }
 
 static const struct trap *const tables[] = {
-	cancel_traps, edge_traps, fd_traps, field_traps, flag_traps, handler_traps, ipc_traps, kept_traps, life_traps, plain_traps, process_traps,
-	shield_traps, signal_traps, step_traps, stdio_traps, terminal_traps, thread_traps, tree_traps, wait_traps, whole_traps,
+	cancel_traps, edge_traps, fd_traps, field_traps, flag_traps, handler_traps, ipc_traps, kept_traps, life_traps, loom_traps,
+	plain_traps, process_traps, shield_traps, signal_traps, step_traps, stdio_traps, terminal_traps, thread_traps, tree_traps,
+	wait_traps, whole_traps,
 };
 
 int main(int argc, char **argv)

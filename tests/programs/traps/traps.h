@@ -12,9 +12,9 @@ struct trap {
 };
 
 /* One table per file, ended by a NULL name.  */
-extern const struct trap cancel_traps[], edge_traps[], fd_traps[], field_traps[], flag_traps[], handler_traps[], ipc_traps[], kept_traps[],
-	life_traps[], plain_traps[], process_traps[], shield_traps[], signal_traps[], step_traps[], stdio_traps[], terminal_traps[],
-	thread_traps[], tree_traps[], wait_traps[], whole_traps[];
+extern const struct trap cancel_traps[], edge_traps[], fd_traps[], field_traps[], flag_traps[], handler_traps[], ipc_traps[],
+	kept_traps[], life_traps[], loom_traps[], plain_traps[], process_traps[], shield_traps[], signal_traps[], step_traps[], stdio_traps[],
+	terminal_traps[], thread_traps[], tree_traps[], wait_traps[], whole_traps[];
 
 /* ---- main.c.  */
 
