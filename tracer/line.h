@@ -34,12 +34,12 @@ struct line {
 	bool shielded;                  /* O_NONBLOCK was on the fd, and it waited (--shield) */
 	bool ended;                     /* a child, with this wait status (wait(2)) */
 	bool is_lock;                   /* `call` waited for the lock at `address`, which the tid `holder` had; -1: not known */
+	bool submits;                   /* a request of POSIX AIO, of `length` bytes at `offset` */
 	int status;
 	int holder;
-	uint64_t address;
-	bool submits;                   /* a request of POSIX AIO: */
-	uint64_t length, offset;
 	uint32_t list;                  /* of one lio_listio(3): its number; 0: of none */
+	uint64_t address;
+	uint64_t length, offset;
 	uint64_t ran_ns;                /* it is over, and the kernel had it for so long; 0: not shown */
 	const char *notice;             /* by what the program was told; NULL: not shown */
 	const char *loop;               /* of a thread that was away from its polls: its kind; NULL: none */

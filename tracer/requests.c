@@ -114,9 +114,9 @@ static struct request *add(struct requests *t, uint32_t op)
 {
 	uint32_t i;
 
-	if (t->open.count == OPEN_MAX)
+	if (t->all && t->open.count == OPEN_MAX)
 		drop(t, t->open.first);
-	if (t->open.count + t->over.count + 1 >= t->room)
+	if (!t->all || t->open.count + t->over.count + 1 >= t->room)
 		widen(t);
 	i = t->free;
 	if (i)

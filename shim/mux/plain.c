@@ -39,31 +39,35 @@ long mux_cancellable(const struct op *op, const struct window *w)
 }
 
 /* Of a write, what is left.  */
-static __attribute__((noinline)) long enter_rest(const struct op *op, struct window *w)
+static __attribute__((noinline)) long enter_rest(const struct op *op, bool only)
 {
 	struct iovec rest[ATTEMPT_REST];
 	struct msghdr message = {.msg_iov = rest};
+	struct window w;
 	size_t size;
 
+	open_window(&w, op, only);
 	message.msg_iovlen = attempt_rest(op, rest, &size);
 	if (HINT_KIND(op->hint) == KIND_stream) {
-		w->nr = SYS_sendmsg;
-		w->arg[1] = (long)&message;
-		w->arg[2] = MSG_NOSIGNAL | op_flags(op);
+		w.nr = SYS_sendmsg;
+		w.arg[1] = (long)&message;
+		w.arg[2] = MSG_NOSIGNAL | op_flags(op);
 	} else {
-		w->nr = SYS_writev;
-		w->arg[1] = (long)rest;
-		w->arg[2] = (long)message.msg_iovlen;
+		w.nr = SYS_writev;
+		w.arg[1] = (long)rest;
+		w.arg[2] = (long)message.msg_iovlen;
 	}
-	return mux_cancellable(op, w);
+	return mux_cancellable(op, &w);
 }
 
 long mux_enter(const struct op *op, bool only)
 {
 	struct window w;
 
+	if (unlikely(op->moved))
+		return enter_rest(op, only);
 	open_window(&w, op, only);
-	return likely(!op->moved) ? mux_cancellable(op, &w) : enter_rest(op, &w);
+	return mux_cancellable(op, &w);
 }
 
 long mux_plain(const struct op *op)
