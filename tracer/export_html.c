@@ -397,7 +397,7 @@ static int by_flight(const void *a, const void *b)
 static struct flight_row *row_of_flight(struct page *p, const struct request_span *s)
 {
 	size_t process = (size_t)(s->process - p->model->processes);
-	struct flight_row *row = p->flight_row_count ? p->flight_rows[p->flight_row_count - 1] : NULL;
+	struct flight_row *row = p->flight_rows && p->flight_row_count ? p->flight_rows[p->flight_row_count - 1] : NULL;
 
 	if (row && row->process == process)
 		return row;
