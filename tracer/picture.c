@@ -217,11 +217,17 @@ static void print_row(const char *row, FILE *to)
 	fprintf(to, "%.*s\n", (int)(n - dots), row + dots);
 }
 
+/* Where no request is told of, what goes past there does not make the picture higher.  */
+static bool is_empty(const struct picture *p, int row)
+{
+	return !p->rows[row][strspn(p->rows[row], row >= REQUEST_TEXT && row < KERNEL_NAME ? " #" : " ")];
+}
+
 void picture_print(struct picture *p, FILE *to)
 {
 	fprintf(to, "%-*s%s\n", p->width - 14, "User space", "(not to scale)");
 	for (int row = 0; row < AXIS; row++)
-		if (p->rows[row][strspn(p->rows[row], " ")])
+		if (!is_empty(p, row))
 			print_row(p->rows[row], to);
 	fputc('\n', to);
 	print_row(p->rows[AXIS], to);
