@@ -243,9 +243,7 @@ static long start_thread(const struct notice *n)
 
 static long queue_signal(const struct notice *n)
 {
-	uint64_t t = n->of.number ? clock_ticks() : 0;
 	siginfo_t info;
-	long result;
 
 	memset(&info, 0, sizeof info);
 	info.si_signo = n->signal;
@@ -253,10 +251,10 @@ static long queue_signal(const struct notice *n)
 	info.si_pid = (pid_t)sys(SYS_getpid);
 	info.si_uid = (uid_t)sys(SYS_getuid);
 	info.si_value = n->value;
-	result = sys(SYS_rt_sigqueueinfo, info.si_pid, n->signal, &info);
-	if (n->of.number && result == 0)
-		record_notified(&n->of, t, false);
-	return result;
+	/* First, for whoever gets it may end the process. */
+	if (n->of.number)
+		record_notified(&n->of, clock_ticks(), false);
+	return sys(SYS_rt_sigqueueinfo, info.si_pid, n->signal, &info);
 }
 
 long notice_give(const struct notice *n)
