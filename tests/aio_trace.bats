@@ -29,15 +29,6 @@ told() {
 	"$EAGAIN" report --json | jq -r ".aio.total | $1"
 }
 
-# ordered TEXT...: each stands in the output, behind the one before.
-ordered() {
-	local text rest=$output
-	for text; do
-		[[ $rest == *"$text"* ]] || { echo "missing, or too early: $text"; echo "$output"; false; }
-		rest=${rest#*"$text"}
-	done
-}
-
 @test "a request: submitted, completed, seen, collected; by whom, for how much, where" {
 	recorded reads
 	[ "$(life 1)" = $'submitted aio_read - -\ncompleted aio_read 4096 -\nseen aio_error 4096 -\ncollected aio_return 4096 -' ]

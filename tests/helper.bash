@@ -161,6 +161,16 @@ record_late_once() {
 	"$EAGAIN" log trace >log
 }
 
+# ordered TEXT...: each stands in the output, behind the one before.
+ordered() {
+	# shellcheck disable=SC2154 # bats' run sets it
+	local text rest=$output
+	for text; do
+		[[ $rest == *"$text"* ]] || { echo "missing, or too early: $text"; echo "$output"; false; }
+		rest=${rest#*"$text"}
+	done
+}
+
 # note TEXT: a line in the test's output, also when it passes.
 note() {
 	echo "# $*" >&3

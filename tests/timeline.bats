@@ -20,15 +20,6 @@ number() {
 	"$EAGAIN" log | sed -n "/ev=EWOULDBLOCK .*$1/s/.* op=\([0-9]*\) .*/\1/p" | head -n 1
 }
 
-# ordered TEXT...: each stands in the output, behind the one before.
-ordered() {
-	local text rest=$output
-	for text; do
-		[[ $rest == *"$text"* ]] || { echo "missing, or too early: $text"; echo "$output"; false; }
-		rest=${rest#*"$text"}
-	done
-}
-
 fits() {
 	awk -v width="$1" 'length > width { print length ": " $0; bad = 1 } END { exit bad }' "$2"
 }
