@@ -497,16 +497,19 @@ fd_hint record_fd(int fd, enum fd_kind kind, struct fd_facts *facts)
 	bool by_number = anyway || wants_number(&config.wants.fds, (unsigned)fd), by_name = true;
 	char text[TEXT_MAX];
 	size_t size;
+	uint32_t lap;
 
 	if (tracefile_is_off())
 		return 0;
+	/* Before the name is put down: another thread may begin the next meanwhile, in which it has to stand, too. */
+	lap = record_lap();
 	if (by_number || wants_by_name(&config.wants)) {
 		size = fd_name(fd, kind, facts, text, sizeof text);
 		by_name = wants_name(&config.wants, text, size);
 		if (to_trace && by_number && (by_name || anyway))
 			put_name(fd, kind, facts, text, size);
 	}
-	return record_lap() << HINT_NAMED_SHIFT | (by_name ? 0 : HINT_UNWANTED);
+	return lap << HINT_NAMED_SHIFT | (by_name ? 0 : HINT_UNWANTED);
 }
 
 /* It shares our memory, and so our file.  */
@@ -619,6 +622,6 @@ uint32_t record_lap(void)
 	/* A fork's first record is this one: the lap must be that of the new file.  */
 	if (unlikely(*tracefile_alive == 0))
 		tracefile_more(0);
-	return tracefile_lap;
+	return LOAD(tracefile_lap);
 }
 

@@ -47,7 +47,7 @@ void record_call(struct op *op, long result);
  * and nothing is left out.  */
 static inline bool record_passes(bool simply, fd_hint hint)
 {
-	return simply && hint >> HINT_NAMED_SHIFT == tracefile_lap && tracefile_thread.generation == *tracefile_alive &&
+	return simply && hint >> HINT_NAMED_SHIFT == LOAD(tracefile_lap) && tracefile_thread.generation == *tracefile_alive &&
 	       !*tracefile_gate && !shim_sandboxed;
 }
 

@@ -177,9 +177,9 @@ bool tracefile_is_own(void)
 
 static void next_lap(void)
 {
-	uint32_t lap = tracefile_lap + 1;
+	uint32_t lap = LOAD(tracefile_lap) + 1;
 
-	tracefile_lap = lap > 0xffff ? 1 : lap;
+	STORE(tracefile_lap, lap > 0xffff ? 1 : lap);
 	__atomic_store_n(&file.names, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&file.since, 0, __ATOMIC_RELAXED);
 }

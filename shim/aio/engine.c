@@ -56,7 +56,7 @@ struct help {
 
 static struct engine *engine(void)
 {
-	return (struct engine *)(requests + 1);
+	return (struct engine *)(requests_there() + 1);
 }
 
 static void lock(void)
@@ -84,14 +84,14 @@ static void reserve(struct worker *w)
 {
 	w->is_there = true;
 	w->tid = 0;
-	engine()->workers++;
+	STORE(engine()->workers, engine()->workers + 1);
 	engine()->looking++;
 }
 
 static void give_back(struct worker *w)
 {
 	w->is_there = false;
-	engine()->workers--;
+	STORE(engine()->workers, engine()->workers - 1);
 	engine()->looking--;
 }
 
@@ -293,7 +293,7 @@ static bool wait_for_call(struct worker *self)
 		return true;
 	}
 	e->idle--;
-	e->workers--;
+	__atomic_store_n(&e->workers, e->workers - 1, __ATOMIC_RELEASE);
 	if (!e->leaves) {
 		self->is_there = false;
 		pthread_detach(pthread_self());
@@ -388,7 +388,7 @@ bool engine_shares_fds(void)
 	bool shares = true;
 	uint64_t mask;
 
-	if (!requests)
+	if (!requests_there())
 		return true;
 	mask = enter();
 	if (e->workers)
@@ -402,8 +402,8 @@ bool engine_shares_fds(void)
 
 static bool is_busy(void)
 {
-	for (uint32_t i = 0; i < requests->used; i++) {
-		enum request_state state = request_state(__atomic_load_n(&requests->table[i].word, __ATOMIC_ACQUIRE));
+	for (uint32_t i = 0; i < LOAD(requests_there()->used); i++) {
+		enum request_state state = request_state(__atomic_load_n(&requests_there()->table[i].word, __ATOMIC_ACQUIRE));
 
 		if (state == REQUEST_QUEUED || state == REQUEST_RUNNING)
 			return true;
@@ -413,7 +413,7 @@ static bool is_busy(void)
 
 void engine_finish(void)
 {
-	while (requests && is_busy())
+	while (requests_there() && is_busy())
 		requests_doze();
 }
 
@@ -438,7 +438,7 @@ void engine_leave(void)
 	uint64_t mask;
 	bool leave;
 
-	if (!requests)
+	if (!requests_there())
 		return;
 	mask = enter();
 	leave = e->workers && !e->leaves;

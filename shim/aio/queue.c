@@ -51,7 +51,7 @@ static void make_ready(struct queue *q, struct request *r)
 {
 	r->ready = true;
 	r->next_ready = NULL;
-	*(q->ready ? &q->last_ready->next_ready : &q->ready) = r;
+	STORE(*(q->ready ? &q->last_ready->next_ready : &q->ready), r);
 	q->last_ready = r;
 	q->ready_count++;
 }
@@ -107,7 +107,7 @@ static struct request *pop_ready(struct queue *q)
 {
 	struct request *r = q->ready;
 
-	q->ready = r->next_ready;
+	STORE(q->ready, r->next_ready);
 	q->ready_count--;
 	return r;
 }

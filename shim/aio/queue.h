@@ -17,7 +17,7 @@ struct queue {
 	struct {
 		struct request *first, *last;   /* in the order of arrival */
 	} list[QUEUE_LISTS];                    /* by fd */
-	struct request *ready, *last_ready;
+	struct request *ready, *last_ready;     /* whether there is one can be seen from outside */
 	unsigned ready_count, count;            /* of these, and of all */
 	bool has_priorities;                    /* or had once */
 };

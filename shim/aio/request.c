@@ -20,7 +20,7 @@ bool requests_make(size_t more)
 	size_t size = sizeof *requests + more;
 	long made;
 
-	if (__atomic_load_n(&requests, __ATOMIC_ACQUIRE))
+	if (requests_there())
 		return true;
 	made = sys(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (made < 0 && made > -4096)
@@ -28,23 +28,23 @@ bool requests_make(size_t more)
 	if (sys(SYS_madvise, made, size, MADV_WIPEONFORK) < 0 ||
 	    !__atomic_compare_exchange_n(&requests, &expected, (struct requests *)made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		sys(SYS_munmap, made, size);
-	return __atomic_load_n(&requests, __ATOMIC_ACQUIRE) != NULL;
+	return requests_there() != NULL;
 }
 
 static uint32_t number(const struct request *r)
 {
-	return (uint32_t)(r - requests->table) + 1;
+	return (uint32_t)(r - requests_there()->table) + 1;
 }
 
 static struct request *numbered(uint32_t n)
 {
-	return n ? &requests->table[n - 1] : NULL;
+	return n ? &requests_there()->table[n - 1] : NULL;
 }
 
 /* The first of the list of free places.  */
 static struct request *take_free(void)
 {
-	uint64_t old = __atomic_load_n(&requests->free, __ATOMIC_ACQUIRE), new;
+	uint64_t old = __atomic_load_n(&requests_there()->free, __ATOMIC_ACQUIRE), new;
 	struct request *r;
 
 	do {
@@ -52,31 +52,32 @@ static struct request *take_free(void)
 		if (!r)
 			return NULL;
 		new = ((old >> 32) + 1) << 32 | __atomic_load_n(&r->next, __ATOMIC_RELAXED);
-	} while (!__atomic_compare_exchange_n(&requests->free, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+	} while (!__atomic_compare_exchange_n(&requests_there()->free, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 	return r;
 }
 
 struct request *request_take(void)
 {
 	struct request *r = take_free();
-	uint32_t used = __atomic_load_n(&requests->used, __ATOMIC_RELAXED);
+	uint32_t used = __atomic_load_n(&requests_there()->used, __ATOMIC_RELAXED);
 
 	while (!r && used < REQUESTS)
-		if (__atomic_compare_exchange_n(&requests->used, &used, used + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			r = &requests->table[used];
+		if (__atomic_compare_exchange_n(&requests_there()->used, &used, used + 1, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			r = &requests_there()->table[used];
 	return r;
 }
 
 void request_free(struct request *r)
 {
-	uint64_t old = __atomic_load_n(&requests->free, __ATOMIC_RELAXED), new;
+	uint64_t old = __atomic_load_n(&requests_there()->free, __ATOMIC_RELAXED), new;
 	uint32_t generation = __atomic_load_n(&r->word, __ATOMIC_RELAXED) / REQUEST_STATES + 1;
 
 	__atomic_store_n(&r->word, generation * REQUEST_STATES + REQUEST_FREE, __ATOMIC_RELEASE);
 	do {
 		__atomic_store_n(&r->next, (uint32_t)old, __ATOMIC_RELAXED);
 		new = ((old >> 32) + 1) << 32 | number(r);
-	} while (!__atomic_compare_exchange_n(&requests->free, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&requests_there()->free, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 }
 
 /* Only the request's owner changes it: who submits it, and then the engine.  */
@@ -89,8 +90,8 @@ struct request *request_of(const struct aiocb *block, enum request_state *state)
 {
 	struct request *r = (struct request *)(uintptr_t)block->__next_prio;
 
-	if (!requests || r < requests->table || r >= requests->table + REQUESTS ||
-	    ((uintptr_t)r - (uintptr_t)requests->table) % sizeof *r != 0)
+	if (!requests_there() || r < requests_there()->table || r >= requests_there()->table + REQUESTS ||
+	    ((uintptr_t)r - (uintptr_t)requests_there()->table) % sizeof *r != 0)
 		return NULL;
 	*state = request_state(__atomic_load_n(&r->word, __ATOMIC_ACQUIRE));
 	if (*state == REQUEST_FREE || *state == REQUEST_GROUP)
@@ -127,16 +128,18 @@ void request_is_recorded(struct aiocb *block, uint32_t number)
 
 bool request_has_record(const struct aiocb *block)
 {
-	return block->__policy == NOT_OVER || block->__policy == KNOWN_OVER;
+	int mark = LOAD(block->__policy);
+
+	return mark == NOT_OVER || mark == KNOWN_OVER;
 }
 
 void request_learn(const struct aiocb *block, enum call_id call)
 {
 	bool takes = call == CALL_aio_return;
-	uint32_t number = (uint32_t)block->__abs_prio, mark = (uint32_t)block->__policy;
+	uint32_t number = (uint32_t)LOAD(block->__abs_prio), mark = (uint32_t)LOAD(block->__policy);
 	uint64_t word = record_word(number, mark);
 	const struct record_request q = {.number = number, .call = (uint8_t)call, .fd = block->aio_fildes};
-	int error = block->__error_code;
+	int error = LOAD(block->__error_code);
 
 	if (!record_on || !number || (mark != NOT_OVER && !(takes && mark == KNOWN_OVER)))
 		return;
@@ -154,9 +157,9 @@ long request_futex(const uint32_t *word, int operation, uint32_t value, const st
 /* In this order: whoever wakes others for what came before changes `done` after it has seen them watch.  */
 uint32_t requests_watch(void)
 {
-	uint32_t done = __atomic_load_n(&requests->done, __ATOMIC_SEQ_CST);
+	uint32_t done = __atomic_load_n(&requests_there()->done, __ATOMIC_SEQ_CST);
 
-	__atomic_store_n(&requests->watched, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&requests_there()->watched, true, __ATOMIC_SEQ_CST);
 	return done;
 }
 
@@ -164,14 +167,14 @@ void requests_doze(void)
 {
 	const struct timespec moment = {.tv_nsec = 100000};
 
-	request_futex(&requests->done, FUTEX_WAIT, requests_watch(), &moment);
+	request_futex(&requests_there()->done, FUTEX_WAIT, requests_watch(), &moment);
 }
 
 /* As libc waits: a handler with SA_RESTART ends it only where there is an end.  */
 long requests_wait(uint32_t done, const struct timespec *end)
 {
 	int type = cancel_open();
-	long result = request_futex(&requests->done, FUTEX_WAIT_BITSET, done, end);
+	long result = request_futex(&requests_there()->done, FUTEX_WAIT_BITSET, done, end);
 
 	cancel_close(type);
 	return result;
@@ -191,10 +194,11 @@ long request_wait_group(const struct request *group)
 void requests_wake(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&requests->watched, __ATOMIC_SEQ_CST) || !__atomic_exchange_n(&requests->watched, false, __ATOMIC_SEQ_CST))
+	if (!__atomic_load_n(&requests_there()->watched, __ATOMIC_SEQ_CST) ||
+	    !__atomic_exchange_n(&requests_there()->watched, false, __ATOMIC_SEQ_CST))
 		return;
-	__atomic_add_fetch(&requests->done, 1, __ATOMIC_SEQ_CST);
-	request_futex(&requests->done, FUTEX_WAKE, INT_MAX, NULL);
+	__atomic_add_fetch(&requests_there()->done, 1, __ATOMIC_SEQ_CST);
+	request_futex(&requests_there()->done, FUTEX_WAKE, INT_MAX, NULL);
 }
 
 /* A handler that asks after its request may run before the engine is back from telling it.  */
@@ -306,14 +310,14 @@ static void give_notice(struct aiocb *block, const struct notice *notice)
 void request_submit(struct request *r)
 {
 	if (r->operation != LIO_READ)
-		__atomic_add_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
+		__atomic_add_fetch(&requests_there()->active_writes, 1, __ATOMIC_SEQ_CST);
 	set_state(r, REQUEST_QUEUED);
 }
 
 static void count_out(const struct request *r)
 {
 	if (r->operation != LIO_READ)
-		__atomic_sub_fetch(&requests->active_writes, 1, __ATOMIC_SEQ_CST);
+		__atomic_sub_fetch(&requests_there()->active_writes, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Before anybody can know.  */

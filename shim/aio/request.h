@@ -77,29 +77,41 @@ struct requests {
 };
 
 /* Whether it is worth while to look again and again for what may be there soon, before going to sleep: as long as it was often
- * enough.  */
+ * enough.  Threads may share it, and miscount.  */
 struct patience {
 	uint8_t failed, skip;
 };
 
 static inline bool patience_has(struct patience *p)
 {
-	return p->skip == 0 || p->skip-- == 0;
+	uint8_t skip = LOAD(p->skip);
+
+	if (skip)
+		STORE(p->skip, (uint8_t)(skip - 1));
+	return !skip;
 }
 
 static inline void patience_pays(struct patience *p)
 {
-	p->failed = 0;
+	STORE(p->failed, 0);
 }
 
 static inline void patience_fails(struct patience *p)
 {
-	p->failed += p->failed < 6;
-	p->skip = (uint8_t)(1u << p->failed);
+	uint8_t failed = LOAD(p->failed);
+
+	failed += failed < 6;
+	STORE(p->failed, failed);
+	STORE(p->skip, (uint8_t)(1u << failed));
 }
 
 /* NULL: there are none yet.  */
 extern struct requests *requests;
+
+static inline struct requests *requests_there(void)
+{
+	return __atomic_load_n(&requests, __ATOMIC_ACQUIRE);
+}
 
 static inline enum request_state request_state(uint32_t word)
 {
@@ -137,7 +149,7 @@ void request_complete(struct request *r, long result);
 /* Whether no write is under way: then what the program reads itself is in order.  */
 static inline bool requests_are_quiet(void)
 {
-	return !requests || !__atomic_load_n(&requests->active_writes, __ATOMIC_SEQ_CST);
+	return !requests_there() || !__atomic_load_n(&requests_there()->active_writes, __ATOMIC_SEQ_CST);
 }
 
 /* What has been done can be seen: wakes those that wait in requests_wait().  */

@@ -42,7 +42,7 @@ static bool fds_differ;
 
 static void give_up(void)
 {
-	given_up = true;
+	STORE(given_up, true);
 	engine_finish();
 }
 
@@ -63,7 +63,7 @@ static bool read_at_once(const struct aiocb *b, long flags, struct nature *n)
 	fd_hint hint;
 	struct stat st;
 
-	if (b->aio_sigevent.sigev_notify != SIGEV_NONE || (flags & O_DIRECT) || b->aio_nbytes > AT_ONCE_MAX || libc_writes ||
+	if (b->aio_sigevent.sigev_notify != SIGEV_NONE || (flags & O_DIRECT) || b->aio_nbytes > AT_ONCE_MAX || LOAD(libc_writes) ||
 	    !requests_are_quiet())
 		return false;
 	hint = fds_hint(b->aio_fildes);
@@ -183,7 +183,8 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 
 	if (syncs)
 		b->aio_reqprio = 0;
-	r->block = b;
+	/* Who has a block that is no longer in use may look at the place. */
+	STORE(r->block, b);
 	r->fd = b->aio_fildes;
 	r->operation = operation;
 	r->priority = -b->aio_reqprio;
@@ -197,7 +198,7 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 	r->notice.of = *recorded;
 	r->group = group;
 	b->aio_lio_opcode = operation;
-	b->__next_prio = (struct aiocb *)(void *)r;
+	STORE(b->__next_prio, (struct aiocb *)(void *)r);
 	request_is_recorded(b, recorded->number);
 	b->__return_value = 0;
 	__atomic_store_n(&b->__error_code, EINPROGRESS, __ATOMIC_RELAXED);
@@ -223,9 +224,9 @@ static bool is_on(void)
 
 static bool serves(void)
 {
-	if (unlikely(shim_sandboxed && !given_up))
+	if (unlikely(shim_sandboxed && !LOAD(given_up)))
 		give_up();
-	return shim_on && !given_up && (likely(!fds_differ) || engine_shares_fds());
+	return shim_on && !LOAD(given_up) && (likely(!LOAD(fds_differ)) || engine_shares_fds());
 }
 
 enum { FOR_LIBC = 1 };
@@ -242,9 +243,9 @@ static long hand_to_libc(struct aiocb *b, int operation)
 {
 	b->__next_prio = NULL;
 	request_is_recorded(b, 0);
-	libc_has_some = true;
+	STORE(libc_has_some, true);
 	if (operation != LIO_READ)
-		libc_writes = true;
+		STORE(libc_writes, true);
 	return FOR_LIBC;
 }
 
@@ -266,7 +267,7 @@ static long enqueue(struct aiocb *b, int operation, const struct op *op)
 		return 0;
 	}
 	r = engine_make() ? request_take() : NULL;
-	if (!r && requests)
+	if (!r && requests_there())
 		return -EAGAIN;
 	if (r) {
 		s = note(b, operation, op, &n, 0);
@@ -330,7 +331,7 @@ EXPORT int aio_error(const struct aiocb *b)
 	error = error_of(b);
 	if (error != EINPROGRESS)
 		request_learn(b, CALL_aio_error);
-	return libc_has_some ? libc.aio_error(b) : error;
+	return LOAD(libc_has_some) ? libc.aio_error(b) : error;
 }
 
 /* What libc's gives is where we have put it, too.  */
@@ -440,7 +441,7 @@ static long suspend(const struct aiocb *const *list, int n, const struct timespe
 	enum whose whose;
 	struct timespec last;
 
-	if (!is_on() || !requests || n <= 0)
+	if (!is_on() || !requests_there() || n <= 0)
 		return FOR_LIBC;
 	if (timeout)
 		last = after(timeout);
@@ -485,12 +486,12 @@ static int cancel(int fd, struct aiocb *b)
 
 	if (!is_on())
 		return libc.aio_cancel(fd, b);
-	if (!requests || sys(SYS_fcntl, fd, F_GETFL) < 0 || (b && b->aio_fildes != fd))
+	if (!requests_there() || sys(SYS_fcntl, fd, F_GETFL) < 0 || (b && b->aio_fildes != fd))
 		return libc.aio_cancel(fd, b);
 	if (b && (error_of(b) != EINPROGRESS || !request_of(b, &state)))
 		return libc.aio_cancel(fd, b);
 	result = b ? cancel_one(b) : engine_cancel(fd, NULL);
-	return !b && libc_has_some ? both(result, libc.aio_cancel(fd, b)) : result;
+	return !b && LOAD(libc_has_some) ? both(result, libc.aio_cancel(fd, b)) : result;
 }
 
 EXPORT int aio_cancel(int fd, struct aiocb *b)
@@ -654,7 +655,7 @@ EXPORT int lio_listio(int mode, struct aiocb *const *list, int n, struct sigeven
 
 void aio_unsharing(void)
 {
-	fds_differ = true;
+	STORE(fds_differ, true);
 }
 
 EXPORT int unshare(int flags)

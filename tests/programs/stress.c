@@ -2,12 +2,16 @@
  * an fd.
  *
  * Each worker plays one round after the other: bytes through pipes and sockets, numbers that get another meaning while somebody
- * waits on them, polls of many fds, forks, execs, cancellations; and all the while signals come.  A round checks what must hold in
- * whatever order things happen: each byte is read once and in order, EINTR comes only where a handler ran that may end a call, and
- * EAGAIN where it was asked for.  At the end the same fds are open as at the beginning.  What hangs is told by an alarm.
+ * waits on them, polls of many fds, forks, execs, cancellations, requests of POSIX AIO; and all the while signals come.  A round
+ * checks what must hold in whatever order things happen: each byte is read once and in order, EINTR comes only where a handler ran
+ * that may end a call, and EAGAIN where it was asked for.  At the end the same fds are open as at the beginning.  What hangs is
+ * told by an alarm.
  *
- * The seed chooses what is played, not who is faster: it replays a run as far as that can be had.  quiet: without signals.  */
+ * The seed chooses what is played, not who is faster: it replays a run as far as that can be had.  quiet: without signals, but for
+ * those of requests, in the first thread.  */
+#include <aio.h>
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -44,7 +48,7 @@ enum {
 
 static unsigned long seed;
 static _Atomic bool is_over;
-static _Atomic pid_t targets[TARGETS];				 /* threads that get signals; some have ended */
+static _Atomic pid_t targets[TARGETS];			 /* threads that get signals; some have ended */
 static __thread int worker;				 /* whose round this thread plays in */
 static __thread volatile unsigned handled, interrupting; /* handlers that ran here; those without SA_RESTART */
 static __thread uint64_t chance;
@@ -818,6 +822,277 @@ static void play_spawned(void)
 	close_channel(&from);
 }
 
+/* ---- requested: places of a file are written and read by requests, of which some are canceled while others wait for them.  In the
+ * end each has done what it would have done in the order in which they were made.  */
+
+enum { PLACES = 4, REQUESTS = 12 };
+
+struct requested {
+	int fd;
+	size_t size; /* of a place */
+	struct aiocb block[REQUESTS];
+	char data[REQUESTS][3000];
+	unsigned char key[REQUESTS]; /* what is written */
+	int canceled[REQUESTS];	     /* what aio_cancel() said of it */
+	_Atomic int submitted;
+	_Atomic unsigned told; /* notices that came */
+	unsigned to_tell;
+};
+
+/* The kernel orders what comes before a signal and its handler: for ThreadSanitizer, which does not see it, this does.  */
+static _Atomic unsigned notices;
+
+static void count_notice(union sigval told)
+{
+	notices++;
+	__atomic_fetch_add((unsigned *)told.sival_ptr, 1, __ATOMIC_SEQ_CST);
+}
+
+static void mask_notices(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	pthread_sigmask(how, &set, NULL);
+}
+
+/* ThreadSanitizer has no handlers in a thread that ends.  */
+static void run_notice(union sigval told)
+{
+	mask_notices(SIG_BLOCK);
+	count_notice(told);
+}
+
+static void take_notice(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	handled++;
+	count_notice(info->si_value);
+}
+
+static int open_file(off_t size)
+{
+	const char *directory = getenv("TMPDIR");
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/stress-XXXXXX", directory ? directory : "/tmp");
+	fd = mkostemp(path, any(2) ? O_CLOEXEC : 0);
+	need(fd >= 0 && unlink(path) == 0 && ftruncate(fd, size) == 0, "a file");
+	return fd;
+}
+
+static struct sigevent choose_notice(struct requested *r)
+{
+	struct sigevent e = {.sigev_notify = SIGEV_NONE, .sigev_value.sival_ptr = (void *)&r->told};
+
+	switch (any(8)) {
+	case 0:
+		e.sigev_notify = SIGEV_THREAD;
+		e.sigev_notify_function = run_notice;
+		r->to_tell++;
+		break;
+	case 1:
+		e.sigev_notify = SIGEV_SIGNAL;
+		e.sigev_signo = SIGRTMIN;
+		r->to_tell++;
+		break;
+	default:
+		break;
+	}
+	return e;
+}
+
+static void fill_block(struct requested *r, int i)
+{
+	r->key[i] = (unsigned char)any(256);
+	r->block[i] = (struct aiocb){
+		.aio_fildes = r->fd,
+		.aio_lio_opcode = any(2) ? LIO_READ : LIO_WRITE,
+		.aio_buf = r->data[i],
+		.aio_nbytes = r->size,
+		.aio_offset = (off_t)(any(PLACES) * r->size),
+		.aio_sigevent = choose_notice(r),
+	};
+	r->canceled[i] = AIO_ALLDONE;
+	memset(r->data[i], r->key[i], r->size);
+}
+
+static bool is_canceled(const struct aiocb *b)
+{
+	return aio_error(b) == ECANCELED;
+}
+
+static void request_list(struct requested *r, int first, int n)
+{
+	int mode = any(2) ? LIO_WAIT : LIO_NOWAIT;
+	struct sigevent e = {.sigev_notify = SIGEV_NONE};
+	struct aiocb *list[REQUESTS];
+	sigset_t second, old;
+	long result;
+	bool some = false;
+
+	for (int i = 0; i < n; i++)
+		list[i] = &r->block[first + i];
+	if (mode == LIO_NOWAIT)
+		e = choose_notice(r);
+	/* libc's requests go on with what was on the stack of a wait that was ended. */
+	sigemptyset(&second);
+	sigaddset(&second, SIGUSR2);
+	pthread_sigmask(SIG_BLOCK, &second, &old);
+	state[worker].call = "lio_listio";
+	result = lio_listio(mode, list, n, &e);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (mode == LIO_NOWAIT) {
+		need(result == 0, "lio_listio");
+		return;
+	}
+	for (int i = 0; i < n; i++)
+		some |= is_canceled(list[i]);
+	need(some ? result < 0 && errno == EIO : result == 0, "a list that was waited for");
+}
+
+static void request_one(struct aiocb *b)
+{
+	state[worker].call = "a request";
+	if (any(16) == 0)
+		need(aio_fsync(b->aio_lio_opcode == LIO_READ ? O_SYNC : O_DSYNC, b) == 0, "aio_fsync");
+	else
+		need((b->aio_lio_opcode == LIO_READ ? aio_read(b) : aio_write(b)) == 0, "a request");
+}
+
+/* libc (2.36, __aio_remove_request()) forgets the requests behind one that it cancels by itself.  */
+static bool can_cancel_one(void)
+{
+	Dl_info who;
+
+	return dladdr((void *)(uintptr_t)aio_cancel, &who) == 0 || !strstr(who.dli_fname, "/libc.so");
+}
+
+static void *cancel_some(void *arg)
+{
+	struct requested *r = arg;
+	bool by_one = can_cancel_one();
+	int n;
+
+	do {
+		dawdle();
+		n = r->submitted;
+		if (n == 0 || !by_one || any(8) == 0) {
+			need(aio_cancel(r->fd, NULL) >= 0, "aio_cancel");
+			continue;
+		}
+		n = (int)any((unsigned)n);
+		if (r->canceled[n] != AIO_CANCELED)
+			r->canceled[n] = aio_cancel(r->fd, &r->block[n]);
+		need(r->canceled[n] >= 0, "aio_cancel");
+	} while (r->submitted < REQUESTS || any(4));
+	return NULL;
+}
+
+static void wait_some(struct requested *r, int n)
+{
+	const struct aiocb *list[REQUESTS];
+	struct timespec a_while = {.tv_nsec = any(1000000)}, *timeout = any(2) ? &a_while : NULL;
+	bool some = false;
+	long result;
+
+	for (int i = 0; i < n; i++)
+		list[i] = any(4) ? &r->block[i] : NULL;
+	if (!list[0])
+		list[0] = &r->block[0];
+	result = RETRY_ANY(aio_suspend(list, n, timeout));
+	for (int i = 0; i < n; i++)
+		some |= list[i] && aio_error(list[i]) != EINPROGRESS;
+	need(result == 0 ? some : timeout && errno == EAGAIN, "aio_suspend");
+}
+
+static void *suspend_some(void *arg)
+{
+	struct requested *r = arg;
+	int n;
+
+	do {
+		dawdle();
+		n = r->submitted;
+		if (n)
+			wait_some(r, n);
+	} while (n < REQUESTS);
+	return NULL;
+}
+
+static bool holds(const char *at, size_t size, unsigned char key)
+{
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)at[i] != key)
+			return false;
+	return true;
+}
+
+/* What came of the requests, against what the places hold by then.  */
+static void check_request(struct requested *r, int i, unsigned char places[PLACES])
+{
+	struct aiocb *b = &r->block[i];
+	const struct aiocb *list[] = {b};
+	unsigned place = (unsigned)((size_t)b->aio_offset / r->size);
+	ssize_t wanted = b->aio_lio_opcode == LIO_READ || b->aio_lio_opcode == LIO_WRITE ? (ssize_t)r->size : 0;
+	int error;
+
+	while ((error = aio_error(b)) == EINPROGRESS)
+		need(RETRY_ANY(aio_suspend(list, 1, NULL)) == 0, "aio_suspend");
+	if (r->canceled[i] == AIO_CANCELED ? error != ECANCELED : error != 0 && error != ECANCELED)
+		fail("request %d: error %d, and aio_cancel said %d", i, error, r->canceled[i]);
+	if (aio_return(b) != (error ? -1 : wanted))
+		fail("request %d: what was returned", i);
+	if (error || !wanted)
+		return;
+	if (b->aio_lio_opcode == LIO_WRITE)
+		places[place] = r->key[i];
+	if (!holds(r->data[i], r->size, places[place]))
+		fail("request %d: not what was written to %u", i, place);
+}
+
+static void play_requested(void)
+{
+	struct requested r = {.size = 1 + any(sizeof r.data[0])};
+	unsigned char places[PLACES] = {0};
+	bool cancels = any(2);
+	pthread_t canceler, suspender;
+	char back[sizeof r.data[0]];
+
+	r.fd = open_file((off_t)(PLACES * r.size));
+	for (int i = 0; i < REQUESTS; i++)
+		fill_block(&r, i);
+	notices++;
+	canceler = cancels ? start(cancel_some, &r) : 0;
+	suspender = start(suspend_some, &r);
+	for (int i = 0, n; i < REQUESTS; i += n) {
+		n = any(3) ? 1 : 1 + (int)any((unsigned)(REQUESTS - i));
+		if (n == 1)
+			request_one(&r.block[i]);
+		else
+			request_list(&r, i, n);
+		r.submitted = i + n;
+	}
+	join(suspender);
+	if (cancels)
+		join(canceler);
+	for (int i = 0; i < REQUESTS; i++)
+		check_request(&r, i, places);
+	for (unsigned i = 0; i < PLACES; i++)
+		if (RETRY(pread(r.fd, back, r.size, (off_t)(i * r.size))) != (ssize_t)r.size || !holds(back, r.size, places[i]))
+			fail("what is left in %u", i);
+	state[worker].call = "notices";
+	while (r.told != r.to_tell) {
+		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+		if (r.told > r.to_tell)
+			fail("%u notices, of %u", r.told, r.to_tell);
+	}
+	need(close(r.fd) == 0, "close");
+}
+
 /* ---- canceled: a thread is canceled while it waits, or before, or behind.  */
 
 struct canceled {
@@ -888,8 +1163,9 @@ static const struct {
 	void (*play)(void);
 	unsigned often;
 } games[] = {
-	{"stream", play_stream, 5}, {"replaced", play_replaced, 3}, {"many", play_many, 2},	    {"counted", play_counted, 2},
-	{"forked", play_forked, 2}, {"spawned", play_spawned, 1},   {"canceled", play_canceled, 3},
+	{"stream", play_stream, 5},	{"replaced", play_replaced, 3},	  {"many", play_many, 2},
+	{"counted", play_counted, 2},	{"forked", play_forked, 2},	  {"spawned", play_spawned, 1},
+	{"canceled", play_canceled, 3}, {"requested", play_requested, 1},
 };
 
 enum { GAMES = sizeof games / sizeof *games };
@@ -956,12 +1232,14 @@ static void handle(int signal, void (*handler)(int), int flags)
 static void begin_signals(timer_t *timer)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	struct sigaction notice = {.sa_sigaction = take_notice, .sa_flags = SA_SIGINFO | SA_RESTART};
 	struct itimerspec often = {{0, 700000}, {0, 700000}};
 	sigset_t second;
 
 	handle(SIGALRM, hangs, 0);
 	handle(SIGUSR1, restarts, SA_RESTART);
 	handle(SIGUSR2, interrupts, 0);
+	need(sigaction(SIGRTMIN, &notice, NULL) == 0, "sigaction");
 	sigemptyset(&second);
 	sigaddset(&second, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &second, NULL);
@@ -979,9 +1257,12 @@ static void play_all(long seconds, bool quiet)
 	end.tv_sec += seconds;
 	alarm((unsigned)seconds + GRACE);
 	begin_signals(quiet ? NULL : &timer);
+	if (quiet)
+		mask_notices(SIG_BLOCK);
 	for (worker = 0; worker < WORKERS; worker++)
 		workers[worker] = start(work, NULL);
 	worker = 0;
+	mask_notices(SIG_UNBLOCK);
 	if (!quiet)
 		shooter = start(shoot, NULL);
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
