@@ -273,6 +273,18 @@ static bool may_be_file(const struct fd_facts *f)
 	return !starts(f->path, "/dev/") && !starts(f->path, "/proc/");
 }
 
+/* If it has become another meanwhile, that is not its name.  */
+static void note_name(fd_hint *p, enum fd_kind kind, fd_hint named)
+{
+	fd_hint old = __atomic_load_n(p, __ATOMIC_RELAXED), new;
+
+	do {
+		if (HINT_KIND(old) != kind)
+			return;
+		new = (old & ~(fd_hint)(HINT_NAMED | HINT_UNWANTED)) | named;
+	} while (!__atomic_compare_exchange_n(p, &old, new, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
 /* Looks at fd where it has not been, and records its name where that has not been.  What is used, or was made, is watched from then
  * on; what only passes by (a child hands its fds on to the program that it becomes) is named again then.  */
 static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f, bool used)
@@ -296,7 +308,7 @@ static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f, bool used)
 			return hint;
 		hint |= readiness_watch(fd, HINT_KIND(hint), f->has_flags && (f->flags & O_ACCMODE) == O_WRONLY);
 	}
-	fds_mark(fd, named, HINT_NAMED | HINT_UNWANTED);
+	note_name(p, HINT_KIND(hint), named);
 	return (hint & ~(fd_hint)(HINT_NAMED | HINT_UNWANTED)) | named;
 }
 
@@ -392,6 +404,14 @@ fd_hint fds_mark(int fd, uint32_t set, uint32_t clear)
 	while (!__atomic_compare_exchange_n(p, &old, (old & ~clear) | set, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 	return old;
+}
+
+void fds_drop(int fd, fd_hint bits)
+{
+	fd_hint *p = place(fd, false);
+
+	if (p)
+		__atomic_compare_exchange_n(p, &bits, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 void fds_relook(int fd)

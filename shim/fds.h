@@ -103,6 +103,9 @@ void fds_forget(int fd);
 /* Sets or clears bits of an existing hint; returns what it was.  */
 fd_hint fds_mark(int fd, uint32_t set, uint32_t clear);
 
+/* Forgets all about fd if nothing is known but these bits.  */
+void fds_drop(int fd, fd_hint bits);
+
 /* What fd is must be asked again; whose O_NONBLOCK is, stays.  */
 void fds_relook(int fd);
 

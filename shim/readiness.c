@@ -198,6 +198,33 @@ static bool enlist(int fd, uint32_t events)
 	return result == 0;
 }
 
+enum { BOTH = HINT_WATCHED | HINT_WATCHED_WRITE };
+
+void readiness_closing(int fd)
+{
+	if (is_own() && (fds_mark(fd, BOTH, ~(uint32_t)HINT_OWNED) & HINT_WATCHED))
+		control(EPOLL_CTL_DEL, fd, 0, 0);
+}
+
+/* Not what another has made of the number.  */
+void readiness_closed(int fd)
+{
+	if (is_own())
+		fds_drop(fd, BOTH);
+}
+
+/* Whether fd, which was marked before, is in the instance.  Not if it has been forgotten since: then it was taken out before it was
+ * in.  */
+static bool register_used(int fd)
+{
+	if (!enlist(fd, EPOLLIN | EPOLLRDHUP))
+		return false;
+	if (HINT_KIND(fds_peek(fd)) != KIND_unknown)
+		return true;
+	control(EPOLL_CTL_DEL, fd, 0, 0);
+	return false;
+}
+
 fd_hint readiness_watch(int fd, enum fd_kind kind, bool write_only)
 {
 	if (kind == KIND_socket)
@@ -205,9 +232,13 @@ fd_hint readiness_watch(int fd, enum fd_kind kind, bool write_only)
 	if (!readiness_may_watch(kind) || kind == KIND_socket || !wants_number(&config.wants.fds, (unsigned)fd) || !(write_only ? is_own() : has_instance(fd)) ||
 	    (fds_mark(fd, HINT_WATCHED, 0) & HINT_WATCHED))
 		return 0;
-	if (write_only || enlist(fd, EPOLLIN | EPOLLRDHUP))
+	if (write_only || register_used(fd))
 		return HINT_WATCHED;
-	fds_mark(fd, 0, HINT_WATCHED);
+	/* But not who closes it meanwhile, and has marked it for both. */
+	if (HINT_KIND(fds_peek(fd)) == KIND_unknown)
+		fds_drop(fd, HINT_WATCHED);
+	else
+		fds_mark(fd, 0, HINT_WATCHED);
 	return 0;
 }
 

@@ -36,6 +36,11 @@ static inline void readiness_blocked(int fd, fd_hint hint)
  * own.  */
 bool readiness_forget(int fd);
 
+/* fd is about to be closed, or to become another; and is.  Between the two it counts as watched: another thread that uses it would
+ * have what is closed watched for as long as somebody else has it, and nobody could take it out.  */
+void readiness_closing(int fd);
+void readiness_closed(int fd);
+
 /* The program is about to give up the rights by which the observer is reached.  */
 void readiness_provide(void);
 

@@ -36,11 +36,27 @@ woven() {
 	note "$(awk '{ n += $(NF - 1) } END { print n }' "$ORDERS") orders"
 }
 
-@test "loom: an fd is closed, replaced, polled and read by two threads: at some of the first's instructions, the whole of the second's" {
+# What a thread has done that ended while another began is recorded, once, and so is what that did.
+ended_once() {
+	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.record.auto" | awk -v orders="$(awk '/^read and end/ { print $(NF - 1) }' "$ORDERS" | sed -n 3p)" '
+		/ call=read / && substr($2, 5) != substr($3, 5) && / ret=5 / { firsts[$2]++ }
+		/ call=read / && substr($2, 5) != substr($3, 5) && / ret=3 / && !/ fd=307 / { seconds++; pid = $2 }
+		END { print orders " orders, recorded: " firsts[pid] + 0 ", " seconds + 0; exit !(orders && firsts[pid] == orders && seconds == orders) }'
+}
+
+@test "loom: an fd is closed, replaced, polled, read and given to requests by two threads: at some of the first's instructions, the whole of the second's" {
 	woven 37 $((RANDOM % 37))
+	ended_once
+}
+
+@test "loom: a recording that goes round while threads begin and end" {
+	export EAGAIN_MAX_SIZE=128K
+	MODES=record.auto same sh -c '"$PROGRAMS/traps" in-every-order 7 0 "read and end, and begin" 2>/dev/null'
+	"$EAGAIN" report "$BATS_TEST_TMPDIR/trace.record.auto" | grep 'oldest overwritten'
 }
 
 # bats test_tags=all
-@test "loom: an fd is closed, replaced, polled and read by two threads: at each of the first's instructions, the whole of the second's" {
+@test "loom: an fd is closed, replaced, polled, read and given to requests by two threads: at each of the first's instructions, the whole of the second's" {
 	woven 1 0
+	ended_once
 }

@@ -17,6 +17,7 @@
 #include "shim/init.h"
 #include "shim/libc.h"
 #include "shim/mux/keep.h"
+#include "shim/readiness.h"
 #include "shim/record.h"
 #include "shim/shield.h"
 
@@ -34,11 +35,21 @@ void descriptor_closing(int fd)
 	fds_forget(fd);
 }
 
+/* For calls that closed() follows.  */
+static void closing(int fd)
+{
+	descriptor_closing(fd);
+	if (unlikely(readiness_on))
+		readiness_closing(fd);
+}
+
 /* Between the two, a thread that polls may have registered it once more: then it must hear of it now.  */
 static long closed(int fd, long result)
 {
 	if (unlikely(fds_peek(fd) & HINT_KEPT))
 		keep_forget(fd);
+	if (unlikely(readiness_on))
+		readiness_closed(fd);
 	return result;
 }
 
@@ -52,7 +63,7 @@ static int close_file(int fd)
 	op.enter = record_on && !shim_sandboxed ? record_begin(&op) : 0;
 	if (op.enter)
 		op.enter = files_begin(op.enter, &op.waits);
-	descriptor_closing(fd);
+	closing(fd);
 	result = closed(fd, sys(SYS_close, fd));
 	if (op.enter)
 		op.disk = files_end(op.hint, op.enter, op.waits, clock_ticks(), result);
@@ -68,7 +79,7 @@ EXPORT int close(int fd)
 		pthread_testcancel();
 	if (unlikely(files_on) && files_knows(fds_peek(fd)))
 		return close_file(fd);
-	descriptor_closing(fd);
+	closing(fd);
 	return (int)as_libc(closed(fd, sys(SYS_close, fd)));
 }
 
@@ -82,7 +93,7 @@ static void closing_in_range(int fd, fd_hint hint, void *arg)
 
 	(void)hint;
 	if ((unsigned)fd >= r->first && (unsigned)fd <= r->last)
-		descriptor_closing(fd);
+		closing(fd);
 }
 
 static void closed_in_range(int fd, fd_hint hint, void *arg)
@@ -119,9 +130,12 @@ EXPORT int close_range(unsigned first, unsigned last, int flags)
 
 EXPORT void closefrom(int low)
 {
+	struct range r = {low < 0 ? 0 : (unsigned)low, ~0u};
+
 	shim_need_libc();
-	closing_range(low < 0 ? 0 : (unsigned)low, ~0u);
+	closing_range(r.first, r.last);
 	libc.closefrom(low);
+	fds_each(closed_in_range, &r);
 }
 
 /* The new fd is looked at when it is used: this may be a vfork child, whose fds are not those that the hints are about.  */
@@ -163,14 +177,24 @@ EXPORT int dup(int fd)
 static void replacing(int fd)
 {
 	hidden_notice(fd);
-	descriptor_closing(fd);
+	closing(fd);
+}
+
+static int replaced(int from, int to, long result)
+{
+	closed(to, result);
+	/* It is what it was. */
+	if (result < 0)
+		fds_forget(to);
+	return duplicated(from, (int)as_libc(result));
 }
 
 EXPORT int dup3(int from, int to, int flags)
 {
-	if (from != to)
-		replacing(to);
-	return duplicated(from, (int)as_libc(sys(SYS_dup3, from, to, flags)));
+	if (from == to)
+		return (int)as_libc(sys(SYS_dup3, from, to, flags));
+	replacing(to);
+	return replaced(from, to, sys(SYS_dup3, from, to, flags));
 }
 
 /* dup2(2) of an fd onto itself only checks it.  */
@@ -181,7 +205,7 @@ EXPORT int dup2(int from, int to)
 	if (SYS_dup2 == -1)
 		return dup3(from, to, 0);
 	replacing(to);
-	return duplicated(from, (int)as_libc(sys(SYS_dup2, from, to)));
+	return replaced(from, to, sys(SYS_dup2, from, to));
 }
 
 static void set_by_program(int fd, bool on)
