@@ -242,10 +242,10 @@ trap_same() {
 @test "threads: pthread_cancel whose signal is late" {
 	need_program strace
 	strace -o /dev/null true || skip "no right to trace"
-	cat >slowly <<-END
+	cat >"$BATS_TEST_TMPDIR/slowly" <<-END
 		exec strace -f -o /dev/null -e trace=tgkill -e inject=tgkill:delay_enter=200000 "\$@"
 	END
-	same sh "$PWD/slowly" "$PROGRAMS/traps" canceled-late
+	same sh "$BATS_TEST_TMPDIR/slowly" "$PROGRAMS/traps" canceled-late
 	grep -x 'ended 0, cleaned 0' "$BATS_TEST_TMPDIR/native/stdout"
 }
 
