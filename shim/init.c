@@ -21,6 +21,7 @@
 HOT_DATA bool shim_on;
 HOT_DATA bool shim_passes;
 HOT_DATA bool shim_sandboxed;
+HOT_DATA bool shim_vforks;
 
 void *const volatile shim_self = (void *)(uintptr_t)&shim_self;
 

@@ -561,7 +561,7 @@ void record_fd_event(enum trace_kind kind, int fd, int64_t number)
 	if (!wants_event(kind, fd, number))
 		return;
 	/* What a vfork child does to its fds, and its exit, are not ours. */
-	if (kind != TRACE_FORK && in_vfork_child())
+	if (kind != TRACE_FORK && (kind != TRACE_CLOSE || LOAD(shim_vforks)) && in_vfork_child())
 		return;
 	if (kind == TRACE_EXIT && !shim_sandboxed) {
 		record_usage(e.t);

@@ -1,8 +1,8 @@
 /* process.c - fork, exec, spawn, exit, and the calls that enter a sandbox.
  *
  * A child is followed by the environment.  A program that cleared it, or set its own LD_PRELOAD, gets ours put behind theirs
- * for the call; the program's own copy stays as it was.  vfork(2) needs no wrapper: nothing here is spoilt by a child that
- * shares our memory.  */
+ * for the call; the program's own copy stays as it was.  Nothing here is spoilt by a child that shares our memory; but that there
+ * may be one is noted.  */
 #include <alloca.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -376,6 +376,28 @@ EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file, const po
 	if (result == 0)
 		note_spawned(child);
 	return result;
+}
+
+/* What there is instead where libc cannot be reached.  */
+static int makes_nothing(void)
+{
+	return -1;
+}
+
+/* Called by vfork and clone (arch/), which go on to what these return.  */
+void *process_vforks(void);
+void *process_clones(void);
+
+void *process_vforks(void)
+{
+	STORE(shim_vforks, true);
+	return shim_has_libc() ? (void *)libc.vfork : (void *)makes_nothing;
+}
+
+void *process_clones(void)
+{
+	STORE(shim_vforks, true);
+	return shim_has_libc() ? (void *)libc.clone : (void *)makes_nothing;
 }
 
 EXPORT pid_t fork(void)
