@@ -35,8 +35,8 @@ static leaf *leaf_of(int number)
 	return number ? __atomic_load_n(&root[number], __ATOMIC_ACQUIRE) : &fds_first;
 }
 
-/* The place of fd's hint; NULL where there can be none, or, without `make`, is none yet.  */
-static fd_hint *place(int fd, bool make)
+/* place() of an fd beyond the first leaf.  */
+static __attribute__((noinline)) fd_hint *place_far(int fd, bool make)
 {
 	leaf *l, *expected = NULL;
 	long address;
@@ -57,6 +57,12 @@ static fd_hint *place(int fd, bool make)
 		l = expected;
 	}
 	return &(*l)[fd % LEAF_SIZE];
+}
+
+/* The place of fd's hint; NULL where there can be none, or, without `make`, is none yet.  */
+static inline fd_hint *place(int fd, bool make)
+{
+	return likely((unsigned)fd < FDS_LEAF) ? &fds_first[fd] : place_far(fd, make);
 }
 
 static int socket_option(int fd, int option)
@@ -251,8 +257,9 @@ fd_hint fds_hint(int fd)
 		return KIND_unknown;
 	hint = __atomic_load_n(p, __ATOMIC_RELAXED);
 	if (unlikely(HINT_KIND(hint) == KIND_unknown) && !shim_sandboxed) {
-		struct fd_facts facts = {0};
+		struct fd_facts facts;
 
+		fd_facts_begin(&facts);
 		hint = find_hint(fd, p, &facts);
 	}
 	return hint;
@@ -309,8 +316,9 @@ static fd_hint named(int fd, bool used)
 		return KIND_unknown;
 	hint = __atomic_load_n(p, __ATOMIC_RELAXED);
 	if (unlikely(HINT_KIND(hint) == KIND_unknown || hint >> HINT_NAMED_SHIFT != record_lap()) && !shim_sandboxed) {
-		struct fd_facts facts = {0};
+		struct fd_facts facts;
 
+		fd_facts_begin(&facts);
 		hint = find_name(fd, p, &facts, used);
 	}
 	return hint;
@@ -361,9 +369,9 @@ void fds_look_at_named(void)
 	fds_each(look_at_named, NULL);
 }
 
-fd_hint fds_peek(int fd)
+fd_hint fds_peek_far(int fd)
 {
-	fd_hint *p = place(fd, false);
+	fd_hint *p = place_far(fd, false);
 
 	return p ? __atomic_load_n(p, __ATOMIC_RELAXED) : 0;
 }

@@ -469,7 +469,7 @@ static void put_name(int fd, enum fd_kind kind, struct fd_facts *facts, const ch
 	e.access = (uint16_t)access_of(fd, kind, facts);
 	/* What a path has just opened goes by that; later its name may be another. */
 	e.inode = (facts->has_stat || !facts->path) && fd_stat(fd, facts) ? facts->stat.st_ino : 0;
-	e.t = clock_ticks();
+	e.t = facts->t ? facts->t : clock_ticks();
 	put_with_text(&e, text, size);
 	tracefile_named(sizeof e + size);
 }
