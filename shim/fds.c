@@ -207,14 +207,17 @@ static fd_hint look_at_type(int fd, struct fd_facts *f)
 	}
 }
 
-/* Asks the kernel what is not known.  0 for a bad fd.  */
-static fd_hint look(int fd, struct fd_facts *f)
+/* Asks the kernel what is not known.  0 for a bad fd.  `before`: the hint so far.  */
+static fd_hint look(int fd, struct fd_facts *f, fd_hint before)
 {
+	/* What was named when a path opened it was opened without O_DIRECT (may_be_file). */
+	bool may_be_direct = unlikely(files_on) && (HINT_KIND(before) != KIND_unknown || !(before & HINT_NAMED));
+
 	fd_hint hint = f->kind ? f->kind : look_at_type(fd, f);
 
 	/* Their flags change nothing. */
 	if (hint == KIND_file || hint == KIND_directory || hint == KIND_block)
-		return unlikely(files_on) && fd_flags(fd, f) && (f->flags & O_DIRECT) ? hint | HINT_DIRECT : hint;
+		return may_be_direct && fd_flags(fd, f) && (f->flags & O_DIRECT) ? hint | HINT_DIRECT : hint;
 	if (!fd_flags(fd, f))
 		return KIND_unknown;
 	if (f->flags & O_PATH)
@@ -233,7 +236,7 @@ static fd_hint look(int fd, struct fd_facts *f)
 /* Looks at fd, and puts a hint in its place.  */
 static fd_hint find_hint(int fd, fd_hint *p, struct fd_facts *f)
 {
-	fd_hint expected = __atomic_load_n(p, __ATOMIC_RELAXED), hint = look(fd, f);
+	fd_hint expected = __atomic_load_n(p, __ATOMIC_RELAXED), hint = look(fd, f, expected);
 
 	if (HINT_KIND(hint) == KIND_unknown)
 		return hint;

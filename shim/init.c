@@ -48,7 +48,7 @@ static void at_exit(int status, void *unused)
 {
 	(void)unused;
 	if (record_on)
-		record_fd_event(TRACE_EXIT, -1, status & 0xff);
+		record_fd_event(TRACE_EXIT, -1, status & 0xff, 0);
 	flag_end();
 }
 

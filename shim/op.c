@@ -293,7 +293,7 @@ static void find_time(const struct op *op, struct fd_facts *f)
 
 	if (!op->enter)
 		return;
-	f->t = clock_ticks();
+	f->t = op->left;
 	f->slow = f->t - op->enter > SLOW;
 }
 
@@ -407,8 +407,10 @@ long op_run(struct op *op)
 	/* A number that we use is the program's. */
 	if (unlikely(result == -EMFILE || result == -ENFILE) && hidden_give_back())
 		result = run_known(op);
+	if (record_follows(op))
+		op->left = clock_ticks();
 	if (unlikely(files_on) && record_follows(op) && !shim_sandboxed && is_on_disk(op))
-		op->disk = files_end(op->hint, op->enter, op->waits, clock_ticks(), result);
+		op->disk = files_end(op->hint, op->enter, op->waits, op->left, result);
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);
 	if (record_follows(op)) {

@@ -199,7 +199,7 @@ static inline void put_call(const struct op *op, long result, uint64_t duration)
 
 void record_call(struct op *op, long result)
 {
-	uint64_t duration = clock_ticks() - op->enter;
+	uint64_t duration = (op->left ? op->left : clock_ticks()) - op->enter;
 
 	if (likely(!chooses) || wants_returned(op, duration))
 		put_call(op, result, duration);
@@ -425,7 +425,7 @@ void record_own_thread(void)
 void record_return(const struct op *op, long result)
 {
 	struct trace_record e = {
-		.kind = TRACE_RETURN, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
+		.kind = TRACE_RETURN, .call = op->call, .way = op->way, .fd = op->fd, .t = op->left, .op = op->number,
 	};
 
 	e.flags = flags_of(op) | (result == -EAGAIN && op->asked ? TRACE_ASKED : 0);
@@ -554,9 +554,9 @@ static bool wants_event(enum trace_kind kind, int fd, int64_t number)
 	return wants_number(fds, (unsigned)fd) || (kind == TRACE_DUP && wants_number(fds, (uint64_t)number));
 }
 
-void record_fd_event(enum trace_kind kind, int fd, int64_t number)
+void record_fd_event(enum trace_kind kind, int fd, int64_t number, uint64_t t)
 {
-	struct trace_record e = {.kind = (uint8_t)kind, .fd = fd, .t = clock_ticks(), .number = number};
+	struct trace_record e = {.kind = (uint8_t)kind, .fd = fd, .t = t ? t : clock_ticks(), .number = number};
 
 	if (!wants_event(kind, fd, number))
 		return;

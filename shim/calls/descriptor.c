@@ -20,8 +20,8 @@
 #include "shim/record.h"
 #include "shim/shield.h"
 
-/* The fd is about to be closed, or to become another.  errno is untouched.  */
-void descriptor_closing(int fd)
+/* The fd is about to be closed, or to become another, at t, or 0: now.  errno is untouched.  */
+static inline void closing(int fd, uint64_t t)
 {
 	fd_hint hint = fds_peek(fd);
 
@@ -30,8 +30,13 @@ void descriptor_closing(int fd)
 	if (shim_on && !shim_sandboxed)
 		flag_off(fd);
 	if (record_on && (HINT_KIND(hint) != KIND_unknown || hint & HINT_NAMED))
-		record_fd_event(TRACE_CLOSE, fd, 0);
+		record_fd_event(TRACE_CLOSE, fd, 0, t);
 	fds_forget(fd);
+}
+
+void descriptor_closing(int fd)
+{
+	closing(fd, 0);
 }
 
 /* Between the two, a thread that polls may have registered it once more: then it must hear of it now.  */
@@ -52,10 +57,11 @@ static int close_file(int fd)
 	op.enter = record_on && !shim_sandboxed ? record_begin(&op) : 0;
 	if (op.enter)
 		op.enter = files_begin(op.enter, &op.waits);
-	descriptor_closing(fd);
+	closing(fd, op.enter);
 	result = closed(fd, sys(SYS_close, fd));
+	op.left = op.enter ? clock_ticks() : 0;
 	if (op.enter)
-		op.disk = files_end(op.hint, op.enter, op.waits, clock_ticks(), result);
+		op.disk = files_end(op.hint, op.enter, op.waits, op.left, result);
 	if (op.disk & TRACE_SLEPT)
 		record_call(&op, result);
 	return (int)as_libc(result);
@@ -135,7 +141,7 @@ static int duplicated(int from, int to)
 			/* To be duplicated is no use: what is not known stays so. */
 			if (fds_peek(from))
 				fds_name(from);
-			record_fd_event(TRACE_DUP, from, to);
+			record_fd_event(TRACE_DUP, from, to, 0);
 		}
 	}
 	return to;

@@ -338,7 +338,7 @@ static void note_spawned(pid_t child)
 {
 	if (!record_on)
 		return;
-	record_fd_event(TRACE_FORK, -1, child);
+	record_fd_event(TRACE_FORK, -1, child, 0);
 	record_exec(child, 0);
 }
 
@@ -419,7 +419,7 @@ EXPORT pid_t fork(void)
 	if (pid == 0 && record_on)
 		record_forked();
 	if (pid > 0 && record_on)
-		record_fd_event(TRACE_FORK, -1, pid);
+		record_fd_event(TRACE_FORK, -1, pid, 0);
 	return pid;
 }
 
@@ -428,7 +428,7 @@ EXPORT void _exit(int status)
 {
 	shim_need_libc();
 	if (record_on)
-		record_fd_event(TRACE_EXIT, -1, status & 0xff);
+		record_fd_event(TRACE_EXIT, -1, status & 0xff, 0);
 	flag_off_everywhere();
 	libc._exit(status);
 	__builtin_unreachable();
@@ -441,7 +441,7 @@ EXPORT void quick_exit(int status)
 {
 	shim_need_libc();
 	if (record_on)
-		record_fd_event(TRACE_EXIT, -1, status & 0xff);
+		record_fd_event(TRACE_EXIT, -1, status & 0xff, 0);
 	flag_end();
 	libc.quick_exit(status);
 	__builtin_unreachable();
