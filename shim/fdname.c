@@ -200,15 +200,16 @@ static bool is_no_name(const char *part)
 /* The length of a path that names what it leads to, but for links on the way; 0 of another.  */
 static size_t plain_length(const char *path)
 {
-	size_t n = *path == '/';
-	bool begins = true;
+	const char *at = path + (*path == '/');
 
-	for (; path[n]; n++) {
-		if (unlikely(begins) && is_no_name(path + n))
+	for (;; at++) {
+		if (is_no_name(at))
 			return 0;
-		begins = path[n] == '/';
+		while (*at && *at != '/')
+			at++;
+		if (!*at)
+			return (size_t)(at - path);
 	}
-	return begins ? 0 : n;
 }
 
 /* The paths of some directories, from which files are opened by openat(2).  Whoever finds one taken does without.  */

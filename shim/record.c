@@ -165,13 +165,24 @@ static __attribute__((noinline)) void put_disk(struct trace_record *call, uint64
 		stack_record();
 }
 
-void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, uint32_t waits, long result)
+static void put_passed(enum call_id call, int fd, uint64_t length, uint64_t enter, uint64_t end, uint8_t disk, long result)
 {
 	struct trace_record e = {.kind = TRACE_CALL, .call = (uint8_t)call, .way = TRACE_WAY_NONE, .fd = fd, .t = enter, .result = result};
-	uint64_t end = clock_ticks();
 
 	e.duration = end - enter;
-	put_disk(&e, length, files_end(hint, enter, waits, end, result));
+	put_disk(&e, length, disk);
+}
+
+void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, uint32_t waits, long result)
+{
+	uint64_t end = clock_ticks();
+
+	put_passed(call, fd, length, enter, end, files_end(hint, enter, waits, end, result), result);
+}
+
+void record_passed_disk(enum call_id call, int fd, uint64_t enter, uint64_t end, uint8_t disk, long result)
+{
+	put_passed(call, fd, 0, enter, end, disk, result);
 }
 
 static inline void put_call(const struct op *op, long result, uint64_t duration)

@@ -48,12 +48,12 @@ static long closed(int fd, long result)
 }
 
 /* It is recorded as a call, too, if it has waited.  */
-static int close_file(int fd)
+static __attribute__((noinline)) int close_file_slowly(int fd, fd_hint hint)
 {
 	struct op op = op_of(CALL_close, SYS_close, fd, 0, 0, 0, 0, 0);
 	long result;
 
-	op.hint = fds_peek(fd);
+	op.hint = hint;
 	op.enter = record_on && !shim_sandboxed ? record_begin(&op) : 0;
 	if (op.enter)
 		op.enter = files_begin(op.enter, &op.waits);
@@ -64,6 +64,26 @@ static int close_file(int fd)
 		op.disk = files_end(op.hint, op.enter, op.waits, op.left, result);
 	if (op.disk & TRACE_SLEPT)
 		record_call(&op, result);
+	return (int)as_libc(result);
+}
+
+static int close_file(int fd)
+{
+	fd_hint hint = fds_peek(fd);
+	uint64_t enter, end;
+	uint32_t waits;
+	uint8_t disk;
+	long result;
+
+	if (unlikely(!record_passes(record_simply_files, hint)))
+		return close_file_slowly(fd, hint);
+	enter = files_begin(clock_ticks(), &waits);
+	closing(fd, enter);
+	result = closed(fd, sys(SYS_close, fd));
+	end = clock_ticks();
+	disk = files_end(hint, enter, waits, end, result);
+	if (unlikely(disk & TRACE_SLEPT))
+		record_passed_disk(CALL_close, fd, enter, end, disk, result);
 	return (int)as_libc(result);
 }
 
