@@ -568,11 +568,12 @@ static bool wants_event(enum trace_kind kind, int fd, int64_t number)
 void record_fd_event(enum trace_kind kind, int fd, int64_t number, uint64_t t)
 {
 	struct trace_record e = {.kind = (uint8_t)kind, .fd = fd, .t = t ? t : clock_ticks(), .number = number};
+	bool is_frequent = kind == TRACE_CLOSE || kind == TRACE_DUP;
 
 	if (!wants_event(kind, fd, number))
 		return;
-	/* What a vfork child does to its fds, and its exit, are not ours. */
-	if (kind != TRACE_FORK && (kind != TRACE_CLOSE || LOAD(shim_vforks)) && in_vfork_child())
+	/* What a vfork child does to its fds, and its exit, are not ours.  To ask costs as much as a third of a close. */
+	if (kind != TRACE_FORK && (!is_frequent || LOAD(shim_vforks)) && in_vfork_child())
 		return;
 	if (kind == TRACE_EXIT && !shim_sandboxed) {
 		record_usage(e.t);

@@ -24,7 +24,6 @@
 #define SYS_inotify_init -1
 #define SYS_epoll_create -1
 #define SYS_pause -1
-#define SYS_vfork -2
 #endif
 
 /* sys(nr, ...): up to six arguments of any integer or pointer type. */
