@@ -14,6 +14,7 @@
 #include "fds.h"
 #include "init.h"
 #include "libc.h"
+#include "lock.h"
 #include "mux/keep.h"
 #include "readiness.h"
 #include "sys.h"
@@ -42,6 +43,10 @@ int hidden_ceiling = INT_MAX;
 static volatile uint32_t *alive;
 static long own_pid;
 static bool is_over;            /* see hidden_end() */
+
+/* Held by who makes, moves or closes ours: a number that it closes is not yet another thread's, which has to wait for it in
+ * hidden_make_way() before it names one as high.  */
+static lock_word numbers_lock;
 
 bool hidden_start(void)
 {
@@ -125,7 +130,7 @@ static void close_both(uint64_t numbers)
 	sys(SYS_close, mark_of(numbers));
 }
 
-/* False where there was nothing.  */
+/* With the lock.  False where there was nothing.  */
 static bool drop(struct hidden *h)
 {
 	uint64_t numbers = __atomic_exchange_n(&h->numbers, GONE, __ATOMIC_ACQ_REL);
@@ -136,12 +141,15 @@ static bool drop(struct hidden *h)
 	return true;
 }
 
+/* Takes the lock.  False where there was nothing.  */
 static bool drop_all(void)
 {
+	uint64_t mask = lock_enter(&numbers_lock);
 	bool any = false;
 
 	for (struct hidden *h = pool; h < pool + INSTANCES; h++)
 		any |= drop(h);
+	lock_leave(&numbers_lock, mask);
 	return any;
 }
 
@@ -191,7 +199,7 @@ static int copy_below(int fd, long end)
 			fds_mark((int)copy, HINT_KEPT, 0);
 		if (copy == at || copy < 0)
 			return (int)copy;
-		/* Another thread was faster. */
+		/* The program was faster. */
 		sys(SYS_close, copy);
 	}
 	return -1;
@@ -241,7 +249,7 @@ static long end_beyond(int fd, long limit)
 	return end < limit ? end : limit;
 }
 
-/* At the end of the table as it is, for a larger one would show in what select(2) reads of the program's memory.  */
+/* With the lock.  At the end of the table as it is, for a larger one would show in what select(2) reads of the program's memory.  */
 static bool make(struct hidden *h, int top)
 {
 	long limit = soft_limit(), size = top < limit - RESERVE ? table_size() : 0, instance, mark;
@@ -270,6 +278,15 @@ static bool make(struct hidden *h, int top)
 	return true;
 }
 
+static bool lock_and_make(struct hidden *h, int top)
+{
+	uint64_t mask = lock_enter(&numbers_lock);
+	bool made = make(h, top);
+
+	lock_leave(&numbers_lock, mask);
+	return made;
+}
+
 static bool try_taking(struct hidden *h)
 {
 	return !__atomic_exchange_n(&h->taken, true, __ATOMIC_ACQUIRE);
@@ -287,7 +304,7 @@ struct hidden *hidden_take(int top, bool stays)
 		if (!try_taking(h))
 			continue;
 		h->stays = stays;
-		if (numbers_of(h) != GONE || (libc_is_lone() && make(h, top)))
+		if (numbers_of(h) != GONE || (libc_is_lone() && lock_and_make(h, top)))
 			return h;
 		untake(h);
 	}
@@ -296,8 +313,12 @@ struct hidden *hidden_take(int top, bool stays)
 
 void hidden_put(struct hidden *h, bool empty)
 {
-	if (libc_is_lone() || !empty)
+	if (libc_is_lone() || !empty) {
+		uint64_t mask = lock_enter(&numbers_lock);
+
 		drop(h);
+		lock_leave(&numbers_lock, mask);
+	}
 	untake(h);
 }
 
@@ -317,7 +338,7 @@ static void stock(void)
 			continue;
 		}
 		if (numbers_of(h) == GONE)
-			make(h, 0);
+			lock_and_make(h, 0);
 		untake(h);
 	}
 }
@@ -343,11 +364,15 @@ bool hidden_has(int fd)
 
 void hidden_give_up(int fd)
 {
+	uint64_t mask;
+
 	if (!hidden_has(fd) || !hidden_is_own())
 		return;
+	mask = lock_enter(&numbers_lock);
 	for (struct hidden *h = pool; h < pool + INSTANCES; h++)
 		if (hidden_number(h) == fd || mark_of(numbers_of(h)) == fd)
 			drop(h);
+	lock_leave(&numbers_lock, mask);
 }
 
 bool hidden_give_back(void)
@@ -371,10 +396,11 @@ void hidden_leave(void)
 	keep_wait_left();
 }
 
-/* Registrations stay with the instance, whatever its number; the mark's is for the number that it was registered under.  */
+/* With the lock.  Registrations stay with the instance, whatever its number; the mark's is for the number that it was registered
+ * under.  */
 static void move(struct hidden *h, long end)
 {
-	uint64_t old = numbers_of(h), expected = old, new = GONE;
+	uint64_t old = numbers_of(h), new = GONE;
 
 	if (is_ours(old))
 		new = copy_both(instance_of(old), mark_of(old), end);
@@ -382,9 +408,9 @@ static void move(struct hidden *h, long end)
 		drop(h);
 		return;
 	}
-	/* Where another thread was faster, ours are too many. */
-	if (!set_mark(new, EPOLL_CTL_ADD, 0) ||
-	    !__atomic_compare_exchange_n(&h->numbers, &expected, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (set_mark(new, EPOLL_CTL_ADD, 0))
+		__atomic_store_n(&h->numbers, new, __ATOMIC_RELEASE);
+	else
 		old = new;
 	set_mark(old, EPOLL_CTL_DEL, 0);
 	close_both(old);
@@ -393,11 +419,13 @@ static void move(struct hidden *h, long end)
 /* A lone thread can have others when it needs them.  */
 void hidden_make_way(int fd)
 {
+	uint64_t mask;
 	long limit;
 
 	if (!hidden_is_own())
 		return;
 	limit = soft_limit();
+	mask = lock_enter(&numbers_lock);
 	for (struct hidden *h = pool; h < pool + INSTANCES; h++) {
 		if (fd >= limit - RESERVE || (libc_is_lone() && !h->stays))
 			drop(h);
@@ -405,6 +433,7 @@ void hidden_make_way(int fd)
 			move(h, end_beyond(fd, limit));
 	}
 	set_ceiling(limit);
+	lock_leave(&numbers_lock, mask);
 }
 
 void hidden_forked(void)
@@ -413,6 +442,7 @@ void hidden_forked(void)
 		return;
 	*alive = 1;
 	own_pid = sys(SYS_getpid);
+	numbers_lock = 0;
 	drop_all();
 	for (struct hidden *h = pool; h < pool + INSTANCES; h++)
 		untake(h);

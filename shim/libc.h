@@ -64,6 +64,8 @@
 	LIBC(int, siginterrupt, (int, int))                                                                            \
 	LIBC(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))                    \
 	LIBC(int, thrd_create, (thrd_t *, thrd_start_t, void *))                                                       \
+	LIBC(int, pthread_cancel, (pthread_t))                                                                         \
+	LIBC(int, close, (int))                                                                                        \
 	LIBC(int, system, (const char *))                                                                              \
 	LIBC(void, quick_exit, (int))                                                                                  \
 	LIBC(int, on_exit, (void (*)(int, void *), void *))                                                            \

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "attempt.h"
+#include "cancel.h"
 #include "config.h"
 #include "files.h"
 #include "flag.h"
@@ -435,14 +436,14 @@ long op_serve(enum call_id call, long nr, long a, long b, long c, long d, long e
 /* The plain call as libc makes it.  In a process with threads another may end it by canceling this one, where it is slow.  */
 static inline long pass(long nr, long a, long b, long c, long d, long e, long f)
 {
-	int type;
 	long result;
+	int type;
 
 	if (likely(libc_single_threaded()))
 		return sys6(nr, a, b, c, d, e, f);
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	type = cancel_open();
 	result = sys6(nr, a, b, c, d, e, f);
-	pthread_setcanceltype(type, NULL);
+	cancel_close(type);
 	return result;
 }
 

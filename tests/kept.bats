@@ -136,6 +136,20 @@ for i in range(50): p.poll(0), select.select([], fds, [], 0)'
 	kept kept-lowest
 }
 
+@test "kept: threads ask for high numbers at once, and each has what it got" {
+	trap_slowly() {
+		strace -f --seccomp-bpf -o /dev/null -e trace=close,fcntl -e inject=close:delay_enter=4000 \
+			-e inject=fcntl:delay_exit=300 "$@" "$PROGRAMS/traps" kept-asked-for
+	}
+	same "$PROGRAMS/traps" kept-asked-for
+	need_program strace
+	strace -o /dev/null true || skip "no right to trace"
+	for _ in 1 2 3; do
+		trap_slowly "$EAGAIN" run -- >slowly
+		diff "$BATS_TEST_TMPDIR/native/stdout" slowly
+	done
+}
+
 @test "kept: a number that becomes another while a thread polls it" {
 	kept kept-races
 }

@@ -239,6 +239,16 @@ trap_same() {
 	trap_same cancel-passed
 }
 
+@test "threads: pthread_cancel whose signal is late" {
+	need_program strace
+	strace -o /dev/null true || skip "no right to trace"
+	cat >slowly <<-END
+		exec strace -f -o /dev/null -e trace=tgkill -e inject=tgkill:delay_enter=200000 "\$@"
+	END
+	same sh "$PWD/slowly" "$PROGRAMS/traps" canceled-late
+	grep -x 'ended 0, cleaned 0' "$BATS_TEST_TMPDIR/native/stdout"
+}
+
 @test "signals: system is canceled, or left by siglongjmp, and nothing stays changed" {
 	trap_same canceled-system
 	trap_same left-system

@@ -1,8 +1,7 @@
 /* engine.c - workers: threads that take what is ready from the queue, perform it, and tell of its end.
  *
- * The queue has a lock, as libc's has.  It is held with all signals blocked, and never around anything that waits, so that no
- * handler meets it, and the child of a fork has a new one.  Nobody wakes a worker as long as one is on its way to look: it wakes
- * the next if it finds more than it takes.  */
+ * The queue has a lock, as libc's has.  Nobody wakes a worker as long as one is on its way to look: it wakes the next if it finds
+ * more than it takes.  */
 #include "engine.h"
 
 #include <errno.h>
@@ -34,7 +33,7 @@ struct worker {
 };
 
 struct engine {
-	uint32_t lock;                  /* 1: held; 2: and waited for */
+	lock_word lock;
 	uint32_t told;                  /* changes when an idle worker is called, or all are to leave */
 	unsigned workers;               /* threads, and those about to be started */
 	unsigned idle, called;          /* those that wait, and of those that did, how many are called, and do not know yet */
@@ -62,39 +61,23 @@ static struct engine *engine(void)
 
 static void lock(void)
 {
-	uint32_t *word = &engine()->lock;
-
-	for (int i = 0; i < SPINS; i++) {
-		uint32_t state = 0;
-
-		if (__atomic_load_n(word, __ATOMIC_RELAXED) == 0 &&
-		    __atomic_compare_exchange_n(word, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			return;
-		relax();
-	}
-	while (__atomic_exchange_n(word, 2, __ATOMIC_ACQUIRE) != 0)
-		request_futex(word, FUTEX_WAIT, 2, NULL);
+	lock_take(&engine()->lock);
 }
 
 static void unlock(void)
 {
-	if (__atomic_exchange_n(&engine()->lock, 0, __ATOMIC_RELEASE) == 2)
-		request_futex(&engine()->lock, FUTEX_WAKE, 1, NULL);
-}
-
-static void set_mask(uint64_t mask, uint64_t *old)
-{
-	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof mask);
+	lock_give(&engine()->lock);
 }
 
 /* A thread of the program's takes the lock.  */
 static uint64_t enter(void)
 {
-	uint64_t mask = 0;
+	return lock_enter(&engine()->lock);
+}
 
-	set_mask(~0ull, &mask);
-	lock();
-	return mask;
+static void set_mask(uint64_t mask)
+{
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 }
 
 static void reserve(struct worker *w)
@@ -324,7 +307,7 @@ static void *work(void *arg)
 	struct worker *self = arg;
 
 	record_own_thread();
-	set_mask(~(3ull << 31), NULL);
+	set_mask(~(3ull << 31));
 	lock();
 	self->thread = pthread_self();
 	self->tid = sys(SYS_gettid);
@@ -374,7 +357,7 @@ bool engine_send(struct request *r)
 	help = find_help();
 	unlock();
 	get(help);
-	set_mask(mask, NULL);
+	set_mask(mask);
 	return serves;
 }
 
@@ -394,7 +377,7 @@ int engine_cancel(int fd, const struct aiocb *block)
 	}
 	if (some)
 		requests_wake();
-	set_mask(mask, NULL);
+	set_mask(mask);
 	return begun ? AIO_NOTCANCELED : some ? AIO_CANCELED : AIO_ALLDONE;
 }
 
@@ -413,7 +396,7 @@ bool engine_shares_fds(void)
 	for (struct worker *w = e->worker; w < e->worker + WORKERS && !shares; w++)
 		shares = w->is_there && w->tid && sys(SYS_kcmp, w->tid, sys(SYS_gettid), KCMP_FILES, 0, 0) == 0;
 	unlock();
-	set_mask(mask, NULL);
+	set_mask(mask);
 	return shares;
 }
 
@@ -469,5 +452,5 @@ void engine_leave(void)
 		join_all();
 		e->leaves = false;
 	}
-	set_mask(mask, NULL);
+	set_mask(mask);
 }

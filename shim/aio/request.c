@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "shim/cancel.h"
 #include "shim/libc.h"
 #include "shim/sys.h"
 
@@ -169,12 +170,10 @@ void requests_doze(void)
 /* As libc waits: a handler with SA_RESTART ends it only where there is an end.  */
 long requests_wait(uint32_t done, const struct timespec *end)
 {
-	int type;
-	long result;
+	int type = cancel_open();
+	long result = request_futex(&requests->done, FUTEX_WAIT_BITSET, done, end);
 
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
-	result = request_futex(&requests->done, FUTEX_WAIT_BITSET, done, end);
-	pthread_setcanceltype(type, NULL);
+	cancel_close(type);
 	return result;
 }
 

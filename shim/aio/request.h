@@ -12,6 +12,7 @@
 #include <aio.h>
 #include <signal.h>
 
+#include "shim/lock.h"
 #include "shim/record.h"
 #include "shim/shim.h"
 
@@ -95,15 +96,6 @@ static inline void patience_fails(struct patience *p)
 {
 	p->failed += p->failed < 6;
 	p->skip = (uint8_t)(1u << p->failed);
-}
-
-static inline void relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#else
-	__asm__ volatile("yield");
-#endif
 }
 
 /* NULL: there are none yet.  */

@@ -185,10 +185,17 @@ EXPORT int dup(int fd)
 	return duplicate(fd, SYS_dup, 0, 0);
 }
 
+/* The fd is about to become another: what of ours has the number, or is about to, goes first.  */
+static void replacing(int fd)
+{
+	hidden_notice(fd);
+	descriptor_closing(fd);
+}
+
 EXPORT int dup3(int from, int to, int flags)
 {
 	if (from != to)
-		descriptor_closing(to);
+		replacing(to);
 	return duplicated(from, (int)as_libc(sys(SYS_dup3, from, to, flags)));
 }
 
@@ -199,7 +206,7 @@ EXPORT int dup2(int from, int to)
 		return as_libc(sys(SYS_fcntl, from, F_GETFD)) < 0 ? -1 : to;
 	if (SYS_dup2 == -1)
 		return dup3(from, to, 0);
-	descriptor_closing(to);
+	replacing(to);
 	return duplicated(from, (int)as_libc(sys(SYS_dup2, from, to)));
 }
 

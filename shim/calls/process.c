@@ -19,6 +19,7 @@
 
 #include "calls.h"
 #include "shim/aio/engine.h"
+#include "shim/cancel.h"
 #include "shim/config.h"
 #include "shim/flag.h"
 #include "shim/hidden.h"
@@ -549,6 +550,13 @@ EXPORT int thrd_create(thrd_t *thread, thrd_start_t begin, void *arg)
 {
 	prepare_for_threads();
 	return libc.thrd_create(thread, begin, arg);
+}
+
+EXPORT int pthread_cancel(pthread_t thread)
+{
+	shim_need_libc();
+	STORE(cancel_is_used, true);
+	return libc.pthread_cancel(thread);
 }
 
 EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));

@@ -1,9 +1,9 @@
 /* plain.c - waiting in the native blocking call: exact by construction, and the way out whenever in doubt.  */
 #include <errno.h>
-#include <pthread.h>
 #include <sys/socket.h>
 
 #include "attempt.h"
+#include "cancel.h"
 #include "libc.h"
 #include "mux.h"
 #include "sys.h"
@@ -27,14 +27,14 @@ static void open_window(struct window *w, const struct op *op, bool only)
 
 long mux_cancellable(const struct op *op, const struct window *w)
 {
-	int type;
 	long result;
+	int type;
 
 	if (libc_single_threaded() || op->not_cancellable)
 		return window_syscall(w);
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	type = cancel_open();
 	result = window_syscall(w);
-	pthread_setcanceltype(type, NULL);
+	cancel_close(type);
 	return result;
 }
 

@@ -2,11 +2,13 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "points.h"
@@ -130,6 +132,63 @@ static void cancel_passed(char **argv)
 	end_reader("no file any more", file, pipes[1], 0);
 }
 
+static pthread_key_t at_end;
+static pthread_t reader;
+static volatile bool cancels, is_over;
+
+static void take_long(void *arg)
+{
+	(void)arg;
+	while (!is_over)
+		;
+}
+
+static void *read_one(void *fd)
+{
+	char c;
+
+	pthread_setspecific(at_end, fd);
+	pthread_cleanup_push(clean, NULL);
+	tid = (pid_t)syscall(SYS_gettid);
+	need(read(*(int *)fd, &c, 1) == 1, "read");
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
+static void *cancel_reader(void *arg)
+{
+	cancels = true;
+	pthread_cancel(reader);
+	is_over = true;
+	return arg;
+}
+
+/* The thread is canceled in its read, but the signal comes when it has what it wanted, and has returned.  (strace keeps the signal back
+ * for so long.)  */
+static void canceled_late(char **argv)
+{
+	int pipes[2];
+	pthread_t canceler;
+	void *result;
+
+	(void)argv;
+	make_pipe(pipes);
+	need(pthread_key_create(&at_end, take_long) == 0, "pthread_key_create");
+	need(pthread_create(&reader, NULL, read_one, &pipes[0]) == 0, "pthread_create");
+	while (!tid)
+		sched_yield();
+	wait_asleep(tid);
+	need(pthread_create(&canceler, NULL, cancel_reader, NULL) == 0, "pthread_create");
+	while (!cancels)
+		sched_yield();
+	/* The canceler is in the middle of it. */
+	hidden_syscall(SYS_nanosleep, (long)&(struct timespec){.tv_nsec = 20000000}, 0, 0);
+	need(write(pipes[1], "", 1) == 1, "write");
+	pthread_join(reader, &result);
+	pthread_join(canceler, NULL);
+	tell("ended %d, cleaned %d", result == PTHREAD_CANCELED, cleaned);
+}
+
 static char *own_environment[] = {(char *)"OWN=1", NULL};
 static struct sigaction set[2];
 static sigjmp_buf before;
@@ -193,6 +252,6 @@ static void left_system(char **argv)
 
 const struct trap cancel_traps[] = {
 	{"cancellation-points", cancellation_points}, {"cancel-passed", cancel_passed}, {"canceled-system", canceled_system},
-	{"left-system", left_system},
+	{"left-system", left_system}, {"canceled-late", canceled_late},
 	{NULL, NULL},
 };

@@ -513,6 +513,11 @@ static void memory(char **argv)
 
 /* ---- While other threads run.  */
 
+static bool is_number_open(int fd)
+{
+	return hidden_syscall(SYS_fcntl, fd, F_GETFD, 0) >= 0;
+}
+
 static volatile bool is_over;
 static volatile unsigned begun;
 
@@ -559,6 +564,40 @@ static void *poll_on(void *unused)
 	while (!is_over)
 		poll(array, FDS, 0);
 	return unused;
+}
+
+/* Two threads ask for numbers beyond what the table has room for, so that ours make way.  A third asks for what is open for a moment
+ * meanwhile, and has it then.  (strace can make that moment long.)  */
+enum { ASKED = 300, NEXT = 512 };
+
+static volatile unsigned beginning = 2, asking = 2;
+
+static void *ask_for(void *number)
+{
+	__atomic_sub_fetch(&beginning, 1, __ATOMIC_SEQ_CST);
+	while (beginning)
+		;
+	need(dup2(0, *(int *)number) == *(int *)number, "dup2");
+	__atomic_sub_fetch(&asking, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void asked(char **argv)
+{
+	int numbers[2] = {ASKED, ASKED + 1};
+	pthread_t threads[2];
+
+	(void)argv;
+	for (int i = 0; i < 2; i++)
+		need(pthread_create(&threads[i], NULL, ask_for, &numbers[i]) == 0, "pthread_create");
+	while (asking && !is_number_open(NEXT))
+		;
+	need(dup2(0, NEXT) == NEXT, "dup2");
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < 2; i++)
+		tell("%d: %s", numbers[i], result_text(fcntl(numbers[i], F_GETFD)));
+	tell("%d: %s", NEXT, result_text(fcntl(NEXT, F_GETFD)));
 }
 
 /* A number gets a new meaning while another thread polls it: what comes is found, then or later.  */
@@ -636,11 +675,6 @@ static void unmapped(char **argv)
 	need(munmap(at, 4096) == 0, "munmap");
 	put(3);
 	pthread_join(thread, NULL);
-}
-
-static bool is_number_open(int fd)
-{
-	return hidden_syscall(SYS_fcntl, fd, F_GETFD, 0) >= 0;
 }
 
 static int open_numbers(void)
@@ -953,6 +987,7 @@ const struct trap kept_traps[] = {
 	{"kept-short-sets", short_sets},
 	{"kept-memory", memory},
 	{"kept-lowest", lowest},
+	{"kept-asked-for", asked},
 	{"kept-races", races},
 	{"kept-copies", copies},
 	{"kept-unmapped", unmapped},
