@@ -187,21 +187,28 @@ static bool name_socket(struct text *t, int fd, enum fd_kind kind)
 	return false;
 }
 
-/* Whether the path names what it leads to, but for links on the way: no part is empty, "." or "..".  */
-static bool is_plain(const char *path)
+/* Whether a part of a path is empty, "." or "..".  */
+static bool is_no_name(const char *part)
 {
-	if (*path == '/')
-		path++;
-	for (;;) {
-		size_t n = 0;
+	if (*part == '.')
+		part++;
+	if (*part == '.')
+		part++;
+	return !*part || *part == '/';
+}
 
-		while (path[n] && path[n] != '/')
-			n++;
-		if (n == 0 || (path[0] == '.' && (n == 1 || (n == 2 && path[1] == '.'))))
-			return false;
-		if (!path[n])
-			return true;
-		path += n + 1;
+/* The length of a path that names what it leads to, but for links on the way; 0 of another.  */
+static size_t plain_length(const char *path)
+{
+	const char *at = path + (*path == '/');
+
+	for (;; at++) {
+		if (is_no_name(at))
+			return 0;
+		while (*at && *at != '/')
+			at++;
+		if (!*at)
+			return (size_t)(at - path);
 	}
 }
 
@@ -263,9 +270,9 @@ static bool starts(const struct text *t, const char *start, const char *with)
 static bool name_by_path(struct text *t, const struct fd_facts *f)
 {
 	char *start = t->at;
-	size_t size = (size_t)(t->end - start);
+	size_t size = (size_t)(t->end - start), length = f->path ? plain_length(f->path) : 0;
 
-	if (!f->path || !is_plain(f->path))
+	if (!length)
 		return false;
 	if (*f->path != '/') {
 		t->at += f->dir == AT_FDCWD ? working_directory(start, size) : directory_link(f->dir, start, size);
@@ -275,7 +282,7 @@ static bool name_by_path(struct text *t, const struct fd_facts *f)
 		if (t->at[-1] != '/')
 			text_char(t, '/');
 	}
-	text_string(t, f->path);
+	text_bytes(t, f->path, length);
 	/* There are links there that lead anywhere. */
 	return !starts(t, start, "/proc/") && !starts(t, start, "/dev/");
 }

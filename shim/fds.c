@@ -35,8 +35,8 @@ static leaf *leaf_of(int number)
 	return number ? __atomic_load_n(&root[number], __ATOMIC_ACQUIRE) : &fds_first;
 }
 
-/* The place of fd's hint; NULL where there can be none, or, without `make`, is none yet.  */
-static fd_hint *place(int fd, bool make)
+/* place() of an fd beyond the first leaf.  */
+static __attribute__((noinline)) fd_hint *place_far(int fd, bool make)
 {
 	leaf *l, *expected = NULL;
 	long address;
@@ -57,6 +57,12 @@ static fd_hint *place(int fd, bool make)
 		l = expected;
 	}
 	return &(*l)[fd % LEAF_SIZE];
+}
+
+/* The place of fd's hint; NULL where there can be none, or, without `make`, is none yet.  */
+static inline fd_hint *place(int fd, bool make)
+{
+	return likely((unsigned)fd < FDS_LEAF) ? &fds_first[fd] : place_far(fd, make);
 }
 
 static int socket_option(int fd, int option)
@@ -201,14 +207,17 @@ static fd_hint look_at_type(int fd, struct fd_facts *f)
 	}
 }
 
-/* Asks the kernel what is not known.  0 for a bad fd.  */
-static fd_hint look(int fd, struct fd_facts *f)
+/* Asks the kernel what is not known.  0 for a bad fd.  `before`: the hint so far.  */
+static fd_hint look(int fd, struct fd_facts *f, fd_hint before)
 {
+	/* What was named when a path opened it was opened without O_DIRECT (may_be_file). */
+	bool may_be_direct = unlikely(files_on) && (HINT_KIND(before) != KIND_unknown || !(before & HINT_NAMED));
+
 	fd_hint hint = f->kind ? f->kind : look_at_type(fd, f);
 
 	/* Their flags change nothing. */
 	if (hint == KIND_file || hint == KIND_directory || hint == KIND_block)
-		return unlikely(files_on) && fd_flags(fd, f) && (f->flags & O_DIRECT) ? hint | HINT_DIRECT : hint;
+		return may_be_direct && fd_flags(fd, f) && (f->flags & O_DIRECT) ? hint | HINT_DIRECT : hint;
 	if (!fd_flags(fd, f))
 		return KIND_unknown;
 	if (f->flags & O_PATH)
@@ -227,7 +236,7 @@ static fd_hint look(int fd, struct fd_facts *f)
 /* Looks at fd, and puts a hint in its place.  */
 static fd_hint find_hint(int fd, fd_hint *p, struct fd_facts *f)
 {
-	fd_hint expected = __atomic_load_n(p, __ATOMIC_RELAXED), hint = look(fd, f);
+	fd_hint expected = __atomic_load_n(p, __ATOMIC_RELAXED), hint = look(fd, f, expected);
 
 	if (HINT_KIND(hint) == KIND_unknown)
 		return hint;
@@ -251,8 +260,9 @@ fd_hint fds_hint(int fd)
 		return KIND_unknown;
 	hint = __atomic_load_n(p, __ATOMIC_RELAXED);
 	if (unlikely(HINT_KIND(hint) == KIND_unknown) && !shim_sandboxed) {
-		struct fd_facts facts = {0};
+		struct fd_facts facts;
 
+		fd_facts_begin(&facts);
 		hint = find_hint(fd, p, &facts);
 	}
 	return hint;
@@ -321,8 +331,9 @@ static fd_hint named(int fd, bool used)
 		return KIND_unknown;
 	hint = __atomic_load_n(p, __ATOMIC_RELAXED);
 	if (unlikely(HINT_KIND(hint) == KIND_unknown || hint >> HINT_NAMED_SHIFT != record_lap()) && !shim_sandboxed) {
-		struct fd_facts facts = {0};
+		struct fd_facts facts;
 
+		fd_facts_begin(&facts);
 		hint = find_name(fd, p, &facts, used);
 	}
 	return hint;
@@ -373,9 +384,9 @@ void fds_look_at_named(void)
 	fds_each(look_at_named, NULL);
 }
 
-fd_hint fds_peek(int fd)
+fd_hint fds_peek_far(int fd)
 {
-	fd_hint *p = place(fd, false);
+	fd_hint *p = place_far(fd, false);
 
 	return p ? __atomic_load_n(p, __ATOMIC_RELAXED) : 0;
 }

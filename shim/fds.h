@@ -51,7 +51,18 @@ struct fd_facts {
 	const char *path;       /* that it was opened by, from the directory `dir`; NULL: by none */
 	int dir;
 	bool slow;              /* it took so long to open that it may have waited for it */
+	uint64_t t;             /* when it was opened, or 0 */
 };
+
+/* Nothing is known.  What the kernel fills needs no zeros.  */
+static inline void fd_facts_begin(struct fd_facts *f)
+{
+	f->kind = KIND_unknown;
+	f->maker = FD_FOUND;
+	f->has_flags = f->has_stat = f->slow = false;
+	f->path = NULL;
+	f->t = 0;
+}
 
 enum { FDS_LEAF = 1024 };       /* hints in a leaf of the table: one page */
 
@@ -95,7 +106,11 @@ void fds_look_at_named(void);
 enum fd_kind fds_socket_kind(int fd);
 
 /* The hint as it stands, 0 where there is none.  */
-fd_hint fds_peek(int fd);
+fd_hint fds_peek_far(int fd);
+static inline fd_hint fds_peek(int fd)
+{
+	return likely((unsigned)fd < FDS_LEAF) ? __atomic_load_n(&fds_first[fd], __ATOMIC_RELAXED) : fds_peek_far(fd);
+}
 
 /* Forgets all about fd: for every call that closes it, gives it a new meaning, or changes its flags.  */
 void fds_forget(int fd);

@@ -21,6 +21,7 @@
 HOT_DATA bool shim_on;
 HOT_DATA bool shim_passes;
 HOT_DATA bool shim_sandboxed;
+HOT_DATA bool shim_vforks;
 
 void *const volatile shim_self = (void *)(uintptr_t)&shim_self;
 
@@ -47,7 +48,7 @@ static void at_exit(int status, void *unused)
 {
 	(void)unused;
 	if (record_on)
-		record_fd_event(TRACE_EXIT, -1, status & 0xff);
+		record_fd_event(TRACE_EXIT, -1, status & 0xff, 0);
 	flag_end();
 }
 

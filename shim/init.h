@@ -14,6 +14,10 @@ extern bool shim_passes;
 /* The program has entered, or is about to enter, seccomp: from now on only plain calls, and no file is opened.  */
 extern bool shim_sandboxed;
 
+/* There may be a child that shares our memory: the program has called vfork(2) or clone(2).  Who does so by an instruction of its own
+ * is not seen: what such a child closes, or duplicates, is then recorded as the program's.  */
+extern bool shim_vforks;
+
 /* False while the loader has not yet come to this object: an IFUNC resolver of a library after it in the loader's list runs
  * before.  Then nothing outside of this object can be reached, errno included.  */
 static inline bool shim_is_relocated(void)

@@ -26,6 +26,8 @@
 
 /* LIBC(return type, name, parameters) */
 #define LIBC_FUNCTIONS(LIBC)                                                                                           \
+	LIBC(pid_t, vfork, (void))                                                                                     \
+	LIBC(int, clone, (int (*)(void *), void *, int, void *, ...))                                                  \
 	LIBC(pid_t, fork, (void))                                                                                      \
 	LIBC(int, fcntl, (int, int, ...))                                                                              \
 	LIBC(int, execvpe, (const char *, char *const *, char *const *))                                               \

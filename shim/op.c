@@ -279,17 +279,23 @@ static bool is_from_elsewhere(const struct op *op)
 	       !fds_has_timeout(op->fd);
 }
 
-static struct fd_facts made(enum fd_kind kind, long flags)
+static void made(struct fd_facts *f, enum fd_kind kind, long flags)
 {
-	return (struct fd_facts){.kind = kind, .maker = FD_MADE, .has_flags = true, .flags = flags};
+	f->kind = kind;
+	f->maker = FD_MADE;
+	f->has_flags = true;
+	f->flags = flags;
 }
 
-/* Whether it may have waited for somebody: no opening of a file in memory takes so long.  */
-static bool was_slow(const struct op *op)
+/* When a path was opened; and whether it may have waited for somebody: no opening of a file in memory takes so long.  */
+static void find_time(const struct op *op, struct fd_facts *f)
 {
 	enum { SLOW = 1 << 17 };        /* ticks: some ten microseconds */
 
-	return op->enter && clock_ticks() - op->enter > SLOW;
+	if (!op->enter)
+		return;
+	f->t = op->left;
+	f->slow = f->t - op->enter > SLOW;
 }
 
 /* What the call says of what it has made.  */
@@ -304,28 +310,28 @@ static void find_facts(const struct op *op, struct fd_facts *f)
 		/* An O_TMPFILE has the path of its directory. */
 		f->path = (f->flags & O_TMPFILE) == O_TMPFILE ? NULL : (const char *)op->arg[at];
 		f->dir = at ? (int)op->arg[0] : AT_FDCWD;
-		f->slow = was_slow(op);
+		find_time(op, f);
 		break;
 	case CALL_socket: case CALL_socketpair:
-		*f = made(KIND_socket, op->arg[1] & O_NONBLOCK);
+		made(f, KIND_socket, op->arg[1] & O_NONBLOCK);
 		break;
 	case CALL_pipe: case CALL_pipe2:
-		*f = made(KIND_pipe, op->nr == SYS_pipe2 ? op->arg[1] & (O_NONBLOCK | O_DIRECT) : 0);
+		made(f, KIND_pipe, op->nr == SYS_pipe2 ? op->arg[1] & (O_NONBLOCK | O_DIRECT) : 0);
 		break;
 	case CALL_eventfd:
-		*f = made(KIND_eventfd, O_RDWR | (op->arg[1] & O_NONBLOCK));
+		made(f, KIND_eventfd, O_RDWR | (op->arg[1] & O_NONBLOCK));
 		break;
 	case CALL_timerfd_create:
-		*f = made(KIND_timerfd, O_RDWR | (op->arg[1] & O_NONBLOCK));
+		made(f, KIND_timerfd, O_RDWR | (op->arg[1] & O_NONBLOCK));
 		break;
 	case CALL_signalfd:
-		*f = made(KIND_signalfd, O_RDWR | (op->arg[3] & O_NONBLOCK));
+		made(f, KIND_signalfd, O_RDWR | (op->arg[3] & O_NONBLOCK));
 		break;
 	case CALL_inotify_init:
-		*f = made(KIND_inotify, op->nr == SYS_inotify_init1 ? op->arg[0] & O_NONBLOCK : 0);
+		made(f, KIND_inotify, op->nr == SYS_inotify_init1 ? op->arg[0] & O_NONBLOCK : 0);
 		break;
 	case CALL_epoll_create:
-		*f = made(KIND_epoll, O_RDWR);
+		made(f, KIND_epoll, O_RDWR);
 		break;
 	default:
 		break;
@@ -350,10 +356,11 @@ static uint8_t disk_of_opened(const struct op *op)
 static void note_opened(struct op *op, long result)
 {
 	const int *pair = (const int *)op->arg[op->nr == SYS_socketpair ? 3 : 0];
-	struct fd_facts facts = {0};
+	struct fd_facts facts;
 
 	if (result < 0 || (op->nr == SYS_signalfd4 && (int)op->arg[0] != -1))
 		return;
+	fd_facts_begin(&facts);
 	find_facts(op, &facts);
 	if (op->class == OP_OPEN_PAIR) {
 		opened(pair[0], &facts);
@@ -401,8 +408,10 @@ long op_run(struct op *op)
 	/* A number that we use is the program's. */
 	if (unlikely(result == -EMFILE || result == -ENFILE) && hidden_give_back())
 		result = run_known(op);
+	if (record_follows(op))
+		op->left = clock_ticks();
 	if (unlikely(files_on) && record_follows(op) && !shim_sandboxed && is_on_disk(op))
-		op->disk = files_end(op->hint, op->enter, op->waits, clock_ticks(), result);
+		op->disk = files_end(op->hint, op->enter, op->waits, op->left, result);
 	if (unlikely(op->class >= OP_OPEN))
 		note_opened(op, result);
 	if (record_follows(op)) {

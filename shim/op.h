@@ -32,6 +32,7 @@ struct op {
 	uint32_t waits;         /* of a call on a file, at its begin (files.h) */
 	uint64_t enter;         /* clock_ticks() at entry; 0: it is not recorded */
 	uint64_t tried;         /* and when it was found that it would block */
+	uint64_t left;          /* and when the kernel was done with it; 0: not known */
 	struct signal_counts seen;      /* signal_counts at entry */
 	/* What is to be moved: the bytes at `head`, then the vectors.  */
 	struct iovec head;
@@ -112,7 +113,7 @@ static inline struct op op_of(enum call_id call, long nr, long a, long b, long c
 	op.way = op.why = op.disk = op.told = 0;
 	op.not_cancellable = op.shielded = false;
 	op.hint = op.number = op.waits = 0;
-	op.enter = op.tried = 0;
+	op.enter = op.tried = op.left = 0;
 	op.head = (struct iovec){0};
 	op.vector = NULL;
 	op.vectors = 0;

@@ -165,13 +165,24 @@ static __attribute__((noinline)) void put_disk(struct trace_record *call, uint64
 		stack_record();
 }
 
-void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, uint32_t waits, long result)
+static void put_passed(enum call_id call, int fd, uint64_t length, uint64_t enter, uint64_t end, uint8_t disk, long result)
 {
 	struct trace_record e = {.kind = TRACE_CALL, .call = (uint8_t)call, .way = TRACE_WAY_NONE, .fd = fd, .t = enter, .result = result};
-	uint64_t end = clock_ticks();
 
 	e.duration = end - enter;
-	put_disk(&e, length, files_end(hint, enter, waits, end, result));
+	put_disk(&e, length, disk);
+}
+
+void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, uint32_t waits, long result)
+{
+	uint64_t end = clock_ticks();
+
+	put_passed(call, fd, length, enter, end, files_end(hint, enter, waits, end, result), result);
+}
+
+void record_passed_disk(enum call_id call, int fd, uint64_t enter, uint64_t end, uint8_t disk, long result)
+{
+	put_passed(call, fd, 0, enter, end, disk, result);
 }
 
 static inline void put_call(const struct op *op, long result, uint64_t duration)
@@ -199,7 +210,7 @@ static inline void put_call(const struct op *op, long result, uint64_t duration)
 
 void record_call(struct op *op, long result)
 {
-	uint64_t duration = clock_ticks() - op->enter;
+	uint64_t duration = (op->left ? op->left : clock_ticks()) - op->enter;
 
 	if (likely(!chooses) || wants_returned(op, duration))
 		put_call(op, result, duration);
@@ -425,7 +436,7 @@ void record_own_thread(void)
 void record_return(const struct op *op, long result)
 {
 	struct trace_record e = {
-		.kind = TRACE_RETURN, .call = op->call, .way = op->way, .fd = op->fd, .t = clock_ticks(), .op = op->number,
+		.kind = TRACE_RETURN, .call = op->call, .way = op->way, .fd = op->fd, .t = op->left, .op = op->number,
 	};
 
 	e.flags = flags_of(op) | (result == -EAGAIN && op->asked ? TRACE_ASKED : 0);
@@ -469,7 +480,7 @@ static void put_name(int fd, enum fd_kind kind, struct fd_facts *facts, const ch
 	e.access = (uint16_t)access_of(fd, kind, facts);
 	/* What a path has just opened goes by that; later its name may be another. */
 	e.inode = (facts->has_stat || !facts->path) && fd_stat(fd, facts) ? facts->stat.st_ino : 0;
-	e.t = clock_ticks();
+	e.t = facts->t ? facts->t : clock_ticks();
 	put_with_text(&e, text, size);
 	tracefile_named(sizeof e + size);
 }
@@ -557,14 +568,15 @@ static bool wants_event(enum trace_kind kind, int fd, int64_t number)
 	return wants_number(fds, (unsigned)fd) || (kind == TRACE_DUP && wants_number(fds, (uint64_t)number));
 }
 
-void record_fd_event(enum trace_kind kind, int fd, int64_t number)
+void record_fd_event(enum trace_kind kind, int fd, int64_t number, uint64_t t)
 {
-	struct trace_record e = {.kind = (uint8_t)kind, .fd = fd, .t = clock_ticks(), .number = number};
+	struct trace_record e = {.kind = (uint8_t)kind, .fd = fd, .t = t ? t : clock_ticks(), .number = number};
+	bool is_frequent = kind == TRACE_CLOSE || kind == TRACE_DUP;
 
 	if (!wants_event(kind, fd, number))
 		return;
-	/* What a vfork child does to its fds, and its exit, are not ours. */
-	if (kind != TRACE_FORK && in_vfork_child())
+	/* What a vfork child does to its fds, and its exit, are not ours.  To ask costs as much as a third of a close. */
+	if (kind != TRACE_FORK && (!is_frequent || LOAD(shim_vforks)) && in_vfork_child())
 		return;
 	if (kind == TRACE_EXIT && !shim_sandboxed) {
 		record_usage(e.t);

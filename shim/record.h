@@ -40,7 +40,7 @@ static inline bool record_follows(const struct op *op)
 	return op->enter;
 }
 
-/* The operation was done at its first attempt, or was a plain call.  Reads the clock.  */
+/* The operation was done at its first attempt, or was a plain call.  Reads the clock where it is not known when.  */
 void record_call(struct op *op, long result);
 
 /* Whether, if it is recorded simply, a transfer on fd, of which that is the hint, can be written down without further ado: its name is in this process's trace,
@@ -64,6 +64,9 @@ static inline void record_passed(enum call_id call, int fd, fd_hint hint, uint64
 
 /* The same on a file, with --files; asked for so many bytes, as far as known.  */
 void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, uint32_t waits, long result);
+
+/* It was made from `enter` to `end`, and is known to be this: bits of enum trace_flag.  */
+void record_passed_disk(enum call_id call, int fd, uint64_t enter, uint64_t end, uint8_t disk, long result);
 
 /* The plain call is about to be made, and may take long; it has been made.  */
 void record_enter(const struct op *op);
@@ -133,8 +136,8 @@ void record_return(const struct op *op, long result);
 /* What fd is.  The bits of its hint that say that this is done (HINT_NAMED, HINT_UNWANTED); 0 where it is not done now.  */
 fd_hint record_fd(int fd, enum fd_kind kind, struct fd_facts *facts);
 
-/* fd was closed; duplicated to `number`; the process made a child, is about to exec, exits.  */
-void record_fd_event(enum trace_kind kind, int fd, int64_t number);
+/* fd was closed; duplicated to `number`; the process made a child, is about to exec, exits: at t, or 0: now.  */
+void record_fd_event(enum trace_kind kind, int fd, int64_t number, uint64_t t);
 
 /* This process, or its child, which has no file of its own yet, is about to be another program; or it was not to be: -errno.  */
 void record_exec(pid_t child, long error);

@@ -14,6 +14,18 @@ void *mempcpy(void *restrict to, const void *restrict from, size_t n)
 	const char *f = from;
 	char *t = to;
 
+	/* The last word overlaps the one before. */
+	if (n > sizeof(word)) {
+		char *end = t + n;
+		word last = *(const word *)(f + n - sizeof(word));
+
+		for (; end - t > (ptrdiff_t)sizeof(word); t += sizeof(word), f += sizeof(word)) {
+			*(word *)t = *(const word *)f;
+			STEP;
+		}
+		*(word *)(end - sizeof(word)) = last;
+		return end;
+	}
 	for (; n >= sizeof(word); n -= sizeof(word), t += sizeof(word), f += sizeof(word)) {
 		*(word *)t = *(const word *)f;
 		STEP;

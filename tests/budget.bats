@@ -7,18 +7,18 @@ load helper
 # recorded open seems to have waited, and is looked at: what it costs otherwise is less.
 table='
 run poll-1 60
-run poll-63 450
+run poll-63 300
 run select-1 120
 run read 40
 run pread 40
 run write 40
-run open-close 330
+run open-close 290
 run read-threads 95
 record read 153
 record pread 172
 record write 153
 record poll-1 1350
-record open-close 1770
+record open-close 1450
 record read-threads 171'
 
 # within MODE: its rows.

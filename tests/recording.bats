@@ -94,18 +94,34 @@ calls_of() {
 		[ "$run_more" -le "$run" ]
 		[ "$record_more" -le "$record" ]
 	done <<-END
-		1 2 files N $PWD/directory/file
-		1 3 files N $PWD/directory/file relative
-		1 3 files N $PWD/directory/file at
-		8 26 connections N
-		3 23 connections N nonblock
-		0 3 opened pipe N
-		0 2 opened eventfd N
+		1 1 files N $PWD/directory/file
+		1 2 files N $PWD/directory/file relative
+		1 2 files N $PWD/directory/file at
+		8 24 connections N
+		3 21 connections N nonblock
+		0 1 opened pipe N
+		0 1 opened eventfd N
 		0 1 opened dup N
-		0 1 opened stated N
+		0 0 opened stated N
 		0 3 turns N
-		0 2 opened copies N
+		0 1 opened copies N
 	END
+}
+
+@test "what a child that shares its parent's memory closes is not its parent's, however it was made" {
+	local how
+	for how in vfork __vfork clone __clone; do
+		"$PROGRAMS/sharing" "$how" </dev/zero
+		"$EAGAIN" record -o "trace.$how" "$PROGRAMS/sharing" "$how" </dev/zero
+		"$EAGAIN" log "trace.$how" | grep -o 'ev=\(close\|dup\) call=- fd=[0-9]*' >told
+		cat told >&2
+		diff told - <<-END
+			ev=dup call=- fd=0
+			ev=dup call=- fd=0
+			ev=dup call=- fd=0
+			ev=close call=- fd=12
+		END
+	done
 }
 
 @test "what a path has opened is named at once; if it is no file, anew at its first use" {

@@ -1,4 +1,5 @@
-/* aarch64.S - the window and the restorers: the two places where a signal must meet known instructions.  See signals.h.  */
+/* aarch64.S - the window and the restorers: the two places where a signal must meet known instructions (signals.h); and what may
+ * leave nothing on the stack.  */
 
 /* long window_syscall(const struct window *)
  * x0: the window.  From window_begin to window_end the code can be started again at any point: it reads all it needs from
@@ -82,5 +83,41 @@ window_end:
 	.hidden signal_returned
 	restorer restorer_restarting, 0
 	restorer restorer_interrupting, 1
+
+/* pid_t vfork(void); int clone(int (*)(void *), void *, int, void *, ...)
+ * vfork(2) returns twice on one stack: nothing of ours may be there when it is called.  So both are noted, and go on as libc's.  */
+	.macro noted name, target
+	.globl \name
+	.type \name, %function
+	.hidden \target
+\name:
+	.cfi_startproc
+	stp x29, x30, [sp, #-80]!
+	.cfi_adjust_cfa_offset 80
+	.cfi_rel_offset x29, 0
+	.cfi_rel_offset x30, 8
+	stp x0, x1, [sp, #16]
+	stp x2, x3, [sp, #32]
+	stp x4, x5, [sp, #48]
+	stp x6, x7, [sp, #64]
+	bl \target
+	mov x16, x0
+	ldp x0, x1, [sp, #16]
+	ldp x2, x3, [sp, #32]
+	ldp x4, x5, [sp, #48]
+	ldp x6, x7, [sp, #64]
+	ldp x29, x30, [sp], #80
+	.cfi_adjust_cfa_offset -80
+	.cfi_restore x29
+	.cfi_restore x30
+	br x16
+	.cfi_endproc
+	.size \name, . - \name
+	.endm
+
+	noted vfork, process_vforks
+	noted __vfork, process_vforks
+	noted clone, process_clones
+	noted __clone, process_clones
 
 	.section .note.GNU-stack, "", %progbits

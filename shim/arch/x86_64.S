@@ -1,4 +1,5 @@
-/* x86_64.S - the window and the restorers: the two places where a signal must meet known instructions.  See signals.h.  */
+/* x86_64.S - the window and the restorers: the two places where a signal must meet known instructions (signals.h); and what may
+ * leave nothing on the stack.  */
 
 /* long window_syscall(const struct window *)
  * rdi: the window.  From window_begin to window_end the code can be started again at any point: it reads all it needs from
@@ -91,5 +92,36 @@ window_end:
 	.hidden signal_returned
 	restorer restorer_restarting, 0
 	restorer restorer_interrupting, 1
+
+/* pid_t vfork(void); int clone(int (*)(void *), void *, int, void *, ...)
+ * vfork(2) returns twice on one stack: nothing of ours may be there when it is called.  So both are noted, and go on as libc's.  */
+	.macro noted name, target
+	.globl \name
+	.type \name, @function
+	.hidden \target
+\name:
+	.cfi_startproc
+	.irp register, rdi, rsi, rdx, rcx, r8, r9
+	push %\register
+	.cfi_adjust_cfa_offset 8
+	.endr
+	sub $8, %rsp
+	.cfi_adjust_cfa_offset 8
+	call \target
+	add $8, %rsp
+	.cfi_adjust_cfa_offset -8
+	.irp register, r9, r8, rcx, rdx, rsi, rdi
+	pop %\register
+	.cfi_adjust_cfa_offset -8
+	.endr
+	jmp *%rax
+	.cfi_endproc
+	.size \name, . - \name
+	.endm
+
+	noted vfork, process_vforks
+	noted __vfork, process_vforks
+	noted clone, process_clones
+	noted __clone, process_clones
 
 	.section .note.GNU-stack, "", @progbits

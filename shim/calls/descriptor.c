@@ -21,8 +21,8 @@
 #include "shim/record.h"
 #include "shim/shield.h"
 
-/* The fd is about to be closed, or to become another.  errno is untouched.  */
-void descriptor_closing(int fd)
+/* The fd is about to be closed, or to become another, at t, or 0: now.  errno is untouched.  */
+static inline void ending(int fd, uint64_t t)
 {
 	fd_hint hint = fds_peek(fd);
 
@@ -31,14 +31,19 @@ void descriptor_closing(int fd)
 	if (shim_on && !shim_sandboxed)
 		flag_off(fd);
 	if (record_on && (HINT_KIND(hint) != KIND_unknown || hint & HINT_NAMED))
-		record_fd_event(TRACE_CLOSE, fd, 0);
+		record_fd_event(TRACE_CLOSE, fd, 0, t);
 	fds_forget(fd);
 }
 
-/* For calls that closed() follows.  */
-static void closing(int fd)
+void descriptor_closing(int fd)
 {
-	descriptor_closing(fd);
+	ending(fd, 0);
+}
+
+/* For calls that closed() follows.  */
+static inline void closing(int fd, uint64_t t)
+{
+	ending(fd, t);
 	if (unlikely(readiness_on))
 		readiness_closing(fd);
 }
@@ -54,21 +59,42 @@ static long closed(int fd, long result)
 }
 
 /* It is recorded as a call, too, if it has waited.  */
-static int close_file(int fd)
+static __attribute__((noinline)) int close_file_slowly(int fd, fd_hint hint)
 {
 	struct op op = op_of(CALL_close, SYS_close, fd, 0, 0, 0, 0, 0);
 	long result;
 
-	op.hint = fds_peek(fd);
+	op.hint = hint;
 	op.enter = record_on && !shim_sandboxed ? record_begin(&op) : 0;
 	if (op.enter)
 		op.enter = files_begin(op.enter, &op.waits);
-	closing(fd);
+	closing(fd, op.enter);
 	result = closed(fd, sys(SYS_close, fd));
+	op.left = op.enter ? clock_ticks() : 0;
 	if (op.enter)
-		op.disk = files_end(op.hint, op.enter, op.waits, clock_ticks(), result);
+		op.disk = files_end(op.hint, op.enter, op.waits, op.left, result);
 	if (op.disk & TRACE_SLEPT)
 		record_call(&op, result);
+	return (int)as_libc(result);
+}
+
+static int close_file(int fd)
+{
+	fd_hint hint = fds_peek(fd);
+	uint64_t enter, end;
+	uint32_t waits;
+	uint8_t disk;
+	long result;
+
+	if (unlikely(!record_passes(record_simply_files, hint)))
+		return close_file_slowly(fd, hint);
+	enter = files_begin(clock_ticks(), &waits);
+	closing(fd, enter);
+	result = closed(fd, sys(SYS_close, fd));
+	end = clock_ticks();
+	disk = files_end(hint, enter, waits, end, result);
+	if (unlikely(disk & TRACE_SLEPT))
+		record_passed_disk(CALL_close, fd, enter, end, disk, result);
 	return (int)as_libc(result);
 }
 
@@ -79,7 +105,7 @@ EXPORT int close(int fd)
 		pthread_testcancel();
 	if (unlikely(files_on) && files_knows(fds_peek(fd)))
 		return close_file(fd);
-	closing(fd);
+	closing(fd, 0);
 	return (int)as_libc(closed(fd, sys(SYS_close, fd)));
 }
 
@@ -93,7 +119,7 @@ static void closing_in_range(int fd, fd_hint hint, void *arg)
 
 	(void)hint;
 	if ((unsigned)fd >= r->first && (unsigned)fd <= r->last)
-		closing(fd);
+		closing(fd, 0);
 }
 
 static void closed_in_range(int fd, fd_hint hint, void *arg)
@@ -149,7 +175,7 @@ static int duplicated(int from, int to)
 			/* To be duplicated is no use: what is not known stays so. */
 			if (fds_peek(from))
 				fds_name(from);
-			record_fd_event(TRACE_DUP, from, to);
+			record_fd_event(TRACE_DUP, from, to, 0);
 		}
 	}
 	return to;
@@ -177,7 +203,7 @@ EXPORT int dup(int fd)
 static void replacing(int fd)
 {
 	hidden_notice(fd);
-	closing(fd);
+	closing(fd, 0);
 }
 
 static int replaced(int from, int to, long result)

@@ -1,8 +1,8 @@
 /* process.c - fork, exec, spawn, exit, and the calls that enter a sandbox.
  *
  * A child is followed by the environment.  A program that cleared it, or set its own LD_PRELOAD, gets ours put behind theirs
- * for the call; the program's own copy stays as it was.  vfork(2) needs no wrapper: nothing here is spoilt by a child that
- * shares our memory.  */
+ * for the call; the program's own copy stays as it was.  Nothing here is spoilt by a child that shares our memory; but that there
+ * may be one is noted.  */
 #include <alloca.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -339,7 +339,7 @@ static void note_spawned(pid_t child)
 {
 	if (!record_on)
 		return;
-	record_fd_event(TRACE_FORK, -1, child);
+	record_fd_event(TRACE_FORK, -1, child, 0);
 	record_exec(child, 0);
 }
 
@@ -379,6 +379,28 @@ EXPORT int posix_spawnp(pid_t *restrict pid, const char *restrict file, const po
 	return result;
 }
 
+/* What there is instead where libc cannot be reached.  */
+static int makes_nothing(void)
+{
+	return -1;
+}
+
+/* Called by vfork and clone (arch/), which go on to what these return.  */
+void *process_vforks(void);
+void *process_clones(void);
+
+void *process_vforks(void)
+{
+	STORE(shim_vforks, true);
+	return shim_has_libc() ? (void *)libc.vfork : (void *)makes_nothing;
+}
+
+void *process_clones(void)
+{
+	STORE(shim_vforks, true);
+	return shim_has_libc() ? (void *)libc.clone : (void *)makes_nothing;
+}
+
 EXPORT pid_t fork(void)
 {
 	pid_t pid;
@@ -398,7 +420,7 @@ EXPORT pid_t fork(void)
 	if (pid == 0 && record_on)
 		record_forked();
 	if (pid > 0 && record_on)
-		record_fd_event(TRACE_FORK, -1, pid);
+		record_fd_event(TRACE_FORK, -1, pid, 0);
 	return pid;
 }
 
@@ -407,7 +429,7 @@ EXPORT void _exit(int status)
 {
 	shim_need_libc();
 	if (record_on)
-		record_fd_event(TRACE_EXIT, -1, status & 0xff);
+		record_fd_event(TRACE_EXIT, -1, status & 0xff, 0);
 	flag_off_everywhere();
 	libc._exit(status);
 	__builtin_unreachable();
@@ -420,7 +442,7 @@ EXPORT void quick_exit(int status)
 {
 	shim_need_libc();
 	if (record_on)
-		record_fd_event(TRACE_EXIT, -1, status & 0xff);
+		record_fd_event(TRACE_EXIT, -1, status & 0xff, 0);
 	flag_end();
 	libc.quick_exit(status);
 	__builtin_unreachable();

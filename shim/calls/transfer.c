@@ -63,8 +63,11 @@ EXPORT ssize_t pwritev64v2(int fd, const struct iovec *vector, int count, off64_
 /* Not a cancellation point, unlike its relatives.  */
 EXPORT ssize_t sendfile64(int out, int in, off64_t *offset, size_t count)
 {
-	struct op op = op_of(CALL_sendfile, SYS_sendfile, out, in, (long)offset, (long)count, 0, 0);
+	struct op op;
 
+	if (passes(out) && libc_single_threaded() && !files_on)
+		return as_libc(op_pass(CALL_sendfile, SYS_sendfile, out, in, (long)offset, (long)count, 0, 0));
+	op = op_of(CALL_sendfile, SYS_sendfile, out, in, (long)offset, (long)count, 0, 0);
 	op.not_cancellable = true;
 	return as_libc(op_run(&op));
 }
