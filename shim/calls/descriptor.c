@@ -21,7 +21,7 @@
 #include "shim/record.h"
 #include "shim/shield.h"
 
-/* The fd is about to be closed, or to become another, at t, or 0: now.  errno is untouched.  */
+/* The fd is about to be closed, or to become another, by a call that began at t, or 0: now.  errno is untouched.  */
 static inline void ending(int fd, uint64_t t)
 {
 	fd_hint hint = fds_peek(fd);
@@ -31,7 +31,8 @@ static inline void ending(int fd, uint64_t t)
 	if (shim_on && !shim_sandboxed)
 		flag_off(fd);
 	if (record_on && (HINT_KIND(hint) != KIND_unknown || hint & HINT_NAMED))
-		record_fd_event(TRACE_CLOSE, fd, 0, t);
+		/* When the call began it was there still. */
+		record_fd_event(TRACE_CLOSE, fd, 0, t ? t + 1 : 0);
 	fds_forget(fd);
 }
 
