@@ -13,12 +13,12 @@
 
 enum { INHERITED_MAX = 1024 };
 
-/* What an inherited fd was, so that another file under its number is not taken for it; and whether the program knows: that is
- * never forgotten, whatever becomes of the number.  */
+/* What an inherited fd was, so that another file under its number is not taken for it; whether the program knows: that is never
+ * forgotten, whatever becomes of the number; and whether it has seen.  */
 static struct inherited {
 	dev_t device;
 	ino_t inode;
-	bool is_open, is_known;
+	bool is_open, is_known, is_seen;
 } inherited[INHERITED_MAX];
 
 static long own_pid;
@@ -38,7 +38,7 @@ void shield_start(void)
 	shield_end = config.shield == SHIELD_ALL ? (unsigned)INT_MAX + 1 : (unsigned)limit();
 	for (int fd = 0; fd < limit(); fd++)
 		if (sys(SYS_fstat, fd, &st) == 0)
-			inherited[fd] = (struct inherited){st.st_dev, st.st_ino, true, false};
+			inherited[fd] = (struct inherited){st.st_dev, st.st_ino, true, false, false};
 }
 
 static bool was(int fd, const struct stat *st)
@@ -60,7 +60,8 @@ bool shield_serves(const struct op *op)
 	if (config.shield == SHIELD_OFF || shim_sandboxed || op->fd < 0 || op->class >= OP_COLUMNS || op->class == OP_CONNECT ||
 	    (op->hint & HINT_TIMEOUT) || (op_flags(op) & MSG_DONTWAIT))
 		return false;
-	if (config.shield == SHIELD_ALL ? fds_peek(op->fd) & HINT_POLLED : !is_inherited(op->fd) || LOAD(inherited[op->fd].is_known))
+	if (config.shield == SHIELD_ALL ? fds_peek(op->fd) & HINT_POLLED : !is_inherited(op->fd) || LOAD(inherited[op->fd].is_known) ||
+	    LOAD(inherited[op->fd].is_seen))
 		return false;
 	flags = sys(SYS_fcntl, op->fd, F_GETFL);
 	return flags >= 0 && (flags & O_NONBLOCK);
@@ -71,20 +72,50 @@ bool shield_holds(const struct op *op)
 	return config.shield == SHIELD_ALL || is_inherited(op->fd);
 }
 
-void shield_known(int fd)
+static void know(struct inherited *f)
+{
+	STORE(f->is_known, true);
+}
+
+static void see(struct inherited *f)
+{
+	STORE(f->is_seen, true);
+}
+
+static void unsee(struct inherited *f)
+{
+	STORE(f->is_seen, false);
+}
+
+/* It, and its copies: few fds are what one of the inherited was.  */
+static void for_each_copy(int fd, void (*change)(struct inherited *))
 {
 	struct stat st;
 
 	if (!limit() || shim_sandboxed)
 		return;
-	if (fd < limit())
-		STORE(inherited[fd].is_known, true);
-	/* Its copies: few fds are what one of the inherited was. */
+	if ((unsigned)fd < (unsigned)limit())
+		change(&inherited[fd]);
 	if (sys(SYS_fstat, fd, &st) < 0)
 		return;
 	for (int other = 0; other < limit(); other++)
-		if (!LOAD(inherited[other].is_known) && was(other, &st) && flag_same_description(fd, other))
-			STORE(inherited[other].is_known, true);
+		if (other != fd && was(other, &st) && flag_same_description(fd, other))
+			change(&inherited[other]);
+}
+
+void shield_known(int fd)
+{
+	for_each_copy(fd, know);
+}
+
+void shield_seen(int fd)
+{
+	for_each_copy(fd, see);
+}
+
+void shield_left(int fd)
+{
+	for_each_copy(fd, unsee);
 }
 
 void shield_note_polled(int fd)

@@ -2,7 +2,8 @@
  *
  * The flag belongs to the open file description.  What a program finds on its stdin, stdout and stderr may be the doing of
  * whoever started it, or of a process beside it: then it meets an EAGAIN that it was not written for ("write error: Resource
- * temporarily unavailable").  Where it has not set the flag, not seen it (F_GETFL), and not polled the fd, the shim waits.  */
+ * temporarily unavailable").  Where it has not set the flag, not seen it (F_GETFL), and not polled the fd, the shim waits.  Who has
+ * seen it only to write back what was there, with another flag (GNU make sets O_APPEND), has not asked for it.  */
 #ifndef EAGAIN_SHIELD_H
 #define EAGAIN_SHIELD_H
 
@@ -18,8 +19,12 @@ bool shield_serves(const struct op *op);
 /* Whether fd, since shield_serves() said yes, is still the same file.  */
 bool shield_holds(const struct op *op);
 
-/* The program has set O_NONBLOCK on fd, or has seen it there.  */
+/* The program has set O_NONBLOCK on fd.  */
 void shield_known(int fd);
+
+/* It has seen it there; and has left it, when it changed another flag.  */
+void shield_seen(int fd);
+void shield_left(int fd);
 
 /* Fds below this are those that matter; 0 with --shield=off.  */
 extern unsigned shield_end;

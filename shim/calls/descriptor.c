@@ -242,6 +242,32 @@ static void set_by_program(int fd, bool on)
 		shield_known(fd);
 }
 
+/* Whether F_SETFL with these flags leaves O_NONBLOCK as it is, and changes another.  */
+static bool leaves_nonblock(int fd, long flags)
+{
+	enum { OTHERS = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME };
+	long before;
+
+	if ((unsigned)fd >= shield_end || !(flags & O_NONBLOCK))
+		return false;
+	before = sys(SYS_fcntl, fd, F_GETFL);
+	return before >= 0 && (before & O_NONBLOCK) && !flag_is_ours(fd, before) && ((before ^ flags) & OTHERS);
+}
+
+static int set_flags(int fd, long flags)
+{
+	bool leaves = leaves_nonblock(fd, flags);
+	long result = sys(SYS_fcntl, fd, F_SETFL, flags);
+
+	if (result == 0 && leaves)
+		shield_left(fd);
+	else if (result == 0)
+		set_by_program(fd, flags & O_NONBLOCK);
+	if (result == 0 && ((flags & O_DIRECT) || files_direct(fds_peek(fd))))
+		fds_relook(fd);
+	return (int)as_libc(result);
+}
+
 static int do_fcntl(int fd, int command, long argument)
 {
 	long result;
@@ -252,15 +278,10 @@ static int do_fcntl(int fd, int command, long argument)
 		if (config.switching == SWITCH_FLAG && flag_is_ours(fd, result))
 			result &= ~(O_NONBLOCK | FLAG_MARK);
 		if (result >= 0 && (result & O_NONBLOCK))
-			shield_known(fd);
+			shield_seen(fd);
 		return (int)as_libc(result);
 	case F_SETFL:
-		result = sys(SYS_fcntl, fd, command, argument);
-		if (result == 0)
-			set_by_program(fd, argument & O_NONBLOCK);
-		if (result == 0 && ((argument & O_DIRECT) || files_direct(fds_peek(fd))))
-			fds_relook(fd);
-		return (int)as_libc(result);
+		return set_flags(fd, argument);
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 		return duplicate(fd, SYS_fcntl, command, argument);

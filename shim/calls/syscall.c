@@ -83,7 +83,8 @@ EXPORT long syscall(long nr, ...)
 		return close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
 	case SYS_dup3:
 		return dup3((int)a[0], (int)a[1], (int)a[2]);
-	case SYS_clone: case SYS_clone3:
+	case SYS_clone:
+	case SYS_clone3:
 		STORE(shim_vforks, true);
 		break;
 	case SYS_unshare:
