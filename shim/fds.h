@@ -51,7 +51,7 @@ struct fd_facts {
 	const char *path;       /* that it was opened by, from the directory `dir`; NULL: by none */
 	int dir;
 	bool slow;              /* it took so long to open that it may have waited for it */
-	uint64_t t;             /* when it was opened, or 0 */
+	uint64_t t;             /* when it was made, or 0 */
 };
 
 /* Nothing is known.  What the kernel fills needs no zeros.  */

@@ -287,15 +287,12 @@ static void made(struct fd_facts *f, enum fd_kind kind, long flags)
 	f->flags = flags;
 }
 
-/* When a path was opened; and whether it may have waited for somebody: no opening of a file in memory takes so long.  */
-static void find_time(const struct op *op, struct fd_facts *f)
+/* Whether it may have waited for somebody: no opening of a file in memory takes so long.  */
+static bool was_slow(const struct op *op)
 {
 	enum { SLOW = 1 << 17 };        /* ticks: some ten microseconds */
 
-	if (!op->enter)
-		return;
-	f->t = op->left;
-	f->slow = f->t - op->enter > SLOW;
+	return op->enter && op->left - op->enter > SLOW;
 }
 
 /* What the call says of what it has made.  */
@@ -310,7 +307,7 @@ static void find_facts(const struct op *op, struct fd_facts *f)
 		/* An O_TMPFILE has the path of its directory. */
 		f->path = (f->flags & O_TMPFILE) == O_TMPFILE ? NULL : (const char *)op->arg[at];
 		f->dir = at ? (int)op->arg[0] : AT_FDCWD;
-		find_time(op, f);
+		f->slow = was_slow(op);
 		break;
 	case CALL_socket: case CALL_socketpair:
 		made(f, KIND_socket, op->arg[1] & O_NONBLOCK);
@@ -361,6 +358,8 @@ static void note_opened(struct op *op, long result)
 	if (result < 0 || (op->nr == SYS_signalfd4 && (int)op->arg[0] != -1))
 		return;
 	fd_facts_begin(&facts);
+	/* Not later, for the reader learns of a call when it has ended. */
+	facts.t = op->left;
 	find_facts(op, &facts);
 	if (op->class == OP_OPEN_PAIR) {
 		opened(pair[0], &facts);
