@@ -6,9 +6,10 @@
 load helper
 
 # What these return is the program's to see.
-makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send cancel native on_disk op_run pass
-	perform queue_signal window_syscall mux_enter bind call_by_name close close_file close_file_slowly close_range do_fcntl dup2 dup3 duplicate enter_sandbox epoll_ctl execve fstat64 ioctl lock_futex poll ppoll prctl
-	do_select setsockopt sigaction sigaltstack syscall transfer unshare run_off restorer_interrupting restorer_restarting'
+makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send cancel native on_disk op_run pass perform queue_signal
+	window_syscall mux_enter bind call_by_name close close_file close_file_slowly close_range do_fcntl set_flags dup2 dup3
+	duplicate enter_sandbox epoll_ctl execve fstat64 ioctl lock_futex poll ppoll prctl do_select setsockopt sigaction
+	sigaltstack syscall transfer unshare run_off restorer_interrupting restorer_restarting'
 
 # What takes a race, a peer that goes, the right to sample (perf_event_open(2)), or a state that the programs below have not, to come to.
 seldom='copy copy_both end_samples engine_shares_fds extend finish flag_same_description has_closed is_left is_on_signal_stack is_refused
