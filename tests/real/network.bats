@@ -464,6 +464,8 @@ openssl s_client -connect "127.0.0.1:$port" -quiet -verify_quiet -no_ign_eof </d
 configure no
 kill -HUP "${servers[1]}"
 until [ "$(grep -c 'Configuration successful' log)" = 2 ]; do kill -0 "${servers[1]}" || break; done
+# It says so before it listens.
+until_done "${servers[1]}" sh -c "echo there | socat -t30 - 'UNIX-CONNECT:$dir/s' | grep there"
 seq 200000 | through | cksum
 kill "${servers[1]}"
 wait "${servers[1]}"
