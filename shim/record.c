@@ -420,7 +420,7 @@ void record_notified(const struct record_request *q, uint64_t t, bool by_thread)
 	put(&e);
 }
 
-void record_learned(const struct record_request *q, enum trace_request how, int64_t result)
+void record_request(const struct record_request *q, enum trace_request how, int64_t result)
 {
 	struct trace_record e = request_record(q, how, clock_ticks());
 
