@@ -47,6 +47,7 @@ struct engine {
 	unsigned busy;                  /* workers that perform a request */
 	unsigned quick;                 /* goes up by requests done in QUICK_NS, and down by others: from QUICKS on most are */
 	uint64_t taken;                 /* requests in all */
+	bool remains;                   /* an idle one does, as long as something is on a stream */
 	unsigned stuck;                 /* workers that perform what may take for ever */
 	struct request *strays, *last_stray;    /* on streams, handed over; linked by next_ready */
 	struct patience patience;
@@ -135,28 +136,43 @@ static unsigned files(void)
 	return engine()->queue.count - engine()->queue.streams;
 }
 
+/* With the lock: an idle worker, if there is one.  */
+static bool call_idle(void)
+{
+	struct engine *e = engine();
+
+	if (!e->idle)
+		return false;
+	e->idle--;
+	e->called++;
+	e->looking++;
+	e->told++;
+	return true;
+}
+
+/* With the lock: all workers wait for others; streams.c cannot start one that has the program's fds.  */
+static bool needs_spare(void)
+{
+	return engine()->stuck && engine()->workers == engine()->stuck;
+}
+
 /* With the lock: whoever is to be called now, if there is more to do than is being looked for.  */
 static struct help find_help(void)
 {
 	struct engine *e = engine();
 	struct help help = {0};
 
-	if (e->looking ||
-	    (!has_stray() && (has_enough() ? e->guarded || files() == e->busy : e->queue.ready.count == 0)))
+	if (e->looking || (!has_stray() && !needs_spare() &&
+			   (has_enough() ? e->guarded || files() == e->busy : e->queue.ready.count == 0)))
 		return help;
-	if (e->idle) {
-		help.call = true;
-		e->idle--;
-		e->called++;
-		e->looking++;
-		e->told++;
-	} else if (!e->leaves) {
-		for (struct worker *w = e->worker; w < e->worker + WORKERS && !help.start; w++)
-			if (!w->is_there)
-				help.start = w;
-		if (help.start)
-			reserve(help.start);
-	}
+	help.call = call_idle();
+	if (help.call || e->leaves)
+		return help;
+	for (struct worker *w = e->worker; w < e->worker + WORKERS && !help.start; w++)
+		if (!w->is_there)
+			help.start = w;
+	if (help.start)
+		reserve(help.start);
 	return help;
 }
 
@@ -322,13 +338,29 @@ static bool guards(void)
 	return e->queue.ready.first && !e->called;
 }
 
-/* With the lock: waits to be called.  False: there was nothing to do for a second, or all are to leave.  A process whose last other
- * thread has ended ends with this one.  */
-static bool wait_for_call(struct worker *self)
+/* With the lock, which it gives back meanwhile.  True: for a second, or since nothing more is on a stream, nobody has called.  One
+ * remains as long as something is: it may have to be handed over.  */
+static bool is_idle(void)
 {
 	static const struct timespec second = {.tv_sec = 1};
 	struct engine *e = engine();
 	long result = 0;
+
+	while (!e->called && !e->leaves && result != -ETIMEDOUT)
+		result = wait_to_be_told(&second);
+	while (!e->called && !e->leaves && e->queue.streams && e->workers - e->stuck == 1) {
+		e->remains = true;
+		wait_to_be_told(NULL);
+		e->remains = false;
+	}
+	return !e->called;
+}
+
+/* With the lock: waits to be called.  False: there was nothing to do for a second, or all are to leave.  A process whose last other
+ * thread has ended ends with this one.  */
+static bool wait_for_call(struct worker *self)
+{
+	struct engine *e = engine();
 
 	e->idle++;
 	if (guards()) {
@@ -336,9 +368,7 @@ static bool wait_for_call(struct worker *self)
 		e->looking++;
 		return true;
 	}
-	while (!e->called && !e->leaves && result != -ETIMEDOUT)
-		result = wait_to_be_told(&second);
-	if (e->called) {
+	if (!is_idle()) {
 		e->called--;
 		return true;
 	}
@@ -352,11 +382,40 @@ static bool wait_for_call(struct worker *self)
 	return false;
 }
 
+/* With the lock: the request is over; so may be those that remain for such.  Whom to wake after it: the first thread of streams.c,
+ * workers.  */
+struct wake {
+	bool streams, workers;
+};
+
+static struct wake take_out(struct request *r)
+{
+	struct engine *e = engine();
+	struct wake wake;
+
+	queue_end(&e->queue, r);
+	wake.streams = streams_are_served() && (e->queue.ready_streams.count || !e->queue.streams) && streams_must_wake();
+	wake.workers = !e->queue.streams && e->remains;
+	e->told += wake.workers;
+	return wake;
+}
+
+static void tell_end(struct request *r, long result, struct wake wake)
+{
+	if (wake.streams)
+		streams_wake();
+	if (wake.workers)
+		request_futex(&engine()->told, FUTEX_WAKE, INT_MAX, NULL);
+	request_complete(r, result);
+	requests_wake();
+}
+
 /* With the lock, which it gives back meanwhile.  */
 static void perform_stray(struct request *r)
 {
 	struct engine *e = engine();
 	struct help help;
+	struct wake wake;
 	long result;
 
 	STORE(e->stuck, e->stuck + 1);
@@ -364,7 +423,10 @@ static void perform_stray(struct request *r)
 	unlock();
 	get(help);
 	result = r->stream.over ? r->stream.result : perform(r);
-	engine_end(r, result);
+	lock();
+	wake = take_out(r);
+	unlock();
+	tell_end(r, result, wake);
 	lock();
 	STORE(e->stuck, e->stuck - 1);
 }
@@ -410,9 +472,9 @@ static bool start_first(void)
 	return false;
 }
 
-static bool any(const struct request *r, bool on_stream)
+static bool any_on_stream(const struct request *r)
 {
-	while (r && r->on_stream != on_stream)
+	while (r && !r->on_stream)
 		r = r->after;
 	return r;
 }
@@ -423,13 +485,14 @@ bool engine_send(struct request *r)
 	struct help help = {0};
 	struct request *after;
 	uint64_t mask;
-	bool serves, streams, wake;
+	bool serves, wake;
 
 	if (unlikely(!LOAD(e->workers) && !streams_are_served()))
 		prepare_for_threads();
-	streams = any(r, true) && streams_begin();
+	if (any_on_stream(r))
+		streams_begin();
 	mask = enter();
-	serves = (streams && streams_are_served() && !any(r, false)) || e->workers || start_first();
+	serves = e->workers || start_first();
 	for (; serves && r; r = after) {
 		after = r->after;
 		queue_add(&e->queue, r);
@@ -466,20 +529,12 @@ bool engine_has_streams(void)
 
 void engine_end(struct request *r, long result)
 {
-	struct engine *e = engine();
-	struct help help;
-	bool wake;
+	struct wake wake;
 
 	lock();
-	queue_end(&e->queue, r);
-	wake = streams_are_served() && (e->queue.ready_streams.count || !e->queue.streams) && streams_must_wake();
-	help = find_help();
+	wake = take_out(r);
 	unlock();
-	if (wake)
-		streams_wake();
-	get(help);
-	request_complete(r, result);
-	requests_wake();
+	tell_end(r, result, wake);
 }
 
 /* With the lock: all that was handed over, if there is no worker.  */
@@ -505,18 +560,17 @@ static void give_up(struct request *r)
 void engine_hand_over(struct request *r)
 {
 	struct engine *e = engine();
-	struct help help;
+	bool call;
 
 	lock();
 	r->next_ready = NULL;
 	STORE(*(e->strays ? &e->last_stray->next_ready : &e->strays), r);
 	e->last_stray = r;
-	help = find_help();
-	unlock();
-	get(help);
-	lock();
+	call = !e->looking && call_idle();
 	r = take_back();
 	unlock();
+	if (call)
+		request_futex(&e->told, FUTEX_WAKE, 1, NULL);
 	for (struct request *next; r; r = next) {
 		next = r->next_ready;
 		give_up(r);
