@@ -437,7 +437,7 @@ static void *work(void *arg)
 	struct worker *self = arg;
 	struct request *r;
 
-	record_own_thread();
+	record_own_thread(false);
 	set_mask(~(3ull << 31));
 	lock();
 	self->thread = pthread_self();

@@ -354,7 +354,7 @@ static void *serve_ready(void *arg)
 	long n;
 
 	(void)arg;
-	record_own_thread();
+	record_own_thread(true);
 	block_signals();
 	for (;;) {
 		n = sys(SYS_epoll_pwait, streams->instance, events, EVENTS, -1, NULL, 8);
@@ -506,7 +506,7 @@ static void *serve_new(void *arg)
 	struct request *r;
 
 	(void)arg;
-	record_own_thread();
+	record_own_thread(true);
 	block_signals();
 	streams->cannot_be = !make_table();
 	if (streams->cannot_be || !start_thread(&streams->second, serve_ready)) {
