@@ -676,7 +676,7 @@ static void leave_streams(void)
 void engine_leave(void)
 {
 	struct engine *e = engine();
-	uint64_t mask, all = ~0ull;
+	uint64_t mask = 0, all = ~0ull;
 	bool leave;
 
 	if (!requests_there())

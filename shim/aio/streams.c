@@ -349,7 +349,7 @@ static struct request *take_parked(uint64_t data)
 
 static void *serve_ready(void *arg)
 {
-	struct epoll_event events[EVENTS];
+	struct epoll_event events[EVENTS] = {{0}};
 	struct request *r;
 	long n;
 
@@ -536,7 +536,7 @@ static void *serve_new(void *arg)
 
 bool streams_begin(void)
 {
-	uint64_t mask, all = ~0ull;
+	uint64_t mask = 0, all = ~0ull;
 	uint32_t state = GONE;
 	pthread_t thread;
 
