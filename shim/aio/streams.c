@@ -203,11 +203,13 @@ static long error_of_sleeper(const struct request *r)
 /* Whether it has to wait, though it is to wait no longer: a pipe asks for O_NONBLOCK each time, a socket when it begins.  */
 static bool is_over(const struct request *r, uint64_t now)
 {
-	bool asks = r->stream.way == WAY_NOWAIT || !r->stream.watched;
+	long flags = 0;
 
 	if (r->stream.end && now >= r->stream.end)
 		return true;
-	return asks && (sys(SYS_fcntl, r->stream.fd, F_GETFL) & O_NONBLOCK);
+	if (r->stream.way == WAY_NOWAIT || !r->stream.watched)
+		flags = sys(SYS_fcntl, r->stream.fd, F_GETFL);
+	return flags > 0 && (flags & O_NONBLOCK);
 }
 
 /* Parking.  */
