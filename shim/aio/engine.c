@@ -667,8 +667,13 @@ static void join_all(void)
 static void leave_streams(void)
 {
 	const struct engine *e = engine();
+	struct help help;
 
 	streams_leave();
+	lock();
+	help = find_help();
+	unlock();
+	get(help);
 	for (int i = 0; i < LEAVE_TRIES && (LOAD(e->strays) || LOAD(e->queue.ready_streams.first)); i++)
 		requests_doze();
 }

@@ -37,7 +37,7 @@ enum {
 /* How one is attempted.  */
 enum { WAY_PLAIN, WAY_NOWAIT, WAY_DONTWAIT, WAY_RECORD };
 
-enum state { GONE, STARTING, SERVING };
+enum state { GONE, STARTING, SERVING, ENDING };
 
 struct streams {
 	uint32_t state;                 /* futex(2)'s */
@@ -374,23 +374,35 @@ static void *serve_ready(void *arg)
 	}
 }
 
-/* With the lock: one whose time has come; the next is looked for meanwhile.  */
+/* With the lock: those whose time has come, linked by `after`.  */
 static struct request *take_due(uint64_t now)
 {
-	struct request *due = NULL;
+	struct request *due = NULL, *after;
 
 	if (!streams->next_look || now < streams->next_look)
 		return NULL;
 	streams->next_look = 0;
-	for (struct request *r = streams->first_parked; r; r = r->stream.after) {
-		if (!due && r->stream.look && r->stream.look <= now)
+	for (struct request *r = streams->first_parked; r; r = after) {
+		after = r->stream.after;
+		if (r->stream.look && r->stream.look <= now) {
+			unpark(r);
+			r->stream.after = due;
 			due = r;
-		else if (r->stream.look && (!streams->next_look || r->stream.look < streams->next_look))
+		} else if (r->stream.look && (!streams->next_look || r->stream.look < streams->next_look)) {
 			streams->next_look = r->stream.look;
+		}
 	}
-	if (due)
-		unpark(due);
 	return due;
+}
+
+static void go_on_with(struct request *due)
+{
+	struct request *after;
+
+	for (; due; due = after) {
+		after = due->stream.after;
+		go_on(due, 0);
+	}
 }
 
 static struct timespec interval(uint64_t ns)
@@ -429,10 +441,12 @@ static void serve(void)
 			engine_lock();
 		}
 		now = clock_ns();
-		while (!streams->leaves && (r = take_due(now))) {
+		r = take_due(now);
+		if (r) {
 			engine_unlock();
-			go_on(r, 0);
+			go_on_with(r);
 			engine_lock();
+			continue;
 		}
 		if (streams->leaves || (idle && !engine_has_streams()))
 			return;
@@ -520,6 +534,7 @@ static void *serve_new(void *arg)
 	engine_lock();
 	streams->first = pthread_self();
 	serve();
+	announce(ENDING);
 	engine_unlock();
 	end_second();
 	engine_lock();
@@ -536,10 +551,20 @@ static void *serve_new(void *arg)
 	return NULL;
 }
 
+/* What is about to change has changed.  */
+static uint32_t await_state(void)
+{
+	uint32_t state;
+
+	while ((state = __atomic_load_n(&streams->state, __ATOMIC_ACQUIRE)) == STARTING || state == ENDING)
+		request_futex(&streams->state, FUTEX_WAIT, state, NULL);
+	return state;
+}
+
 bool streams_begin(void)
 {
 	uint64_t mask = 0, all = ~0ull;
-	uint32_t state = GONE;
+	uint32_t state;
 	pthread_t thread;
 
 	if (likely(streams_are_served()))
@@ -547,11 +572,11 @@ bool streams_begin(void)
 	if (streams->cannot_be)
 		return false;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
-	if (__atomic_compare_exchange_n(&streams->state, &state, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
+	state = await_state();
+	if (state == GONE && __atomic_compare_exchange_n(&streams->state, &state, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
 	    !start_thread(&thread, serve_new))
 		announce(GONE);
-	while ((state = __atomic_load_n(&streams->state, __ATOMIC_ACQUIRE)) == STARTING)
-		request_futex(&streams->state, FUTEX_WAIT, STARTING, NULL);
+	state = await_state();
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 	return state == SERVING;
 }
@@ -576,6 +601,7 @@ void streams_leave(void)
 {
 	bool wake, there;
 
+	await_state();
 	engine_lock();
 	there = streams_are_served();
 	streams->leaves = there;
@@ -586,7 +612,7 @@ void streams_leave(void)
 		return;
 	if (wake)
 		streams_wake();
-	while (streams_are_served())
+	while (__atomic_load_n(&streams->state, __ATOMIC_ACQUIRE) != GONE)
 		requests_doze();
 	libc.pthread_join(streams->first, NULL);
 	streams->leaves = false;
