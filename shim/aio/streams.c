@@ -108,12 +108,11 @@ static long attempt(struct request *r)
 
 	if (r->operation == LIO_READ)
 		return read_now(r->stream.fd, r->stream.way, at, r->size);
-	do {
-		result = write_now(r->stream.fd, r->stream.way, at + r->moved, r->size - r->moved);
-		if (result > 0)
-			r->moved += (size_t)result;
-	} while (result > 0 && r->moved < r->size);
-	return result > 0 ? (long)r->moved : result;
+	result = write_now(r->stream.fd, r->stream.way, at + r->moved, r->size - r->moved);
+	if (result <= 0)
+		return result;
+	r->moved += (size_t)result;
+	return r->moved < r->size ? -EAGAIN : (long)r->moved;
 }
 
 /* Beginning and end.  */
@@ -252,7 +251,7 @@ static void unpark(struct request *r)
 static bool arm(struct request *r)
 {
 	struct epoll_event event = {
-		.events = EPOLLONESHOT | (r->operation == LIO_READ ? EPOLLIN : EPOLLOUT),
+		.events = EPOLLONESHOT | (r->operation == LIO_READ ? EPOLLIN | EPOLLRDHUP : EPOLLOUT),
 		.data.u64 = (uint64_t)request_number(r) << 32 | r->word,
 	};
 	int operation = r->stream.watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
@@ -284,15 +283,24 @@ static bool park(struct request *r, uint64_t now)
 	return armed;
 }
 
+/* A sender over TCP that has sent something leaves the error to who asks next (Linux, tcp_sendmsg_locked).  */
+static bool leaves_error(const struct request *r, uint32_t events)
+{
+	return r->moved && (events & EPOLLHUP) && is_socket_way(r->stream.way) && !r->stream.local;
+}
+
 /* Takes it as far as it goes; `events`: what it has been woken by.  */
 static void go_on(struct request *r, uint32_t events)
 {
 	bool waited = r->stream.watched;
-	long result = attempt(r);
+	long result = leaves_error(r, events) ? -EPIPE : attempt(r);
 	uint64_t now;
 
 	if (result == -EPIPE && waited && r->stream.local)
 		result = error_of_sleeper(r);
+	/* An attempt to read datagrams never says so (Linux, __skb_wait_for_more_packets). */
+	if (result == -EAGAIN && (events & EPOLLRDHUP))
+		result = 0;
 	if (result == -EOPNOTSUPP || result == -ENOSYS || (result == -EAGAIN && events && !(events & (EPOLLIN | EPOLLOUT)))) {
 		hand_over(r);
 		return;
@@ -508,7 +516,6 @@ static void announce(enum state state)
 	request_futex(&streams->state, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-/* What is parked goes to workers, and what is ready will; the second thread ends.  */
 static void end_second(void)
 {
 	const uint64_t one = 1;

@@ -92,14 +92,14 @@ static bool has_process_fds(void)
 	return sys(SYS_kcmp, sys(SYS_getpid), sys(SYS_gettid), KCMP_FILES, 0, 0) == 0;
 }
 
-/* What is there of a stream, where no read of it is under way.  */
+/* What is there of a stream, where no read of it is under way.  An error of a socket's is told once.  */
 static void read_stream_at_once(const struct aiocb *b, struct nature *n)
 {
 	if (b->aio_sigevent.sigev_notify != SIGEV_NONE || b->aio_nbytes == 0 || engine_has(b->aio_fildes))
 		return;
 	n->result = streams_read_now(b->aio_fildes, HINT_KIND(fds_hint(b->aio_fildes)), (void *)(uintptr_t)b->aio_buf,
 				     b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX);
-	n->is_done = n->result >= 0;
+	n->is_done = n->result != -EAGAIN && n->result != -EOPNOTSUPP && n->result != -ENOSYS && n->result != -ENOTSOCK;
 }
 
 /* Whether it can be ours.  */
@@ -242,10 +242,10 @@ static void end_at_once(struct aiocb *b, long result, const struct submission *s
 	b->aio_lio_opcode = LIO_READ;
 	b->__next_prio = NULL;
 	request_is_recorded(b, s->request.number);
-	b->__return_value = result;
+	b->__return_value = result < 0 ? -1 : result;
 	if (s->request.number)
 		record_completed(&s->request, 0, result);
-	__atomic_store_n(&b->__error_code, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&b->__error_code, result < 0 ? (int)-result : 0, __ATOMIC_RELEASE);
 }
 
 static bool is_on(void)
