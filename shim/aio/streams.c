@@ -497,7 +497,7 @@ static bool make_table(void)
 	if (sys(SYS_close_range, 0, UINT32_MAX, UNSHARE) < 0)
 		return false;
 	for (int i = 0; i < 3; i++)
-		sys(SYS_dup3, sys(SYS_eventfd2, 0, 0), i, 0);
+		sys(SYS_dup3, sys(SYS_eventfd2, 0, O_NONBLOCK), i, 0);
 	streams->process = (int)sys(SYS_pidfd_open, sys(SYS_getpid), 0);
 	streams->instance = (int)sys(SYS_epoll_create1, 0);
 	streams->bell = (int)sys(SYS_eventfd2, 0, 0);
