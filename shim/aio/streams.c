@@ -213,7 +213,8 @@ static bool is_over(const struct request *r, uint64_t now)
 
 /* Parking.  */
 
-/* SO_RCVTIMEO, SO_SNDTIMEO: from the first wait on.  */
+/* SO_RCVTIMEO, SO_SNDTIMEO: from the first wait on; a writer of a unix stream begins anew with each piece (Linux,
+ * sock_alloc_send_pskb).  */
 static void set_end(struct request *r, uint64_t now)
 {
 	struct timeval t = {0};
@@ -293,6 +294,7 @@ static bool leaves_error(const struct request *r, uint32_t events)
 static void go_on(struct request *r, uint32_t events)
 {
 	bool waited = r->stream.watched;
+	size_t moved = r->moved;
 	long result = leaves_error(r, events) ? -EPIPE : attempt(r);
 	uint64_t now;
 
@@ -310,14 +312,14 @@ static void go_on(struct request *r, uint32_t events)
 		return;
 	}
 	now = clock_ns();
+	if (!waited || (r->stream.local && r->moved != moved))
+		set_end(r, now);
 	if (is_over(r, now)) {
 		end(r, result);
 		return;
 	}
-	if (!waited) {
-		set_end(r, now);
+	if (!waited)
 		request_would_block(r);
-	}
 	if (!park(r, now))
 		hand_over(r);
 }
