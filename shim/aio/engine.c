@@ -338,8 +338,13 @@ static bool guards(void)
 	return e->queue.ready.first && !e->called;
 }
 
-/* With the lock, which it gives back meanwhile.  True: for a second, or since nothing more is on a stream, nobody has called.  One
- * remains as long as something is: it may have to be handed over.  */
+/* With the lock: as long as something is on a stream it may have to be handed over.  */
+static bool needs_one(void)
+{
+	return engine()->queue.streams || streams_need_worker();
+}
+
+/* With the lock, which it gives back meanwhile.  True: for a second, or since none has to remain, nobody has called.  */
 static bool is_idle(void)
 {
 	static const struct timespec second = {.tv_sec = 1};
@@ -348,11 +353,14 @@ static bool is_idle(void)
 
 	while (!e->called && !e->leaves && result != -ETIMEDOUT)
 		result = wait_to_be_told(&second);
-	while (!e->called && !e->leaves && e->queue.streams && e->workers - e->stuck == 1) {
+	while (!e->called && !e->leaves && needs_one() && e->workers - e->stuck == 1) {
 		e->remains = true;
 		wait_to_be_told(NULL);
 		e->remains = false;
 	}
+	unlock();
+	streams_join();
+	lock();
 	return !e->called;
 }
 
@@ -396,7 +404,7 @@ void engine_end(struct request *r, long result)
 	lock();
 	queue_release(&e->queue, r);
 	wake_streams = streams_are_served() && (e->queue.ready_streams.count || !e->queue.streams) && streams_must_wake();
-	wake_workers = !e->queue.streams && e->remains;
+	wake_workers = e->remains && !needs_one();
 	e->told += wake_workers;
 	unlock();
 	request_free(r);
@@ -508,6 +516,13 @@ void engine_lock(void)
 void engine_unlock(void)
 {
 	unlock();
+}
+
+void engine_let_worker_go(void)
+{
+	engine()->told++;
+	unlock();
+	request_futex(&engine()->told, FUTEX_WAKE, INT_MAX, NULL);
 }
 
 struct request *engine_take_stream(void)

@@ -1,5 +1,7 @@
 /* streams.c - two threads, one epoll instance, in which each request that waits is armed once.
  *
+ * Neither is to be the last of the process, whose exit(3) runs the program's code: a worker stays, and joins them.
+ *
  * A request belongs to the thread that took it.  While it is parked it belongs to nobody: whoever finds, under the engine's lock,
  * that it still is, takes it: the second thread, when it is ready; the first, when its time has come.  */
 #include "streams.h"
@@ -44,6 +46,7 @@ struct streams {
 	uint32_t told;                  /* the same: changes when the first thread is woken */
 	bool waits, lasts;              /* it is, or is about to be, asleep; for as long as requests are under way */
 	bool leaves;
+	bool has_ended;                 /* the first is to be joined */
 	bool cannot_be;                 /* the kernel would not have it */
 	pthread_t first, second;
 	int process, instance, bell;    /* in the table of their own: a pidfd, of epoll, an eventfd that ends the second */
@@ -62,6 +65,29 @@ bool streams_make(void)
 bool streams_are_served(void)
 {
 	return LOAD(streams->state) == SERVING;
+}
+
+bool streams_need_worker(void)
+{
+	return LOAD(streams->state) != GONE;
+}
+
+void streams_join(void)
+{
+	pthread_t first;
+	bool there;
+	int state;
+
+	engine_lock();
+	there = streams->has_ended;
+	first = streams->first;
+	streams->has_ended = false;
+	engine_unlock();
+	if (!there)
+		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	libc.pthread_join(first, NULL);
+	pthread_setcancelstate(state, NULL);
 }
 
 /* Attempts.  */
@@ -526,6 +552,15 @@ static void end_second(void)
 	libc.pthread_join(streams->second, NULL);
 }
 
+/* With the lock, which it gives back: nobody needs a worker for the two any more, but to join this thread.  */
+static void end_first(void)
+{
+	streams->first = pthread_self();
+	streams->has_ended = true;
+	announce(GONE);
+	engine_let_worker_go();
+}
+
 static void *serve_new(void *arg)
 {
 	struct request *r;
@@ -535,13 +570,12 @@ static void *serve_new(void *arg)
 	block_signals();
 	streams->cannot_be = !make_table();
 	if (streams->cannot_be || !start_thread(&streams->second, serve_ready)) {
-		pthread_detach(pthread_self());
-		announce(GONE);
+		engine_lock();
+		end_first();
 		return NULL;
 	}
 	announce(SERVING);
 	engine_lock();
-	streams->first = pthread_self();
 	serve();
 	announce(ENDING);
 	engine_unlock();
@@ -553,10 +587,7 @@ static void *serve_new(void *arg)
 		hand_over(r);
 		engine_lock();
 	}
-	if (!streams->leaves)
-		pthread_detach(pthread_self());
-	announce(GONE);
-	engine_unlock();
+	end_first();
 	return NULL;
 }
 
@@ -582,6 +613,7 @@ bool streams_begin(void)
 		return false;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
 	state = await_state();
+	streams_join();
 	if (state == GONE && __atomic_compare_exchange_n(&streams->state, &state, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
 	    !start_thread(&thread, serve_new))
 		announce(GONE);
@@ -617,12 +649,12 @@ void streams_leave(void)
 	wake = there && streams->waits;
 	streams->told += wake;
 	engine_unlock();
-	if (!there)
-		return;
 	if (wake)
 		streams_wake();
-	while (__atomic_load_n(&streams->state, __ATOMIC_ACQUIRE) != GONE)
+	while (there && streams_are_served())
 		requests_doze();
-	libc.pthread_join(streams->first, NULL);
-	streams->leaves = false;
+	await_state();
+	streams_join();
+	if (there)
+		streams->leaves = false;
 }
