@@ -134,6 +134,7 @@ all_faults() {
 	faults "$EAGAIN" record --switch=flag -o trace -- "$PROGRAMS/traps" own-view
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/traps" shield-own
 	faults "$EAGAIN" record --shield=all -o trace -- "$PROGRAMS/traps" shield-own
+	faults "$EAGAIN" record --shield=all -o trace -- "$PROGRAMS/given" pipe blocking "$PROGRAMS/traps" shield-polled close_range
 	faults "$EAGAIN" record --shield=all -o trace -- "$PROGRAMS/traps" kept-masks
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/traps" kept-sandboxes
 	faults "$EAGAIN" run -- "$PROGRAMS/traps" kept-copies
