@@ -393,7 +393,7 @@ fd_hint fds_peek_far(int fd)
 }
 
 /* All but whether it is polled.  Returns what was known.  */
-static fd_hint forget_file(int fd)
+static inline fd_hint forget_file(int fd)
 {
 	fd_hint hint = fds_peek(fd);
 
