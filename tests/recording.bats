@@ -390,11 +390,11 @@ killed_in() {
 	echo text >file
 	"$EAGAIN" record perl -MPOSIX -e '
 		open F, "<", "file";
-		POSIX::dup2(fileno F, 8) && POSIX::read(8, $b, 1) or die;
-		POSIX::dup2(999, 8) and die;
-		syscall(436, 8, 8, 1 << 30) == -1 or die;       # close_range, with a flag that does not exist
-		POSIX::read(8, $b, 1) && POSIX::dup2(fileno F, 8) or die'
-	"$EAGAIN" log | sed -n 's/.* ev=\(.*\) fd=8 .*/\1/p; s/.* ev=dup .* ret=8 .*/dup/p' | grep -v '^fd' >told
+		POSIX::dup2(fileno F, 200) && POSIX::read(200, $b, 1) or die;
+		POSIX::dup2(999, 200) and die;
+		syscall(436, 200, 200, 1 << 30) == -1 or die;       # close_range, with a flag that does not exist
+		POSIX::read(200, $b, 1) && POSIX::dup2(fileno F, 200) or die'
+	"$EAGAIN" log | sed -n 's/.* ev=\(.*\) fd=200 .*/\1/p; s/.* ev=dup .* ret=200 .*/dup/p' | grep -v '^fd' >told
 	diff told - <<-END
 		dup
 		call call=read

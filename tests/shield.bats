@@ -61,6 +61,7 @@ behaves() {
 	[ "${lines[1]}" = 'read: -1 EAGAIN ' ]
 }
 
+# shellcheck disable=SC2030,SC2031 # each test has its own
 @test "all: a dup2 or close_range that fails, and what a vfork child does, leave an fd polled; a dup2 that does not fail does not" {
 	export EAGAIN_SHIELD=all MODES='run.auto record.flag'
 	for how in dup2 dup3 dup3-by-number close_range vfork-close vfork-close_range vfork-dup2; do
@@ -72,6 +73,7 @@ behaves() {
 	[ "${lines[2]}" = 'read: -1 EINTR ' ]
 }
 
+# shellcheck disable=SC2030,SC2031
 @test "all: an fd is polled, read and replaced, or not, by two threads: at each of the first's instructions, the whole of the second's" {
 	export EAGAIN_SHIELD=all
 	for name in 'failed dup2, and read' 'failed dup2, and failed dup2' 'failed dup2, and dup2 and poll' 'dup2, and poll and read' \
