@@ -115,7 +115,7 @@ static inline void tracefile_put(const struct trace_record *event)
 		tracefile_fill(r, event);
 }
 
-/* Grows where names are to be recorded again: at a fork, and before the flight recorder may write over them.  1 to 65535.  */
+/* Grows where names are to be recorded again: at a fork, and before the flight recorder may write over them.  At least 1, and fits HINT_NAMED.  */
 extern uint32_t tracefile_lap;
 
 /* A name has been recorded, with so many bytes.  */
