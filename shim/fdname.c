@@ -10,6 +10,7 @@
 #include <sys/statfs.h>
 #include <sys/un.h>
 
+#include "libc.h"
 #include "sys.h"
 #include "text.h"
 
@@ -236,6 +237,19 @@ static void keep_directory(struct directory *d, const struct stat *st, size_t si
 	d->changed = st->st_ctim;
 }
 
+/* False: somebody has it.  Where that can only be who was interrupted by a handler, no processor waits for others.  */
+static bool take(struct directory *d)
+{
+	bool taken;
+
+	if (!libc_single_threaded())
+		return !__atomic_exchange_n(&d->is_taken, true, __ATOMIC_ACQUIRE);
+	taken = LOAD(d->is_taken);
+	STORE(d->is_taken, true);
+	__atomic_signal_fence(__ATOMIC_ACQUIRE);
+	return !taken;
+}
+
 static struct directory *directory_at(const struct stat *st)
 {
 	return &directories[st->st_ino % (sizeof directories / sizeof *directories)];
@@ -251,7 +265,7 @@ static size_t directory_link(int fd, char *text, size_t size)
 	if (sys(SYS_fstat, fd, &st) < 0)
 		return 0;
 	d = directory_at(&st);
-	if (__atomic_exchange_n(&d->is_taken, true, __ATOMIC_ACQUIRE))
+	if (!take(d))
 		return fd_link(fd, text, size);
 	if (!is_directory(d, &st))
 		keep_directory(d, &st, fd_link(fd, d->path, sizeof d->path));
@@ -275,7 +289,7 @@ static void learn_directory(int fd, struct fd_facts *f, const char *path, size_t
 	if (size >= sizeof d->path || !fd_stat(fd, f))
 		return;
 	d = directory_at(&f->stat);
-	if (__atomic_exchange_n(&d->is_taken, true, __ATOMIC_ACQUIRE))
+	if (!take(d))
 		return;
 	memcpy(d->path, path, size);
 	keep_directory(d, &f->stat, size);
