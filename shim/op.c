@@ -308,9 +308,6 @@ static void find_facts(const struct op *op, struct fd_facts *f)
 		f->path = (f->flags & O_TMPFILE) == O_TMPFILE ? NULL : (const char *)op->arg[at];
 		f->dir = at ? (int)op->arg[0] : AT_FDCWD;
 		f->slow = was_slow(op);
-		/* open(2): nothing else is opened so. */
-		if (f->path && f->flags & O_DIRECTORY)
-			f->kind = KIND_directory;
 		break;
 	case CALL_socket: case CALL_socketpair:
 		made(f, KIND_socket, op->arg[1] & O_NONBLOCK);
