@@ -420,7 +420,7 @@ void record_notified(const struct record_request *q, uint64_t t, bool by_thread)
 	put(&e);
 }
 
-void record_learned(const struct record_request *q, enum trace_request how, int64_t result)
+void record_request(const struct record_request *q, enum trace_request how, int64_t result)
 {
 	struct trace_record e = request_record(q, how, clock_ticks());
 
@@ -428,9 +428,10 @@ void record_learned(const struct record_request *q, enum trace_request how, int6
 	put(&e);
 }
 
-void record_own_thread(void)
+void record_own_thread(bool has_own_fds)
 {
 	tracefile_thread.own = true;
+	tracefile_thread.has_own_fds = has_own_fds;
 }
 
 void record_return(const struct op *op, long result)

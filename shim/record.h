@@ -121,14 +121,14 @@ uint32_t record_number(void);
 void record_submitted(const struct record_request *q, uint64_t enter, uint64_t length, const struct trace_request_more *more,
 		      uint8_t flags);
 
-/* It is over, and was running since `since`, or 0; its notice was given at t, by a thread or by a signal; its `call` has found it
- * over, or taken its result.  */
+/* It is over, and was running since `since`, or 0; its notice was given at t, by a thread or by a signal; or what else
+ * became of it, now: it would block, is ready, its `call` has found it over, or taken its result.  */
 void record_completed(const struct record_request *q, uint64_t since, int64_t result);
 void record_notified(const struct record_request *q, uint64_t t, bool by_thread);
-void record_learned(const struct record_request *q, enum trace_request how, int64_t result);
+void record_request(const struct record_request *q, enum trace_request how, int64_t result);
 
-/* The calling thread is one of ours.  Before anything that it records.  */
-void record_own_thread(void);
+/* The calling thread is one of ours, perhaps with other fds than the program's.  Before anything that it records.  */
+void record_own_thread(bool has_own_fds);
 
 /* An operation that would have blocked is over.  */
 void record_return(const struct op *op, long result);

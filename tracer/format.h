@@ -249,7 +249,9 @@ enum trace_flag {
 	X(COMPLETED, "completed")       /* the program can know its `result`; the kernel had it for the `lead` ticks before */ \
 	X(NOTIFIED, "notified")         /* by a signal, or (TRACE_REQUEST_THREAD) a thread; `op` may be that of its list */   \
 	X(SEEN, "seen")                 /* `call` has told the program that it is over */                             \
-	X(COLLECTED, "collected")       /* aio_return(3) */
+	X(COLLECTED, "collected")       /* aio_return(3) */                                                           \
+	X(WOULD_BLOCK, "EWOULDBLOCK")   /* an attempt said so, and it waits */                                        \
+	X(READY, "ready")               /* its fd is */
 
 enum trace_request {
 #define X(id, name) TRACE_REQUEST_##id,

@@ -15,6 +15,7 @@
 #include "shim/clock.h"
 #include "shim/libc.h"
 #include "shim/sys.h"
+#include "streams.h"
 
 enum {
 	WORKERS = 32,
@@ -24,12 +25,15 @@ enum {
 	QUICKS = 32,
 	GUARD_NS = 500000,              /* that long one worker may be stuck before others take over */
 	WAKE_AFTER = 16,                /* quick requests */
+	LEAVE_TRIES = 10000,            /* a tenth of a millisecond each, at most */
+	STUCK_MAX = 24,                 /* workers that may wait in the plain call on a stream; libc has 20 in all */
 };
 
 struct worker {
 	pthread_t thread;
 	long tid;                       /* 0: not yet known */
 	bool is_there;                  /* and will be joined, but for one that detaches itself */
+	bool has_left;                  /* and is to be joined */
 };
 
 struct engine {
@@ -43,6 +47,9 @@ struct engine {
 	unsigned busy;                  /* workers that perform a request */
 	unsigned quick;                 /* goes up by requests done in QUICK_NS, and down by others: from QUICKS on most are */
 	uint64_t taken;                 /* requests in all */
+	bool remains;                   /* an idle one does, as long as something is on a stream */
+	unsigned stuck;                 /* workers that perform what may take for ever */
+	struct request *strays, *last_stray;    /* on streams, handed over; linked by next_ready */
 	struct patience patience;
 	struct queue queue;
 	struct worker worker[WORKERS];
@@ -54,9 +61,11 @@ struct help {
 	struct worker *start;
 };
 
+static struct engine *the_engine;
+
 static struct engine *engine(void)
 {
-	return (struct engine *)(requests_there() + 1);
+	return __atomic_load_n(&the_engine, __ATOMIC_ACQUIRE);
 }
 
 static void lock(void)
@@ -101,27 +110,69 @@ static bool has_enough(void)
 	return engine()->quick >= QUICKS && engine()->busy;
 }
 
+/* With the lock: whether a worker is needed for a stream's.  */
+static bool has_stray(void)
+{
+	const struct engine *e = engine();
+
+	return e->stuck < STUCK_MAX && (e->strays || (e->queue.ready_streams.count && !streams_are_served()));
+}
+
+static struct request *take_stray(void)
+{
+	struct engine *e = engine();
+	struct request *r = e->strays;
+
+	if (!has_stray())
+		return NULL;
+	if (!r)
+		return queue_take(&e->queue.ready_streams);
+	STORE(e->strays, r->next_ready);
+	return r;
+}
+
+static unsigned files(void)
+{
+	return engine()->queue.count - engine()->queue.streams;
+}
+
+/* With the lock: an idle worker, if there is one.  */
+static bool call_idle(void)
+{
+	struct engine *e = engine();
+
+	if (!e->idle)
+		return false;
+	e->idle--;
+	e->called++;
+	e->looking++;
+	e->told++;
+	return true;
+}
+
+/* With the lock: all workers wait for others; streams.c cannot start one that has the program's fds.  */
+static bool needs_spare(void)
+{
+	return engine()->stuck && engine()->workers == engine()->stuck;
+}
+
 /* With the lock: whoever is to be called now, if there is more to do than is being looked for.  */
 static struct help find_help(void)
 {
 	struct engine *e = engine();
 	struct help help = {0};
 
-	if (e->looking || (has_enough() ? e->guarded || e->queue.count == e->busy : e->queue.ready_count == 0))
+	if (e->looking || (!has_stray() && !needs_spare() &&
+			   (has_enough() ? e->guarded || files() == e->busy : e->queue.ready.count == 0)))
 		return help;
-	if (e->idle) {
-		help.call = true;
-		e->idle--;
-		e->called++;
-		e->looking++;
-		e->told++;
-	} else if (!e->leaves) {
-		for (struct worker *w = e->worker; w < e->worker + WORKERS && !help.start; w++)
-			if (!w->is_there)
-				help.start = w;
-		if (help.start)
-			reserve(help.start);
-	}
+	help.call = call_idle();
+	if (help.call || e->leaves)
+		return help;
+	for (struct worker *w = e->worker; w < e->worker + WORKERS && !help.start; w++)
+		if (!w->is_there)
+			help.start = w;
+	if (help.start)
+		reserve(help.start);
 	return help;
 }
 
@@ -154,11 +205,26 @@ static void get(struct help help)
 }
 
 /* As libc's threads do.  */
+static long move(const struct request *r)
+{
+	bool reads = r->operation == LIO_READ;
+	char *at = (char *)r->buffer + r->moved;
+	size_t size = r->size - r->moved;
+	long result = sys(reads ? SYS_pread64 : SYS_pwrite64, r->fd, at, size, r->offset);
+
+	return result == -ESPIPE ? sys(reads ? SYS_read : SYS_write, r->fd, at, size) : result;
+}
+
 static long perform(const struct request *r)
 {
+	long result;
+
 	if (request_syncs(r))
 		return sys(r->operation == REQUEST_DSYNC ? SYS_fdatasync : SYS_fsync, r->fd);
-	return sys(r->operation == LIO_READ ? SYS_pread64 : SYS_pwrite64, r->fd, r->buffer, r->size, r->offset);
+	do
+		result = move(r);
+	while (result == -EINTR);
+	return r->moved ? (long)r->moved + (result > 0 ? result : 0) : result;
 }
 
 /* The program often has the next request sooner than a thread is asleep.  It is waited for as long as that is so.  */
@@ -169,7 +235,7 @@ static void look_for_a_while(void)
 	if (!patience_has(&e->patience))
 		return;
 	for (int i = 0; i < SPINS; i++) {
-		if (__atomic_load_n(&e->queue.ready, __ATOMIC_RELAXED)) {
+		if (__atomic_load_n(&e->queue.ready.first, __ATOMIC_RELAXED)) {
 			patience_pays(&e->patience);
 			return;
 		}
@@ -181,7 +247,7 @@ static void look_for_a_while(void)
 static struct request *take(void)
 {
 	struct engine *e = engine();
-	struct request *r = has_enough() ? NULL : queue_take(&e->queue);
+	struct request *r = has_enough() ? NULL : queue_take(&e->queue.ready);
 
 	if (r) {
 		e->busy++;
@@ -213,7 +279,7 @@ static void perform_ready(void)
 
 	while ((r = take()) || done) {
 		struct help help = find_help();
-		bool wake = !r || !has_enough() || !e->guarded || (unwoken + 1) * 2 >= e->queue.count || unwoken == WAKE_AFTER;
+		bool wake = !r || !has_enough() || !e->guarded || (unwoken + 1) * 2 >= files() || unwoken == WAKE_AFTER;
 		uint64_t began;
 
 		e->looking += !r;
@@ -269,16 +335,32 @@ static bool guards(void)
 		return false;
 	requests_wake();
 	e->quick = 0;
-	return e->queue.ready && !e->called;
+	return e->queue.ready.first && !e->called;
+}
+
+/* With the lock, which it gives back meanwhile.  True: for a second, or since nothing more is on a stream, nobody has called.  One
+ * remains as long as something is: it may have to be handed over.  */
+static bool is_idle(void)
+{
+	static const struct timespec second = {.tv_sec = 1};
+	struct engine *e = engine();
+	long result = 0;
+
+	while (!e->called && !e->leaves && result != -ETIMEDOUT)
+		result = wait_to_be_told(&second);
+	while (!e->called && !e->leaves && e->queue.streams && e->workers - e->stuck == 1) {
+		e->remains = true;
+		wait_to_be_told(NULL);
+		e->remains = false;
+	}
+	return !e->called;
 }
 
 /* With the lock: waits to be called.  False: there was nothing to do for a second, or all are to leave.  A process whose last other
  * thread has ended ends with this one.  */
 static bool wait_for_call(struct worker *self)
 {
-	static const struct timespec second = {.tv_sec = 1};
 	struct engine *e = engine();
-	long result = 0;
 
 	e->idle++;
 	if (guards()) {
@@ -286,14 +368,13 @@ static bool wait_for_call(struct worker *self)
 		e->looking++;
 		return true;
 	}
-	while (!e->called && !e->leaves && result != -ETIMEDOUT)
-		result = wait_to_be_told(&second);
-	if (e->called) {
+	if (!is_idle()) {
 		e->called--;
 		return true;
 	}
 	e->idle--;
 	__atomic_store_n(&e->workers, e->workers - 1, __ATOMIC_RELEASE);
+	self->has_left = e->leaves;
 	if (!e->leaves) {
 		self->is_there = false;
 		pthread_detach(pthread_self());
@@ -301,27 +382,80 @@ static bool wait_for_call(struct worker *self)
 	return false;
 }
 
+/* With the lock: the request is over; so may be those that remain for such.  Whom to wake after it: the first thread of streams.c,
+ * workers.  */
+struct wake {
+	bool streams, workers;
+};
+
+static struct wake take_out(struct request *r)
+{
+	struct engine *e = engine();
+	struct wake wake;
+
+	queue_end(&e->queue, r);
+	wake.streams = streams_are_served() && (e->queue.ready_streams.count || !e->queue.streams) && streams_must_wake();
+	wake.workers = !e->queue.streams && e->remains;
+	e->told += wake.workers;
+	return wake;
+}
+
+static void tell_end(struct request *r, long result, struct wake wake)
+{
+	if (wake.streams)
+		streams_wake();
+	if (wake.workers)
+		request_futex(&engine()->told, FUTEX_WAKE, INT_MAX, NULL);
+	request_complete(r, result);
+	requests_wake();
+}
+
+/* With the lock, which it gives back meanwhile.  */
+static void perform_stray(struct request *r)
+{
+	struct engine *e = engine();
+	struct help help;
+	struct wake wake;
+	long result;
+
+	STORE(e->stuck, e->stuck + 1);
+	help = find_help();
+	unlock();
+	get(help);
+	result = r->stream.over ? r->stream.result : perform(r);
+	lock();
+	wake = take_out(r);
+	unlock();
+	tell_end(r, result, wake);
+	lock();
+	STORE(e->stuck, e->stuck - 1);
+}
+
 /* It blocks all signals but libc's own, 32 and 33 (nptl(7)): setuid(3) has to reach each thread.  */
 static void *work(void *arg)
 {
 	struct worker *self = arg;
+	struct request *r;
 
-	record_own_thread();
+	record_own_thread(false);
 	set_mask(~(3ull << 31));
 	lock();
 	self->thread = pthread_self();
 	self->tid = sys(SYS_gettid);
 	do {
 		engine()->looking--;
+		while ((r = take_stray()))
+			perform_stray(r);
 		perform_ready();
-	} while (wait_for_call(self));
+		engine()->looking += has_stray();
+	} while (has_stray() || wait_for_call(self));
 	unlock();
 	return NULL;
 }
 
 bool engine_make(void)
 {
-	return requests_make(sizeof(struct engine));
+	return requests_memory((void **)&the_engine, sizeof *the_engine) && streams_make() && requests_make();
 }
 
 /* With the lock: the first.  */
@@ -338,27 +472,109 @@ static bool start_first(void)
 	return false;
 }
 
+static bool any_on_stream(const struct request *r)
+{
+	while (r && !r->on_stream)
+		r = r->after;
+	return r;
+}
+
 bool engine_send(struct request *r)
 {
 	struct engine *e = engine();
 	struct help help = {0};
 	struct request *after;
 	uint64_t mask;
-	bool serves;
+	bool serves, wake;
 
-	if (unlikely(!__atomic_load_n(&e->workers, __ATOMIC_RELAXED)))
+	if (unlikely(!LOAD(e->workers) && !streams_are_served()))
 		prepare_for_threads();
+	if (any_on_stream(r))
+		streams_begin();
 	mask = enter();
 	serves = e->workers || start_first();
 	for (; serves && r; r = after) {
 		after = r->after;
 		queue_add(&e->queue, r);
 	}
+	wake = e->queue.ready_streams.count && streams_must_wake();
 	help = find_help();
 	unlock();
+	if (wake)
+		streams_wake();
 	get(help);
 	set_mask(mask);
 	return serves;
+}
+
+void engine_lock(void)
+{
+	lock();
+}
+
+void engine_unlock(void)
+{
+	unlock();
+}
+
+struct request *engine_take_stream(void)
+{
+	return queue_take(&engine()->queue.ready_streams);
+}
+
+bool engine_has_streams(void)
+{
+	return engine()->queue.streams;
+}
+
+void engine_end(struct request *r, long result)
+{
+	struct wake wake;
+
+	lock();
+	wake = take_out(r);
+	unlock();
+	tell_end(r, result, wake);
+}
+
+/* With the lock: all that was handed over, if there is no worker.  */
+static struct request *take_back(void)
+{
+	struct request *first = engine()->strays;
+
+	if (!first || engine()->workers)
+		return NULL;
+	STORE(engine()->strays, NULL);
+	return first;
+}
+
+/* As libc would have said before, where there can be no thread; what is over is, but no thread is told.  */
+static void give_up(struct request *r)
+{
+	r->notice.how = r->notice.how == SIGEV_THREAD ? SIGEV_NONE : r->notice.how;
+	if (r->group && r->group->notice.how == SIGEV_THREAD)
+		r->group->notice.how = SIGEV_NONE;
+	engine_end(r, r->stream.over ? r->stream.result : -EAGAIN);
+}
+
+void engine_hand_over(struct request *r)
+{
+	struct engine *e = engine();
+	bool call;
+
+	lock();
+	r->next_ready = NULL;
+	STORE(*(e->strays ? &e->last_stray->next_ready : &e->strays), r);
+	e->last_stray = r;
+	call = !e->looking && call_idle();
+	r = take_back();
+	unlock();
+	if (call)
+		request_futex(&e->told, FUTEX_WAKE, 1, NULL);
+	for (struct request *next; r; r = next) {
+		next = r->next_ready;
+		give_up(r);
+	}
 }
 
 int engine_cancel(int fd, const struct aiocb *block)
@@ -379,6 +595,20 @@ int engine_cancel(int fd, const struct aiocb *block)
 		requests_wake();
 	set_mask(mask);
 	return begun ? AIO_NOTCANCELED : some ? AIO_CANCELED : AIO_ALLDONE;
+}
+
+bool engine_has(int fd)
+{
+	uint64_t mask;
+	bool has;
+
+	if (!requests_there() || !LOAD(engine()->queue.streams))
+		return false;
+	mask = enter();
+	has = queue_has(&engine()->queue, fd);
+	unlock();
+	set_mask(mask);
+	return has;
 }
 
 /* kcmp(2): 0 if it is the same.  */
@@ -405,7 +635,7 @@ static bool is_busy(void)
 	for (uint32_t i = 0; i < LOAD(requests_there()->used); i++) {
 		enum request_state state = request_state(__atomic_load_n(&requests_there()->table[i].word, __ATOMIC_ACQUIRE));
 
-		if (state == REQUEST_QUEUED || state == REQUEST_RUNNING)
+		if ((state == REQUEST_QUEUED || state == REQUEST_RUNNING) && !requests_there()->table[i].on_stream)
 			return true;
 	}
 	return false;
@@ -425,32 +655,52 @@ static void join_all(void)
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	for (struct worker *w = e->worker; w < e->worker + WORKERS; w++) {
-		if (w->is_there)
-			libc.pthread_join(w->thread, NULL);
-		w->is_there = false;
+		if (!w->has_left)
+			continue;
+		libc.pthread_join(w->thread, NULL);
+		w->is_there = w->has_left = false;
 	}
 	pthread_setcancelstate(state, NULL);
+}
+
+/* What streams.c had goes to workers, who are to be in their plain calls before the sandbox is there.  */
+static void leave_streams(void)
+{
+	const struct engine *e = engine();
+	struct help help;
+
+	streams_leave();
+	lock();
+	help = find_help();
+	unlock();
+	get(help);
+	for (int i = 0; i < LEAVE_TRIES && (LOAD(e->strays) || LOAD(e->queue.ready_streams.first)); i++)
+		requests_doze();
 }
 
 void engine_leave(void)
 {
 	struct engine *e = engine();
-	uint64_t mask;
+	uint64_t mask = 0, all = ~0ull;
 	bool leave;
 
 	if (!requests_there())
 		return;
-	mask = enter();
-	leave = e->workers && !e->leaves;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
+	leave_streams();
+	lock();
+	leave = e->workers > e->stuck && !e->leaves;
 	e->leaves |= leave;
 	e->told++;
 	unlock();
 	if (leave) {
 		request_futex(&e->told, FUTEX_WAKE, INT_MAX, NULL);
-		while (__atomic_load_n(&e->workers, __ATOMIC_ACQUIRE))
+		while (__atomic_load_n(&e->workers, __ATOMIC_ACQUIRE) > LOAD(e->stuck))
 			requests_doze();
-		join_all();
+		lock();
 		e->leaves = false;
+		unlock();
+		join_all();
 	}
 	set_mask(mask);
 }

@@ -1,6 +1,6 @@
 /* engine.h - the threads that perform requests.
  *
- * Each does so by the plain call, pread(2), pwrite(2) or fsync(2), as libc's threads do, so that the end of the process, a closed
+ * What is on a file each does by the plain call, pread(2), pwrite(2) or fsync(2), as libc's threads do, so that the end of the process, a closed
  * fd, a lock, a limit and a sandbox mean the same for it.  But libc has one thread for each fd; here as many as are needed serve
  * one fd, up to a bound.
  *
@@ -15,6 +15,18 @@
 
 #include "request.h"
 
+/* For streams.c, whose threads block signals: the lock of all that is told to be under it.  */
+void engine_lock(void);
+void engine_unlock(void);
+
+/* Under the lock: a request on a stream, which has begun now; whether one is under way.  */
+struct request *engine_take_stream(void);
+bool engine_has_streams(void);
+
+/* One that it took is over; or is to be gone on with, or told, by a worker.  Not under the lock.  */
+void engine_end(struct request *r, long result);
+void engine_hand_over(struct request *r);
+
 /* There are places for requests, and a queue.  False: there is no memory.  */
 bool engine_make(void);
 
@@ -25,6 +37,9 @@ bool engine_send(struct request *r);
 /* Cancels what has not begun, of this block, or if that is NULL, of this fd.  AIO_CANCELED, AIO_NOTCANCELED (a request has begun),
  * or AIO_ALLDONE.  */
 int engine_cancel(int fd, const struct aiocb *block);
+
+/* Whether something is under way on this fd that is on a stream.  */
+bool engine_has(int fd);
 
 /* Whether its threads have the same fds as this one: those of who started the first.  False, too, where that is not told.  */
 bool engine_shares_fds(void);

@@ -8,6 +8,8 @@ static bool are_ordered(const struct request *q, const struct request *r)
 		return false;
 	if (request_syncs(r))
 		return true;
+	if (q->on_stream)
+		return q->operation == r->operation;
 	if (q->operation == LIO_READ && r->operation == LIO_READ)
 		return false;
 	if (q->appends || r->appends || (q->buffered && r->buffered))
@@ -36,7 +38,7 @@ static struct request *blocker_of(const struct queue *q, const struct request *r
 {
 	struct request *other;
 
-	if (r->operation == LIO_READ && requests_are_quiet())
+	if (r->operation == LIO_READ && !r->on_stream && requests_are_quiet())
 		return NULL;
 	for (other = q->has_priorities ? q->list[list_of(r->fd)].last : NULL; other && other != r; other = other->before)
 		if (goes_first(other, r, true))
@@ -47,13 +49,20 @@ static struct request *blocker_of(const struct queue *q, const struct request *r
 	return NULL;
 }
 
+static struct queue_ready *ready_of(struct queue *q, const struct request *r)
+{
+	return r->on_stream ? &q->ready_streams : &q->ready;
+}
+
 static void make_ready(struct queue *q, struct request *r)
 {
+	struct queue_ready *ready = ready_of(q, r);
+
 	r->ready = true;
 	r->next_ready = NULL;
-	STORE(*(q->ready ? &q->last_ready->next_ready : &q->ready), r);
-	q->last_ready = r;
-	q->ready_count++;
+	STORE(*(ready->first ? &ready->last->next_ready : &ready->first), r);
+	ready->last = r;
+	ready->count++;
 }
 
 static void hold(struct request *r, struct request *blocker)
@@ -84,6 +93,7 @@ void queue_add(struct queue *q, struct request *r)
 	*(r->before ? &r->before->after : &q->list[i].first) = r;
 	q->list[i].last = r;
 	q->count++;
+	STORE(q->streams, q->streams + r->on_stream);
 	q->has_priorities |= r->priority != 0;
 	hold_or_make_ready(q, r);
 }
@@ -97,28 +107,29 @@ static void take_out(struct queue *q, struct request *r)
 	*(r->before ? &r->before->after : &q->list[i].first) = r->after;
 	*(r->after ? &r->after->before : &q->list[i].last) = r->before;
 	q->count--;
+	STORE(q->streams, q->streams - r->on_stream);
 	for (struct request *held = r->held; held; held = next) {
 		next = held->next_ready;
 		hold_or_make_ready(q, held);
 	}
 }
 
-static struct request *pop_ready(struct queue *q)
+static struct request *pop(struct queue_ready *ready)
 {
-	struct request *r = q->ready;
+	struct request *r = ready->first;
 
-	STORE(q->ready, r->next_ready);
-	q->ready_count--;
+	STORE(ready->first, r->next_ready);
+	ready->count--;
 	return r;
 }
 
-struct request *queue_take(struct queue *q)
+struct request *queue_take(struct queue_ready *ready)
 {
 	struct request *r;
 
-	if (!q->ready)
+	if (!ready->first)
 		return NULL;
-	r = pop_ready(q);
+	r = pop(ready);
 	request_begin(r);
 	return r;
 }
@@ -128,10 +139,21 @@ void queue_end(struct queue *q, struct request *r)
 	take_out(q, r);
 }
 
+bool queue_has(const struct queue *q, int fd)
+{
+	const struct request *r = q->list[list_of(fd)].first;
+
+	while (r && r->fd != fd)
+		r = r->after;
+	return r;
+}
+
 static void take_out_ready(struct queue *q, const struct request *r)
 {
-	for (unsigned n = q->ready_count; n; n--) {
-		struct request *other = pop_ready(q);
+	struct queue_ready *ready = ready_of(q, r);
+
+	for (unsigned n = ready->count; n; n--) {
+		struct request *other = pop(ready);
 
 		if (other != r)
 			make_ready(q, other);

@@ -1,8 +1,8 @@
 /* queue.h - which request is next.
  *
  * Requests run in parallel, but for those whose order can be told: on one fd, writes that append, ranges that overlap with a
- * write among them, and, after all that came before it, a sync.  Writes to the pages of one file in memory, too: the kernel has
- * one lock for them.  Of those that wait for each other the higher priority is first, as with libc.
+ * write among them, and, after all that came before it, a sync.  On a stream, reads, and writes.  Writes to the pages of one file
+ * in memory, too: the kernel has one lock for them.  Of those that wait for each other the higher priority is first, as with libc.
  *
  * No thread, no lock: the caller sees to it that there is one at a time.  */
 #ifndef EAGAIN_AIO_QUEUE_H
@@ -17,18 +17,24 @@ struct queue {
 	struct {
 		struct request *first, *last;   /* in the order of arrival */
 	} list[QUEUE_LISTS];                    /* by fd */
-	struct request *ready, *last_ready;     /* whether there is one can be seen from outside */
-	unsigned ready_count, count;            /* of these, and of all */
+	struct queue_ready {
+		struct request *first, *last;   /* whether there is one can be seen from outside */
+		unsigned count;
+	} ready, ready_streams;
+	unsigned count, streams;                /* of all, and of those on streams */
 	bool has_priorities;                    /* or had once */
 };
 
 void queue_add(struct queue *q, struct request *r);
 
-/* One that nothing has to come before; it has begun now.  NULL: there is none.  */
-struct request *queue_take(struct queue *q);
+/* One that nothing has to come before, of these that are ready; it has begun now.  NULL: there is none.  */
+struct request *queue_take(struct queue_ready *ready);
 
 /* One that had begun is over.  */
 void queue_end(struct queue *q, struct request *r);
+
+/* Whether one of this fd has not ended.  */
+bool queue_has(const struct queue *q, int fd);
 
 /* Takes away what has not begun, of this block, or if that is NULL, of this fd; linked by next_ready.  *begun: there is more.  */
 struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *block, bool *begun);

@@ -14,31 +14,25 @@
 
 struct requests *requests;
 
-bool requests_make(size_t more)
+bool requests_memory(void **at, size_t size)
 {
-	struct requests *expected = NULL;
-	size_t size = sizeof *requests + more;
+	void *expected = NULL;
 	long made;
 
-	if (requests_there())
+	if (__atomic_load_n(at, __ATOMIC_ACQUIRE))
 		return true;
 	made = sys(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (made < 0 && made > -4096)
 		return false;
 	if (sys(SYS_madvise, made, size, MADV_WIPEONFORK) < 0 ||
-	    !__atomic_compare_exchange_n(&requests, &expected, (struct requests *)made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	    !__atomic_compare_exchange_n(at, &expected, (void *)made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		sys(SYS_munmap, made, size);
-	return requests_there() != NULL;
+	return __atomic_load_n(at, __ATOMIC_ACQUIRE) != NULL;
 }
 
-static uint32_t number(const struct request *r)
+bool requests_make(void)
 {
-	return (uint32_t)(r - requests_there()->table) + 1;
-}
-
-static struct request *numbered(uint32_t n)
-{
-	return n ? &requests_there()->table[n - 1] : NULL;
+	return requests_memory((void **)&requests, sizeof *requests);
 }
 
 /* The first of the list of free places.  */
@@ -48,7 +42,7 @@ static struct request *take_free(void)
 	struct request *r;
 
 	do {
-		r = numbered((uint32_t)old);
+		r = request_numbered((uint32_t)old);
 		if (!r)
 			return NULL;
 		new = ((old >> 32) + 1) << 32 | __atomic_load_n(&r->next, __ATOMIC_RELAXED);
@@ -76,7 +70,7 @@ void request_free(struct request *r)
 	__atomic_store_n(&r->word, generation * REQUEST_STATES + REQUEST_FREE, __ATOMIC_RELEASE);
 	do {
 		__atomic_store_n(&r->next, (uint32_t)old, __ATOMIC_RELAXED);
-		new = ((old >> 32) + 1) << 32 | number(r);
+		new = ((old >> 32) + 1) << 32 | request_number(r);
 	} while (!__atomic_compare_exchange_n(&requests_there()->free, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 }
 
@@ -146,7 +140,7 @@ void request_learn(const struct aiocb *block, enum call_id call)
 	/* Others may do the same, and the block be another request's by then. */
 	if (__atomic_compare_exchange_n(recorded_as(block), &word, takes ? 0 : record_word(number, KNOWN_OVER), false,
 					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		record_learned(&q, takes ? TRACE_REQUEST_COLLECTED : TRACE_REQUEST_SEEN, error ? -error : block->__return_value);
+		record_request(&q, takes ? TRACE_REQUEST_COLLECTED : TRACE_REQUEST_SEEN, error ? -error : block->__return_value);
 }
 
 long request_futex(const uint32_t *word, int operation, uint32_t value, const struct timespec *end)
@@ -307,16 +301,21 @@ static void give_notice(struct aiocb *block, const struct notice *notice)
 		tell(block, error);
 }
 
+static bool is_active_write(const struct request *r)
+{
+	return r->operation != LIO_READ && !r->on_stream;
+}
+
 void request_submit(struct request *r)
 {
-	if (r->operation != LIO_READ)
+	if (is_active_write(r))
 		__atomic_add_fetch(&requests_there()->active_writes, 1, __ATOMIC_SEQ_CST);
 	set_state(r, REQUEST_QUEUED);
 }
 
 static void count_out(const struct request *r)
 {
-	if (r->operation != LIO_READ)
+	if (is_active_write(r))
 		__atomic_sub_fetch(&requests_there()->active_writes, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -356,4 +355,16 @@ void request_complete(struct request *r, long result)
 	if (r->group)
 		request_leave_group(r->group, result < 0);
 	request_free(r);
+}
+
+void request_would_block(const struct request *r)
+{
+	if (r->notice.of.number)
+		record_request(&r->notice.of, TRACE_REQUEST_WOULD_BLOCK, -EAGAIN);
+}
+
+void request_ready(const struct request *r)
+{
+	if (r->notice.of.number)
+		record_request(&r->notice.of, TRACE_REQUEST_READY, 0);
 }

@@ -43,6 +43,19 @@ struct notice {
 	struct record_request of;       /* as what the request, or the list, is recorded */
 };
 
+/* What streams.c knows of a request that it serves.  */
+struct stream {
+	int fd;                         /* a duplicate, in a table of its own; or -1 */
+	uint8_t way;                    /* how it is attempted */
+	bool local;                     /* on a unix socket */
+	bool watched;                   /* the epoll instance knows the duplicate */
+	bool parked;
+	bool over;                      /* with this result, but nobody knows */
+	long result;
+	uint64_t look, end;             /* in ns: when it is to be attempted although it is not ready, and when to end; 0: never */
+	struct request *before, *after; /* of those that are parked */
+};
+
 struct request {
 	uint32_t word;
 	uint32_t next;                  /* in a list of the table's: + 1 */
@@ -50,7 +63,9 @@ struct request {
 	int fd, operation, priority;
 	bool appends;
 	bool buffered;                  /* a write to a file's pages in memory */
+	bool on_stream;          /* it is on a stream (streams.h) */
 	bool ready;                     /* the queue's: nothing has to come before it */
+	size_t moved;                   /* bytes, so far */
 	void *buffer;
 	size_t size;
 	off_t offset;
@@ -60,6 +75,7 @@ struct request {
 	struct request *before, *after; /* the queue's, in the order of arrival */
 	struct request *next_ready;     /* of those that are ready, or held by one */
 	struct request *held, *blocker; /* the first that it holds; of one that is held, who holds it */
+	struct stream stream;
 	/* Of a group. */
 	uint32_t pending;               /* members that are not done, and one for the call */
 	bool waits;                     /* the call waits */
@@ -70,7 +86,7 @@ struct request {
 struct requests {
 	uint64_t free;                  /* the list of places given back: its first + 1, and above it, how often it was changed */
 	uint32_t used;                  /* places that have ever been in use */
-	uint32_t active_writes;         /* submitted, and not done, but for reads */
+	uint32_t active_writes;         /* submitted, and not done, but for reads, and streams */
 	uint32_t done;                  /* changes when something is done and is `watched` */
 	bool watched;                   /* perhaps: a thread waits for a change of it */
 	struct request table[REQUESTS];
@@ -118,13 +134,25 @@ static inline enum request_state request_state(uint32_t word)
 	return (enum request_state)(word % REQUEST_STATES);
 }
 
+static inline uint32_t request_number(const struct request *r)
+{
+	return (uint32_t)(r - requests_there()->table) + 1;
+}
+
+/* NULL for 0.  */
+static inline struct request *request_numbered(uint32_t n)
+{
+	return n ? &requests_there()->table[n - 1] : NULL;
+}
+
 static inline bool request_syncs(const struct request *r)
 {
 	return r->operation == REQUEST_SYNC || r->operation == REQUEST_DSYNC;
 }
 
-/* Makes the table, whose memory is followed by `more` bytes of the engine's, all of it 0.  False: there is no memory.  */
-bool requests_make(size_t more);
+/* Makes the table, and its like, all of it 0, and so again in the child of a fork.  False: there is no memory.  */
+bool requests_make(void);
+bool requests_memory(void **at, size_t size);
 
 /* A place that is not in use; NULL: there is none.  */
 struct request *request_take(void);
@@ -145,6 +173,10 @@ void request_submit(struct request *r);
 void request_withdraw(struct request *r);
 void request_begin(struct request *r);
 void request_complete(struct request *r, long result);
+
+/* An attempt has said that it would block; it waits no more.  */
+void request_would_block(const struct request *r);
+void request_ready(const struct request *r);
 
 /* Whether no write is under way: then what the program reads itself is in order.  */
 static inline bool requests_are_quiet(void)

@@ -1,13 +1,14 @@
 /* aio.c - POSIX AIO: aio_read(3) and its like, with the results, errors and notices of glibc's (its rt/ and sysdeps/pthread/).
  * With --no-aio all is libc's.
  *
- * A read of what is in memory is done at once.  Other requests on files and block devices are the engine's (aio/engine.h).  All
- * else goes to libc, request by request, or, with lio_listio(3), list by list: what is an error before it is enqueued, streams,
- * which libc serves in ways of its own.  Who waits or cancels finds out whose a block is.  */
+ * A read of what is in memory, or waits in a pipe or socket, is done at once.  Other requests are the engine's (aio/engine.h,
+ * aio/streams.h).  What is an error before it is enqueued goes to libc, request by request, or, with lio_listio(3), list by list.  Who
+ * waits or cancels finds out whose a block is.  */
 #include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/kcmp.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -16,6 +17,7 @@
 
 #include "calls.h"
 #include "shim/aio/engine.h"
+#include "shim/aio/streams.h"
 #include "shim/clock.h"
 #include "shim/config.h"
 #include "shim/flag.h"
@@ -33,7 +35,7 @@ enum {
 /* Some requests are libc's; some of them are no reads.  */
 static bool libc_has_some, libc_writes;
 
-/* Libc has had what could have been ours: a file in a list of both kinds, an fd of which the kernel would not tell, a request for
+/* Libc has had what could have been ours: in a list with one that could not, an fd of which the kernel would not tell, a request for
  * which there was no engine.  From then on all requests are libc's, so that they stay in order.  */
 static bool given_up;
 
@@ -50,6 +52,7 @@ static void give_up(void)
 struct nature {
 	bool appends, buffered;         /* as in a request */
 	bool direct;                    /* O_DIRECT */
+	bool on_stream;                 /* aio/streams.h */
 	bool blocks;                    /* what it asks for is not in memory: the kernel has said so */
 	bool is_done;                   /* at once, with this result */
 	long result;
@@ -76,6 +79,29 @@ static bool read_at_once(const struct aiocb *b, long flags, struct nature *n)
 	return n->is_done;
 }
 
+/* What makes nobody wait for others; of devices those of memory (Linux, Documentation/admin-guide/devices.txt).  */
+static bool is_file(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) || S_ISBLK(st->st_mode) || S_ISDIR(st->st_mode) ||
+	       (S_ISCHR(st->st_mode) && major(st->st_rdev) == 1);
+}
+
+/* Those that pidfd_getfd(2) duplicates.  */
+static bool has_process_fds(void)
+{
+	return sys(SYS_kcmp, sys(SYS_getpid), sys(SYS_gettid), KCMP_FILES, 0, 0) == 0;
+}
+
+/* What is there of a stream, where no read of it is under way.  An error of a socket's is told once.  */
+static void read_stream_at_once(const struct aiocb *b, struct nature *n)
+{
+	if (b->aio_sigevent.sigev_notify != SIGEV_NONE || b->aio_nbytes == 0 || engine_has(b->aio_fildes))
+		return;
+	n->result = streams_read_now(b->aio_fildes, HINT_KIND(fds_hint(b->aio_fildes)), (void *)(uintptr_t)b->aio_buf,
+				     b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX);
+	n->is_done = n->result != -EAGAIN && n->result != -EOPNOTSUPP && n->result != -ENOSYS && n->result != -ENOTSOCK;
+}
+
 /* Whether it can be ours.  */
 static bool look(const struct aiocb *b, int operation, struct nature *n)
 {
@@ -91,15 +117,18 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 	flags = sys(SYS_fcntl, b->aio_fildes, F_GETFL);
 	if (flags < 0 && flags != -EBADF)
 		give_up();
-	if (flags < 0 || (flags & (O_PATH | O_NONBLOCK)) || (flags & O_ACCMODE) == (operation == LIO_READ ? O_WRONLY : O_RDONLY))
+	if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == (operation == LIO_READ ? O_WRONLY : O_RDONLY))
 		return false;
 	if (operation == LIO_READ && read_at_once(b, flags, n))
 		return true;
 	result = sys(SYS_fstat, b->aio_fildes, &st);
 	if (result < 0 && result != -EBADF)
 		give_up();
-	if (result < 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+	if (result < 0)
 		return false;
+	n->on_stream = !is_file(&st);
+	if (n->on_stream)
+		return !LOAD(fds_differ) || has_process_fds();
 	n->appends = flags & O_APPEND;
 	n->direct = flags & O_DIRECT;
 	/* Not on a file system without a device: behind it may be a server, even this process (fuse(4)). */
@@ -190,6 +219,9 @@ static void fill(struct request *r, struct aiocb *b, int operation, const struct
 	r->priority = -b->aio_reqprio;
 	r->appends = n->appends;
 	r->buffered = n->buffered;
+	r->on_stream = n->on_stream;
+	r->moved = 0;
+	r->stream = (struct stream){.fd = -1};
 	r->buffer = (void *)(uintptr_t)b->aio_buf;
 	r->size = syncs ? 0 : b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX;
 	r->offset = syncs ? 0 : b->aio_offset;
@@ -210,10 +242,10 @@ static void end_at_once(struct aiocb *b, long result, const struct submission *s
 	b->aio_lio_opcode = LIO_READ;
 	b->__next_prio = NULL;
 	request_is_recorded(b, s->request.number);
-	b->__return_value = result;
+	b->__return_value = result < 0 ? -1 : result;
 	if (s->request.number)
 		record_completed(&s->request, 0, result);
-	__atomic_store_n(&b->__error_code, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&b->__error_code, result < 0 ? (int)-result : 0, __ATOMIC_RELEASE);
 }
 
 static bool is_on(void)
@@ -260,6 +292,8 @@ static long enqueue(struct aiocb *b, int operation, const struct op *op)
 		return FOR_LIBC;
 	if (!serves() || !look(b, operation, &n))
 		return hand_to_libc(b, operation);
+	if (n.on_stream && operation == LIO_READ)
+		read_stream_at_once(b, &n);
 	if (n.is_done) {
 		s = note(b, operation, op, &n, 0);
 		end_at_once(b, n.result, &s);
@@ -601,13 +635,11 @@ static void make_group(struct request *group, int mode, const struct sigevent *e
 
 static void hand_list_to_libc(struct aiocb *const *list, int n)
 {
-	struct stat st;
-
 	for (int i = 0; i < n; i++) {
 		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
 			continue;
 		hand_to_libc(list[i], list[i]->aio_lio_opcode);
-		if (serves() && sys(SYS_fstat, list[i]->aio_fildes, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+		if (serves() && sys(SYS_fcntl, list[i]->aio_fildes, F_GETFL) >= 0)
 			give_up();
 	}
 }

@@ -13,7 +13,7 @@ struct behaviour {
 };
 
 /* One table per file, ended by a NULL name.  */
-extern const struct behaviour life_behaviours[], notice_behaviours[], transfer_behaviours[], wait_behaviours[];
+extern const struct behaviour life_behaviours[], notice_behaviours[], transfer_behaviours[], wait_behaviours[], stream_behaviours[];
 
 /* ---- main.c.  */
 

@@ -10,7 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct behaviour *const tables[] = {life_behaviours, notice_behaviours, transfer_behaviours, wait_behaviours, NULL};
+static const struct behaviour *const tables[] = {life_behaviours, notice_behaviours, transfer_behaviours, wait_behaviours, stream_behaviours,
+	NULL};
 
 void tell(const char *format, ...)
 {

@@ -1,0 +1,626 @@
+/* streams.c - two threads, one epoll instance, in which each request that waits is armed once.
+ *
+ * A request belongs to the thread that took it.  While it is parked it belongs to nobody: whoever finds, under the engine's lock,
+ * that it still is, takes it: the second thread, when it is ready; the first, when its time has come.  */
+#include "streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+
+#include "engine.h"
+#include "shim/clock.h"
+#include "shim/config.h"
+#include "shim/fds.h"
+#include "shim/libc.h"
+#include "shim/sys.h"
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
+#endif
+
+enum {
+	STACK_SIZE = 256 << 10,
+	EVENTS = 64,
+	IDLE_NS = 1000000000,
+	LOOK_NS = 100000000,            /* poll(2) does not tell a writer of a unix stream that its peer has shut down reading */
+	UNSHARE = 2,                    /* CLOSE_RANGE_UNSHARE, linux/close_range.h */
+};
+
+/* How one is attempted.  */
+enum { WAY_PLAIN, WAY_NOWAIT, WAY_DONTWAIT, WAY_RECORD };
+
+enum state { GONE, STARTING, SERVING, ENDING };
+
+struct streams {
+	uint32_t state;                 /* futex(2)'s */
+	uint32_t told;                  /* the same: changes when the first thread is woken */
+	bool waits, lasts;              /* it is, or is about to be, asleep; for as long as requests are under way */
+	bool leaves;
+	bool cannot_be;                 /* the kernel would not have it */
+	pthread_t first, second;
+	int process, instance, bell;    /* in the table of their own: a pidfd, of epoll, an eventfd that ends the second */
+	unsigned parked;
+	struct request *first_parked;
+	uint64_t next_look;             /* in ns; none of those parked has an earlier one; 0: there is none */
+};
+
+static struct streams *streams;
+
+bool streams_make(void)
+{
+	return requests_memory((void **)&streams, sizeof *streams);
+}
+
+bool streams_are_served(void)
+{
+	return LOAD(streams->state) == SERVING;
+}
+
+/* Attempts.  */
+
+static bool is_socket_way(unsigned way)
+{
+	return way == WAY_DONTWAIT || way == WAY_RECORD;
+}
+
+static long read_now(int fd, unsigned way, void *buffer, size_t size)
+{
+	const struct iovec v = {buffer, size};
+
+	if (is_socket_way(way))
+		return sys(SYS_recvfrom, fd, buffer, size, MSG_DONTWAIT, NULL, NULL);
+	return sys(SYS_preadv2, fd, &v, 1, -1L, -1L, RWF_NOWAIT);
+}
+
+static long write_now(int fd, unsigned way, const void *buffer, size_t size)
+{
+	const struct iovec v = {(void *)(uintptr_t)buffer, size};
+
+	if (is_socket_way(way))
+		return sys(SYS_sendto, fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL | (way == WAY_RECORD ? MSG_EOR : 0), NULL, 0);
+	return sys(SYS_pwritev2, fd, &v, 1, -1L, -1L, RWF_NOWAIT);
+}
+
+long streams_read_now(int fd, enum fd_kind kind, void *buffer, size_t size)
+{
+	long result = -EOPNOTSUPP;
+
+	if (kind == KIND_pipe)
+		result = read_now(fd, WAY_NOWAIT, buffer, size);
+	else if (kind == KIND_stream || kind == KIND_dgram || kind == KIND_seqpacket)
+		result = read_now(fd, WAY_DONTWAIT, buffer, size);
+	return result;
+}
+
+/* As much as can be done without waiting.  Bytes moved in all, 0 at the end of file, -EAGAIN, or another -errno.  */
+static long attempt(struct request *r)
+{
+	char *at = r->buffer;
+	long result;
+
+	if (r->operation == LIO_READ)
+		return read_now(r->stream.fd, r->stream.way, at, r->size);
+	result = write_now(r->stream.fd, r->stream.way, at + r->moved, r->size - r->moved);
+	if (result <= 0)
+		return result;
+	r->moved += (size_t)result;
+	return r->moved < r->size ? -EAGAIN : (long)r->moved;
+}
+
+/* Beginning and end.  */
+
+/* What makes a read of a stream wait for more than one byte, or reads and writes of what is neither TCP, UDP nor unix, is the plain
+ * call's.  */
+static unsigned way_on_socket(struct request *r)
+{
+	enum fd_kind kind = fds_socket_kind(r->stream.fd);
+	int value = 0;
+	socklen_t size = sizeof value;
+
+	if (kind == KIND_stream && r->operation == LIO_READ &&
+	    (sys(SYS_getsockopt, r->stream.fd, SOL_SOCKET, SO_RCVLOWAT, &value, &size) < 0 || value != 1))
+		return WAY_PLAIN;
+	size = sizeof value;
+	r->stream.local = kind == KIND_stream &&
+			  sys(SYS_getsockopt, r->stream.fd, SOL_SOCKET, SO_DOMAIN, &value, &size) == 0 && value == AF_UNIX;
+	switch (kind) {
+	case KIND_stream: case KIND_dgram: return WAY_DONTWAIT;
+	case KIND_seqpacket: return WAY_RECORD;
+	default: return WAY_PLAIN;
+	}
+}
+
+/* A request of no bytes has its own meaning on each kind; one that syncs does not wait.  */
+static unsigned way_of(struct request *r)
+{
+	struct stat st;
+
+	if (request_syncs(r) || r->size == 0 || sys(SYS_fstat, r->stream.fd, &st) < 0)
+		return WAY_PLAIN;
+	if (S_ISSOCK(st.st_mode))
+		return way_on_socket(r);
+	return S_ISFIFO(st.st_mode) || (st.st_mode & S_IFMT) == 0 ? WAY_NOWAIT : WAY_PLAIN;
+}
+
+/* It is the caller's; the duplicate goes.  */
+static void let_go(struct request *r)
+{
+	if (r->stream.watched)
+		sys(SYS_epoll_ctl, streams->instance, EPOLL_CTL_DEL, r->stream.fd, NULL);
+	if (r->stream.fd >= 0)
+		sys(SYS_close, r->stream.fd);
+	r->stream.watched = false;
+	r->stream.fd = -1;
+}
+
+static void hand_over(struct request *r)
+{
+	let_go(r);
+	engine_hand_over(r);
+}
+
+/* A thread for a notice has the table of who starts it.  */
+static bool starts_thread(const struct request *r)
+{
+	return r->notice.how == SIGEV_THREAD || (r->group && r->group->notice.how == SIGEV_THREAD);
+}
+
+/* Of a write that has moved something, that is the result.  */
+static void end(struct request *r, long result)
+{
+	let_go(r);
+	if (result <= 0 && r->moved)
+		result = (long)r->moved;
+	if (!starts_thread(r)) {
+		engine_end(r, result);
+		return;
+	}
+	r->stream.over = true;
+	r->stream.result = result;
+	engine_hand_over(r);
+}
+
+/* A sender that sleeps takes the error that its peer's close has left; an attempt after it says EPIPE, and leaves it (Linux,
+ * unix_stream_sendmsg, sock_alloc_send_pskb).  */
+static long error_of_sleeper(const struct request *r)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	sys(SYS_getsockopt, r->stream.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	return error ? -error : -EPIPE;
+}
+
+/* Whether it has to wait, though it is to wait no longer: a pipe asks for O_NONBLOCK each time, a socket when it begins.  */
+static bool is_over(const struct request *r, uint64_t now)
+{
+	long flags = 0;
+
+	if (r->stream.end && now >= r->stream.end)
+		return true;
+	if (r->stream.way == WAY_NOWAIT || !r->stream.watched)
+		flags = sys(SYS_fcntl, r->stream.fd, F_GETFL);
+	return flags > 0 && (flags & O_NONBLOCK);
+}
+
+/* Parking.  */
+
+/* SO_RCVTIMEO, SO_SNDTIMEO: from the first wait on.  */
+static void set_end(struct request *r, uint64_t now)
+{
+	struct timeval t = {0};
+	socklen_t size = sizeof t;
+
+	if (is_socket_way(r->stream.way) &&
+	    sys(SYS_getsockopt, r->stream.fd, SOL_SOCKET, r->operation == LIO_READ ? SO_RCVTIMEO : SO_SNDTIMEO, &t, &size) == 0 &&
+	    (t.tv_sec || t.tv_usec))
+		r->stream.end = now + (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_usec * 1000;
+}
+
+/* With the lock.  */
+static void link_parked(struct request *r)
+{
+	r->stream.parked = true;
+	r->stream.before = NULL;
+	r->stream.after = streams->first_parked;
+	if (streams->first_parked)
+		streams->first_parked->stream.before = r;
+	streams->first_parked = r;
+	streams->parked++;
+}
+
+/* With the lock.  */
+static void unpark(struct request *r)
+{
+	r->stream.parked = false;
+	*(r->stream.before ? &r->stream.before->stream.after : &streams->first_parked) = r->stream.after;
+	if (r->stream.after)
+		r->stream.after->stream.before = r->stream.before;
+	streams->parked--;
+}
+
+/* The event that its fd is ready brings its number, and its word: the place may be another's by then.  */
+static bool arm(struct request *r)
+{
+	struct epoll_event event = {
+		.events = EPOLLONESHOT | (r->operation == LIO_READ ? EPOLLIN | EPOLLRDHUP : EPOLLOUT),
+		.data.u64 = (uint64_t)request_number(r) << 32 | r->word,
+	};
+	int operation = r->stream.watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+	r->stream.watched |= sys(SYS_epoll_ctl, streams->instance, operation, r->stream.fd, &event) == 0;
+	return r->stream.watched;
+}
+
+/* False: epoll does not take it.  As soon as the lock is given back, it may be another thread's.  */
+static bool park(struct request *r, uint64_t now)
+{
+	bool armed, wake = false;
+
+	r->stream.look = r->stream.end;
+	if (r->stream.local && r->operation == LIO_WRITE && (!r->stream.end || now + LOOK_NS < r->stream.end))
+		r->stream.look = now + LOOK_NS;
+	engine_lock();
+	armed = arm(r);
+	if (armed) {
+		link_parked(r);
+		if (r->stream.look && (!streams->next_look || r->stream.look < streams->next_look)) {
+			streams->next_look = r->stream.look;
+			wake = streams_must_wake();
+		}
+	}
+	engine_unlock();
+	if (wake)
+		streams_wake();
+	return armed;
+}
+
+/* A sender over TCP that has sent something leaves the error to who asks next (Linux, tcp_sendmsg_locked).  */
+static bool leaves_error(const struct request *r, uint32_t events)
+{
+	return r->moved && (events & EPOLLHUP) && is_socket_way(r->stream.way) && !r->stream.local;
+}
+
+/* Takes it as far as it goes; `events`: what it has been woken by.  */
+static void go_on(struct request *r, uint32_t events)
+{
+	bool waited = r->stream.watched;
+	long result = leaves_error(r, events) ? -EPIPE : attempt(r);
+	uint64_t now;
+
+	if (result == -EPIPE && waited && r->stream.local)
+		result = error_of_sleeper(r);
+	/* An attempt to read datagrams never says so (Linux, __skb_wait_for_more_packets). */
+	if (result == -EAGAIN && (events & EPOLLRDHUP))
+		result = 0;
+	if (result == -EOPNOTSUPP || result == -ENOSYS || (result == -EAGAIN && events && !(events & (EPOLLIN | EPOLLOUT)))) {
+		hand_over(r);
+		return;
+	}
+	if (result != -EAGAIN) {
+		end(r, result);
+		return;
+	}
+	now = clock_ns();
+	if (is_over(r, now)) {
+		end(r, result);
+		return;
+	}
+	if (!waited) {
+		set_end(r, now);
+		request_would_block(r);
+	}
+	if (!park(r, now))
+		hand_over(r);
+}
+
+static void begin(struct request *r)
+{
+	r->stream = (struct stream){.fd = (int)sys(SYS_pidfd_getfd, streams->process, r->fd, 0)};
+	if (r->stream.fd < 0) {
+		hand_over(r);
+		return;
+	}
+	r->stream.way = (uint8_t)way_of(r);
+	if (r->stream.way == WAY_PLAIN)
+		hand_over(r);
+	else
+		go_on(r, 0);
+}
+
+/* The threads.  */
+
+/* They block all signals but libc's own (engine.c).  */
+static void block_signals(void)
+{
+	uint64_t mask = ~(3ull << 31);
+
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+}
+
+/* With the lock: the request of an event, if it is still parked.  */
+static struct request *take_parked(uint64_t data)
+{
+	struct request *r = request_numbered((uint32_t)(data >> 32));
+
+	if (LOAD(r->word) != (uint32_t)data || !r->stream.parked)
+		return NULL;
+	unpark(r);
+	return r;
+}
+
+static void *serve_ready(void *arg)
+{
+	struct epoll_event events[EVENTS] = {{0}};
+	struct request *r;
+	long n;
+
+	(void)arg;
+	record_own_thread(true);
+	block_signals();
+	for (;;) {
+		n = sys(SYS_epoll_pwait, streams->instance, events, EVENTS, -1, NULL, 8);
+		for (long i = 0; i < n; i++) {
+			if (!events[i].data.u64)
+				return NULL;
+			engine_lock();
+			r = take_parked(events[i].data.u64);
+			engine_unlock();
+			if (!r)
+				continue;
+			request_ready(r);
+			go_on(r, events[i].events);
+		}
+	}
+}
+
+/* With the lock: those whose time has come, linked by `after`.  */
+static struct request *take_due(uint64_t now)
+{
+	struct request *due = NULL, *after;
+
+	if (!streams->next_look || now < streams->next_look)
+		return NULL;
+	streams->next_look = 0;
+	for (struct request *r = streams->first_parked; r; r = after) {
+		after = r->stream.after;
+		if (r->stream.look && r->stream.look <= now) {
+			unpark(r);
+			r->stream.after = due;
+			due = r;
+		} else if (r->stream.look && (!streams->next_look || r->stream.look < streams->next_look)) {
+			streams->next_look = r->stream.look;
+		}
+	}
+	return due;
+}
+
+static void go_on_with(struct request *due)
+{
+	struct request *after;
+
+	for (; due; due = after) {
+		after = due->stream.after;
+		go_on(due, 0);
+	}
+}
+
+static struct timespec interval(uint64_t ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+}
+
+/* With the lock, which it gives back meanwhile: sleeps until it is told of more, or something is due.  False: there was nothing under
+ * way for a second.  */
+static bool wait_to_be_told(uint64_t now, bool lasts)
+{
+	struct timespec end = interval(!streams->next_look ? IDLE_NS : streams->next_look > now ? streams->next_look - now : 0);
+	uint32_t told = streams->told;
+	long result;
+
+	streams->waits = true;
+	streams->lasts = lasts && !streams->next_look;
+	engine_unlock();
+	result = request_futex(&streams->told, FUTEX_WAIT, told, streams->lasts ? NULL : &end);
+	engine_lock();
+	streams->waits = streams->lasts = false;
+	return result != -ETIMEDOUT || streams->told != told;
+}
+
+/* With the lock: begins what is ready, and goes on with what is due, until nothing is under way for a second, or all are to leave.  */
+static void serve(void)
+{
+	bool idle = false;
+	struct request *r;
+	uint64_t now;
+
+	for (;;) {
+		while (!streams->leaves && (r = engine_take_stream())) {
+			engine_unlock();
+			begin(r);
+			engine_lock();
+		}
+		now = clock_ns();
+		r = take_due(now);
+		if (r) {
+			engine_unlock();
+			go_on_with(r);
+			engine_lock();
+			continue;
+		}
+		if (streams->leaves || (idle && !engine_has_streams()))
+			return;
+		idle = !wait_to_be_told(now, idle);
+	}
+}
+
+static bool start_thread(pthread_t *thread, void *(*function)(void *))
+{
+	pthread_attr_t attributes;
+	int error;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	error = libc.pthread_create(thread, &attributes, function, NULL);
+	pthread_attr_destroy(&attributes);
+	return error == 0;
+}
+
+/* The log's stderr is the program's.  */
+static void take_stderr(void)
+{
+	long fd;
+
+	if (config.log[0] != '-' || config.log[1])
+		return;
+	fd = sys(SYS_pidfd_getfd, streams->process, 2, 0);
+	if (fd >= 0 && fd != 2) {
+		sys(SYS_dup3, fd, 2, 0);
+		sys(SYS_close, fd);
+	}
+}
+
+/* A table of its own, and what is in it.  The kernel says whether it gives duplicates even where there is nothing to duplicate.  */
+static bool make_table(void)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	long fd;
+
+	if (sys(SYS_close_range, 0, UINT32_MAX, UNSHARE) < 0)
+		return false;
+	for (int i = 0; i < 3; i++)
+		sys(SYS_dup3, sys(SYS_eventfd2, 0, 0), i, 0);
+	streams->process = (int)sys(SYS_pidfd_open, sys(SYS_getpid), 0);
+	streams->instance = (int)sys(SYS_epoll_create1, 0);
+	streams->bell = (int)sys(SYS_eventfd2, 0, 0);
+	if (streams->process < 0 || sys(SYS_epoll_ctl, streams->instance, EPOLL_CTL_ADD, streams->bell, &event) < 0)
+		return false;
+	fd = sys(SYS_pidfd_getfd, streams->process, 0, 0);
+	if (fd >= 0)
+		sys(SYS_close, fd);
+	take_stderr();
+	return fd >= 0 || fd == -EBADF;
+}
+
+static void announce(enum state state)
+{
+	__atomic_store_n(&streams->state, state, __ATOMIC_RELEASE);
+	request_futex(&streams->state, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+static void end_second(void)
+{
+	const uint64_t one = 1;
+
+	sys(SYS_write, streams->bell, &one, sizeof one);
+	libc.pthread_join(streams->second, NULL);
+}
+
+static void *serve_new(void *arg)
+{
+	struct request *r;
+
+	(void)arg;
+	record_own_thread(true);
+	block_signals();
+	streams->cannot_be = !make_table();
+	if (streams->cannot_be || !start_thread(&streams->second, serve_ready)) {
+		pthread_detach(pthread_self());
+		announce(GONE);
+		return NULL;
+	}
+	announce(SERVING);
+	engine_lock();
+	streams->first = pthread_self();
+	serve();
+	announce(ENDING);
+	engine_unlock();
+	end_second();
+	engine_lock();
+	while ((r = streams->first_parked)) {
+		unpark(r);
+		engine_unlock();
+		hand_over(r);
+		engine_lock();
+	}
+	if (!streams->leaves)
+		pthread_detach(pthread_self());
+	announce(GONE);
+	engine_unlock();
+	return NULL;
+}
+
+/* What is about to change has changed.  */
+static uint32_t await_state(void)
+{
+	uint32_t state;
+
+	while ((state = __atomic_load_n(&streams->state, __ATOMIC_ACQUIRE)) == STARTING || state == ENDING)
+		request_futex(&streams->state, FUTEX_WAIT, state, NULL);
+	return state;
+}
+
+bool streams_begin(void)
+{
+	uint64_t mask = 0, all = ~0ull;
+	uint32_t state;
+	pthread_t thread;
+
+	if (likely(streams_are_served()))
+		return true;
+	if (streams->cannot_be)
+		return false;
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
+	state = await_state();
+	if (state == GONE && __atomic_compare_exchange_n(&streams->state, &state, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
+	    !start_thread(&thread, serve_new))
+		announce(GONE);
+	state = await_state();
+	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
+	return state == SERVING;
+}
+
+bool streams_must_wake(void)
+{
+	bool must = streams->waits && (!engine_has_streams() ? streams->lasts : true);
+
+	if (must) {
+		streams->waits = false;
+		STORE(streams->told, streams->told + 1);
+	}
+	return must;
+}
+
+void streams_wake(void)
+{
+	request_futex(&streams->told, FUTEX_WAKE, 1, NULL);
+}
+
+void streams_leave(void)
+{
+	bool wake, there;
+
+	await_state();
+	engine_lock();
+	there = streams_are_served();
+	streams->leaves = there;
+	wake = there && streams->waits;
+	streams->told += wake;
+	engine_unlock();
+	if (!there)
+		return;
+	if (wake)
+		streams_wake();
+	while (__atomic_load_n(&streams->state, __ATOMIC_ACQUIRE) != GONE)
+		requests_doze();
+	libc.pthread_join(streams->first, NULL);
+	streams->leaves = false;
+}
