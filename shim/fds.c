@@ -303,7 +303,10 @@ static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f, bool used)
 	fd_hint hint = __atomic_load_n(p, __ATOMIC_RELAXED), named;
 	enum fd_kind kind = HINT_KIND(hint);
 
-	if (kind == KIND_unknown && may_be_file(f)) {
+	/* open(2): nothing else is opened so. */
+	if (f->path && f->flags & O_DIRECTORY)
+		f->kind = KIND_directory;
+	if (kind == KIND_unknown && !f->kind && may_be_file(f)) {
 		kind = KIND_file;
 	} else if (kind == KIND_unknown) {
 		hint = find_hint(fd, p, f);

@@ -75,6 +75,7 @@ static inline struct trace_record *tracefile_reserve(unsigned n)
 			if (likely(at + n * sizeof(struct trace_record) <= end)) {
 				struct trace_record *r = (struct trace_record *)(uintptr_t)at;
 
+				__builtin_prefetch(r + n + 8, 1);
 				for (unsigned i = 0; i < n; i++)
 					__atomic_store_n(&r[i].kind, TRACE_NONE, __ATOMIC_RELAXED);
 				return r;
