@@ -53,6 +53,7 @@ struct stream {
 	bool over;                      /* with this result, but nobody knows */
 	long result;
 	uint64_t look, end;             /* in ns: when it is to be attempted although it is not ready, and when to end; 0: never */
+	uint32_t pause;                 /* in ns: between two such looks */
 	struct request *before, *after; /* of those that are parked */
 };
 

@@ -32,7 +32,9 @@ enum {
 	STACK_SIZE = 256 << 10,
 	EVENTS = 64,
 	IDLE_NS = 1000000000,
-	LOOK_NS = 100000000,            /* poll(2) does not tell a writer of a unix stream that its peer has shut down reading */
+	/* poll(2) does not tell a writer of a unix stream that its peer has shut down reading: it looks, and ever more seldom. */
+	LOOK_NS = 100000000,
+	LOOK_NS_MAX = 16 * LOOK_NS,
 	UNSHARE = 2,                    /* CLOSE_RANGE_UNSHARE, linux/close_range.h */
 };
 
@@ -138,6 +140,7 @@ static long attempt(struct request *r)
 	if (result <= 0)
 		return result;
 	r->moved += (size_t)result;
+	r->stream.pause = 0;
 	return r->moved < r->size ? -EAGAIN : (long)r->moved;
 }
 
@@ -293,8 +296,11 @@ static bool park(struct request *r, uint64_t now)
 	bool armed, wake = false;
 
 	r->stream.look = r->stream.end;
-	if (r->stream.local && r->operation == LIO_WRITE && (!r->stream.end || now + LOOK_NS < r->stream.end))
-		r->stream.look = now + LOOK_NS;
+	if (r->stream.local && r->operation == LIO_WRITE) {
+		r->stream.pause = r->stream.pause < LOOK_NS ? LOOK_NS : r->stream.pause < LOOK_NS_MAX ? r->stream.pause * 2 : LOOK_NS_MAX;
+		if (!r->stream.end || now + r->stream.pause < r->stream.end)
+			r->stream.look = now + r->stream.pause;
+	}
 	engine_lock();
 	armed = arm(r);
 	if (armed) {
