@@ -669,7 +669,7 @@ static void leave_streams(void)
 	const struct engine *e = engine();
 
 	streams_leave();
-	for (int i = 0; i < LEAVE_TRIES && (LOAD(e->strays) || LOAD(e->queue.ready_streams.first)); i++)
+	for (int i = 0; i < LEAVE_TRIES && LOAD(e->stuck) < STUCK_MAX && (LOAD(e->strays) || LOAD(e->queue.ready_streams.first)); i++)
 		requests_doze();
 }
 

@@ -89,6 +89,11 @@ static long write_now(int fd, unsigned way, const void *buffer, size_t size)
 	return sys(SYS_pwritev2, fd, &v, 1, -1L, -1L, RWF_NOWAIT);
 }
 
+bool streams_cannot_tell(long result)
+{
+	return result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM;
+}
+
 long streams_read_now(int fd, enum fd_kind kind, void *buffer, size_t size)
 {
 	long result = -EOPNOTSUPP;
@@ -299,7 +304,7 @@ static void go_on(struct request *r, uint32_t events)
 	/* An attempt to read datagrams never says so (Linux, __skb_wait_for_more_packets). */
 	if (result == -EAGAIN && (events & EPOLLRDHUP))
 		result = 0;
-	if (result == -EOPNOTSUPP || result == -ENOSYS || (result == -EAGAIN && events && !(events & (EPOLLIN | EPOLLOUT)))) {
+	if (streams_cannot_tell(result) || (result == -EAGAIN && events && !(events & (EPOLLIN | EPOLLOUT)))) {
 		hand_over(r);
 		return;
 	}

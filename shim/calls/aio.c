@@ -100,7 +100,7 @@ static void read_stream_at_once(const struct aiocb *b, struct nature *n)
 	n->result = streams_read_now(b->aio_fildes, HINT_KIND(fds_hint(b->aio_fildes)), (void *)(uintptr_t)b->aio_buf,
 				     b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX);
 	n->blocks = n->result == -EAGAIN;
-	n->is_done = n->result != -EAGAIN && n->result != -EOPNOTSUPP && n->result != -ENOSYS;
+	n->is_done = n->result != -EAGAIN && !streams_cannot_tell(n->result);
 }
 
 /* Whether it can be ours.  */

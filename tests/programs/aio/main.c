@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const struct behaviour *const tables[] = {life_behaviours, notice_behaviours, transfer_behaviours, wait_behaviours, stream_behaviours,
-	NULL};
+	waiting_behaviours, NULL};
 
 void tell(const char *format, ...)
 {
@@ -93,6 +93,13 @@ bool is_over(const struct aiocb *b)
 void moment(void)
 {
 	struct timespec pause = {.tv_nsec = 50000000};
+
+	nanosleep(&pause, NULL);
+}
+
+void settle(void)
+{
+	struct timespec pause = {.tv_nsec = 10000000};
 
 	nanosleep(&pause, NULL);
 }

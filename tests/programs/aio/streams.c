@@ -199,7 +199,7 @@ static void read_waits(const struct kind *kind)
 		b = request(pair[0], bytes, sizeof bytes, 777);
 		b.aio_sigevent = notice(hows[i], 100 + i);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		tell("%s: %s", kind->name, strerrorname_np(aio_error(&b)));
 		need(write(pair[1], "some text", 9) == 9, "write");
 		if (i)
@@ -209,7 +209,7 @@ static void read_waits(const struct kind *kind)
 	if (kind->ends) {
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		close(pair[1]);
 		tell_read(kind->name, "end", &b);
 		pair[1] = -1;
@@ -236,13 +236,13 @@ static void other_reads_wait(char **argv)
 
 	(void)argv;
 	need(aio_read(&b) == 0, "aio_read");
-	moment();
+	settle();
 	need(write(fd, &five, sizeof five) == sizeof five, "write");
 	tell_end("eventfd", &b);
 	tell("%lu", (unsigned long)count);
 	b = request(semaphore, &count, sizeof count, 0);
 	need(aio_read(&b) == 0, "aio_read");
-	moment();
+	settle();
 	need(write(semaphore, &five, sizeof five) == sizeof five, "write");
 	tell_end("semaphore", &b);
 	tell("%lu", (unsigned long)count);
@@ -253,14 +253,14 @@ static void other_reads_wait(char **argv)
 	need(write(fd, &five, sizeof five) == sizeof five, "write");
 	b = request(fd, &five, sizeof five, 0);
 	need(aio_write(&b) == 0, "aio_write");
-	moment();
+	settle();
 	tell("full: %s", strerrorname_np(aio_error(&b)));
 	need(read(fd, &count, sizeof count) == sizeof count, "read");
 	tell_end("written", &b);
 	fd = timerfd_create(CLOCK_MONOTONIC, 0);
 	b = request(fd, &count, sizeof count, 0);
 	need(aio_read(&b) == 0, "aio_read");
-	moment();
+	settle();
 	need(timerfd_settime(fd, 0, &soon, NULL) == 0, "timerfd");
 	tell_end("timerfd", &b);
 	tell("%lu", (unsigned long)count);
@@ -268,7 +268,7 @@ static void other_reads_wait(char **argv)
 	need(fd >= 0 && inotify_add_watch(fd, ".", IN_CREATE) >= 0, "inotify");
 	b = request(fd, events, sizeof events, 0);
 	need(aio_read(&b) == 0, "aio_read");
-	moment();
+	settle();
 	close(open("new", O_CREAT, 0600));
 	tell_end("inotify", &b);
 	tell("%s", ((struct inotify_event *)(void *)events)->name);
@@ -290,7 +290,7 @@ static void *drain(void *arg)
 	size_t left;
 	ssize_t n;
 
-	moment();
+	settle();
 	while ((left = d->size - d->got) && (n = read(d->fd, bytes, left < sizeof bytes ? left : sizeof bytes)) > 0)
 		for (ssize_t i = 0; i < n; i++, d->got++)
 			d->wrong += bytes[i] != pattern(d->from + d->got);
@@ -332,7 +332,7 @@ static void writes_wait(char **argv)
 				b[n].aio_sigevent = notice(hows[how], n);
 				need(aio_write(&b[n]) == 0, "aio_write");
 			}
-			moment();
+			settle();
 			tell("%s: %s", kinds[i].name, strerrorname_np(aio_error(&b[0])));
 			need(pthread_create(&thread, NULL, drain, &d) == 0, "thread");
 			if (how)
@@ -372,7 +372,7 @@ static void reader_leaves(char **argv)
 			b = request(pair[1], much(), MUCH * 2, 0);
 			c = request(pair[1], much(), 100, 0);
 			need(aio_write(&b) == 0 && aio_write(&c) == 0, "aio_write");
-			moment();
+			settle();
 			need(pthread_create(&thread, NULL, drain, &d) == 0, "thread");
 			n = await(&b);
 			if (kinds[i].socket || reads)
@@ -422,7 +422,7 @@ static void peer_resets(char **argv)
 		need(write(pair[0], "unread", 6) == 6, "write");
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		close(pair[1]);
 		tell_end(kinds[i].name, &b);
 		tell("left: %s", error_text(error_left(pair[0])));
@@ -431,7 +431,7 @@ static void peer_resets(char **argv)
 		kinds[i].make(pair);
 		need(write(pair[0], "unread", 6) == 6, "write");
 		close(pair[1]);
-		moment();
+		settle();
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
 		tell_end("late", &b);
@@ -445,7 +445,7 @@ static void peer_resets(char **argv)
 		need(write(pair[1], "unread", 6) == 6 && aio_write(&b) == 0, "write");
 		while (recv(pair[1], bytes, 1, MSG_PEEK) < 1)
 			;
-		moment();
+		settle();
 		close(pair[1]);
 		tell("some: %d", await(&b) > 0);
 		tell("left: %s", error_text(error_left(pair[0])));
@@ -530,7 +530,7 @@ static void shut_down(char **argv)
 		kinds[i].make(pair);
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		need(shutdown(pair[0], SHUT_RD) == 0, "shutdown");
 		tell_end(kinds[i].name, &b);
 		if (kinds[i].ends) {
@@ -539,7 +539,7 @@ static void shut_down(char **argv)
 			kinds[i].make(pair);
 			b = request(pair[0], bytes, sizeof bytes, 0);
 			need(aio_read(&b) == 0, "aio_read");
-			moment();
+			settle();
 			need(shutdown(pair[1], SHUT_WR) == 0, "shutdown");
 			tell_end("by the peer", &b);
 		}
@@ -564,7 +564,7 @@ static void shut_down_writes(char **argv)
 			;
 		b = request(pair[0], much(), MUCH * 2, 0);
 		need(aio_write(&b) == 0, "aio_write");
-		moment();
+		settle();
 		need((i / 2 ? shutdown(pair[1], SHUT_RD) : shutdown(pair[0], SHUT_WR)) == 0, "shutdown");
 		need(is_over(&b), "it ends");
 		if (whole)
@@ -598,7 +598,7 @@ static void full_queues(char **argv)
 			b[n] = request(pair[1], text[n], strlen(text[n]), 0);
 			need(aio_write(&b[n]) == 0, "aio_write");
 		}
-		moment();
+		settle();
 		tell("%s: %s", kinds[i].name, strerrorname_np(aio_error(&b[0])));
 		for (int n = 0; n < before; n++)
 			wrong += read(pair[0], to, sizeof to) != 6 || memcmp(to, "before", 6) != 0;
@@ -673,9 +673,9 @@ static void low_water(char **argv)
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(!before || write(pair[1], "1234", 4) == 4, "write");
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		need(before || write(pair[1], "1234", 4) == 4, "write");
-		moment();
+		settle();
 		tell("%s", strerrorname_np(aio_error(&b)));
 		/* What TCP has taken out of the queue does not count when more comes. */
 		need((before && i / 2) || write(pair[1], "5678", 4) == 4, "write");
@@ -736,18 +736,18 @@ static void stop_waiting(char **argv)
 		kinds[i].make(pair);
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		need(fcntl(pair[0], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
-		moment();
+		settle();
 		tell("%s: %s", kinds[i].name, strerrorname_np(aio_error(&b)));
 		need(write(pair[1], "text", 4) == 4, "write");
 		tell_read(kinds[i].name, "text", &b);
 		need(fcntl(pair[0], F_SETFL, O_RDWR) == 0, "fcntl");
 		b = request(pair[1], much(), MUCH, 0);
 		need(aio_write(&b) == 0, "aio_write");
-		moment();
+		settle();
 		need(fcntl(pair[1], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
-		moment();
+		settle();
 		tell("%s", strerrorname_np(aio_error(&b)));
 		if (kinds[i].socket) {
 			d.fd = pair[0];
@@ -782,7 +782,7 @@ static void own_calls(char **argv)
 		d.fd = pair[0];
 		b = request(pair[1], much(), MUCH, 0);
 		need(aio_write(&b) == 0, "aio_write");
-		moment();
+		settle();
 		need(pthread_create(&thread, NULL, drain, &d) == 0, "thread");
 		need(write(pair[1], much(), 100000) == 100000, "write");
 		tell_end(kinds[i].name, &b);
@@ -822,7 +822,7 @@ static void nothing(char **argv)
 		b = request(pair[0], bytes, 10, 0);
 		c = request(pair[1], bytes, 0, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		need(aio_write(&c) == 0, "aio_write");
 		tell_end(kinds[i].name, &c);
 		need(write(pair[1], "text", 4) == 4, "write");
@@ -848,7 +848,7 @@ static void sync_stream(char **argv)
 		b = request(pair[1], much(), MUCH, 0);
 		c = request(pair[1], NULL, 0, 0);
 		need(aio_write(&b) == 0 && aio_fsync(O_SYNC, &c) == 0, "aio_fsync");
-		moment();
+		settle();
 		tell("%s: %s", kinds[i].name, strerrorname_np(aio_error(&c)));
 		drain(&d);
 		tell_end("written", &b);
@@ -873,7 +873,7 @@ static void bad_memory(char **argv)
 		kinds[i].make(pair);
 		b = request(pair[0], page + 4096, 10, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		need(write(pair[1], "text", 4) == 4, "write");
 		tell_end(kinds[i].name, &b);
 		if (kinds[i].make == make_pipe) {
