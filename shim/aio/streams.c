@@ -534,12 +534,14 @@ static void end_second(void)
 static void *serve_new(void *arg)
 {
 	struct request *r;
+	bool made;
 
 	(void)arg;
 	record_own_thread();
 	block_signals();
-	streams->cannot_be = !make_table();
-	if (streams->cannot_be || !start_thread(&streams->second, serve_ready)) {
+	made = make_table();
+	STORE(streams->cannot_be, !made);
+	if (!made || !start_thread(&streams->second, serve_ready)) {
 		pthread_detach(pthread_self());
 		announce(GONE);
 		return NULL;
@@ -571,7 +573,7 @@ bool streams_begin(void)
 
 	if (likely(streams_are_served()))
 		return true;
-	if (streams->cannot_be)
+	if (LOAD(streams->cannot_be))
 		return false;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
 	if (__atomic_compare_exchange_n(&streams->state, &state, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
