@@ -89,7 +89,7 @@ static size_t name_of(const struct trace_record *e, char *name, size_t size)
 {
 	struct fd_facts facts = {0};
 
-	if (e->fd < 0 || e->kind == TRACE_CLOSE || e->kind == TRACE_LOCK)
+	if (e->fd < 0 || e->kind == TRACE_CLOSE || e->kind == TRACE_LOCK || tracefile_thread.has_own_fds)
 		return 0;
 	return fd_name(e->fd, HINT_KIND(fds_peek(e->fd)), &facts, name, size);
 }

@@ -428,9 +428,10 @@ void record_request(const struct record_request *q, enum trace_request how, int6
 	put(&e);
 }
 
-void record_own_thread(void)
+void record_own_thread(bool has_own_fds)
 {
 	tracefile_thread.own = true;
+	tracefile_thread.has_own_fds = has_own_fds;
 }
 
 void record_return(const struct op *op, long result)

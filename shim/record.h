@@ -127,8 +127,8 @@ void record_completed(const struct record_request *q, uint64_t since, int64_t re
 void record_notified(const struct record_request *q, uint64_t t, bool by_thread);
 void record_request(const struct record_request *q, enum trace_request how, int64_t result);
 
-/* The calling thread is one of ours.  Before anything that it records.  */
-void record_own_thread(void);
+/* The calling thread is one of ours, perhaps with other fds than the program's.  Before anything that it records.  */
+void record_own_thread(bool has_own_fds);
 
 /* An operation that would have blocked is over.  */
 void record_return(const struct op *op, long result);

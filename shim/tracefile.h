@@ -21,6 +21,7 @@ struct tracefile_thread {
 	uint64_t ring;                  /* bytes of all of them */
 	uint32_t minor, major;          /* page faults to touch them: not the program's */
 	bool own;                       /* the thread is ours */
+	bool has_own_fds;               /* and has other fds than the program */
 };
 
 extern __thread struct tracefile_thread tracefile_thread;

@@ -131,14 +131,28 @@ told() {
 	"$EAGAIN" timeline --op=1 | grep -q 'completed: -1 EFAULT'
 }
 
+@test "on a pipe: it would block, is ready, and is drawn so; the process waited for who writes" {
+	recorded piped
+	[ "$(life 1)" = $'submitted aio_read - -\nEWOULDBLOCK aio_read -1 EAGAIN\nready aio_read - -\ncompleted aio_read 1 -\nseen aio_suspend 1 -\ncollected aio_return 1 -' ] ||
+		[ "$(life 1)" = $'submitted aio_read - -\nEWOULDBLOCK aio_read -1 EAGAIN\nready aio_read - -\ncompleted aio_read 1 -\nseen aio_error 1 -\ncollected aio_return 1 -' ]
+	"$EAGAIN" timeline --op=1 >picture
+	grep -q 'in flight: EWOULDBLOCK' picture
+	grep -Eq '^t[0-9] .* EWOULDBLOCK: it waits$' picture
+	grep -Eq '^t[0-9] .* its fd is ready$' picture
+	[ "$("$EAGAIN" report --json | jq '[.processes[].fds[] | select(.name | startswith("pipe:")) | .would_block] | add')" = 1 ]
+	"$EAGAIN" export chrome | jq -e '[.. | objects | select(.cat? == "request") | .name] | contains(["EWOULDBLOCK", "ready"])' >/dev/null
+	"$EAGAIN" export perfetto >/dev/null
+	"$EAGAIN" export html >/dev/null
+}
+
 @test "what goes to libc: its calls, and no more" {
 	rm -rf eagain.trace
-	"$EAGAIN" record "$PROGRAMS/requests" piped
+	"$EAGAIN" record "$PROGRAMS/requests" refused
 	"$EAGAIN" log >log
 	run -1 grep -E 'ev=(submitted|completed|seen|collected)' log
 	grep -Eq 'ev=call call=aio_read fd=[0-9]+ name=pipe:.* ret=0 ' log
 	grep -Eq 'ev=call call=aio_suspend .* ret=0 ' log
-	grep -Eq 'ev=call call=aio_return fd=[0-9]+ .* ret=1 ' log
+	grep -Eq 'ev=call call=aio_return fd=[0-9]+ .* ret=-1 errno=EBADF' log
 	[ "$("$EAGAIN" report --json | jq .aio)" = null ]
 }
 

@@ -6,14 +6,15 @@
 load helper
 
 # What these return is the program's to see.
-makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send cancel native on_disk op_run pass perform queue_signal
+makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send cancel move native on_disk op_run pass perform queue_signal
+	read_now write_now
 	window_syscall mux_enter bind call_by_name close close_file close_file_slowly close_range do_fcntl set_flags dup2 dup3
 	duplicate enter_sandbox epoll_ctl execve fstat64 ioctl lock_futex poll ppoll prctl do_select setsockopt sigaction
 	sigaltstack syscall transfer unshare run_off restorer_interrupting restorer_restarting'
 
 # What takes a race, a peer that goes, the right to sample (perf_event_open(2)), or a state that the programs below have not, to come to.
-seldom='copy copy_both end_samples engine_shares_fds extend finish flag_same_description has_closed is_left is_on_signal_stack is_refused
-	keep_wait_left known mux_wait open_instance peer_is_gone start_once'
+seldom='copy copy_both end_samples end_second engine_shares_fds error_of_sleeper extend finish flag_same_description hand_list_to_libc has_closed
+	has_process_fds is_left is_on_signal_stack is_refused keep_wait_left known lock_give lock_take mux_wait open_instance peer_is_gone start_once take_stderr'
 
 ERRNOS=(12 24 28 5)     # ENOMEM, EMFILE, ENOSPC, EIO
 
@@ -140,6 +141,7 @@ all_faults() {
 	faults "$EAGAIN" run -- "$PROGRAMS/traps" kept-sticky
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/kept" 6 100
 	faults "$EAGAIN" run -- "$PROGRAMS/aio" order
+	faults "$EAGAIN" run -- "$PROGRAMS/aio" sandbox-in-flight
 	faults "$EAGAIN" run -- "$PROGRAMS/aio" sync-file
 	faults "$EAGAIN" run -- "$PROGRAMS/aio" list-signal
 	faults "$EAGAIN" run -- "$PROGRAMS/aio" thread-for-one

@@ -16,7 +16,7 @@
 #include "screen.h"
 #include "shim/shim.h"
 
-enum as { AS_CALLED, AS_BACK, AS_WAITS, AS_COMPLETED, AS_NOTIFIED, AS_WOKEN, AS_SEEN, AS_COLLECTED, AS_END, AS_COUNT };
+enum as { AS_CALLED, AS_BACK, AS_BLOCKED, AS_READY, AS_WAITS, AS_COMPLETED, AS_NOTIFIED, AS_WOKEN, AS_SEEN, AS_COLLECTED, AS_END, AS_COUNT };
 
 struct moment {
 	enum as as;
@@ -149,6 +149,8 @@ static void put_in_order(struct story *s, const struct model_process *process)
 	/* What is completed in the call was before it returned. */
 	if (q->returned && !(waits && s->wait.start_ns <= back))
 		add_ticks(s, AS_BACK, q->completed == q->returned ? q->returned + 1 : q->returned);
+	add_ticks(s, AS_BLOCKED, q->blocked);
+	add_ticks(s, AS_READY, q->ready);
 	add_ticks(s, AS_COMPLETED, q->completed);
 	if (waits) {
 		add(s, AS_WAITS, s->wait.start_ns);
@@ -242,6 +244,12 @@ static void step_text(const struct story *s, enum as as, char *text, size_t size
 	case AS_BACK:
 		snprintf(text, size, "submitted%s", q->flags & TRACE_REQUEST_BLOCKS ? ", not in memory: EWOULDBLOCK" : "");
 		break;
+	case AS_BLOCKED:
+		snprintf(text, size, "EWOULDBLOCK: it waits");
+		break;
+	case AS_READY:
+		snprintf(text, size, "its fd is ready");
+		break;
 	case AS_WAITS:
 		snprintf(text, size, "waits in %s()", wait_call(s));
 		break;
@@ -279,7 +287,7 @@ static void step_text(const struct story *s, enum as as, char *text, size_t size
 struct drawn {
 	const struct story *story;
 	struct picture *picture;
-	size_t submitted, completed;    /* stretches at whose beginnings it was; SIZE_MAX: none */
+	size_t submitted, blocked, ready, completed;    /* stretches at whose beginnings it was; SIZE_MAX: none */
 };
 
 static struct stretch *stretch(struct drawn *d, enum level level, int width, size_t step, const char *text)
@@ -309,6 +317,10 @@ static void take_moment(struct drawn *d, size_t i)
 		stretch(d, USER, 6, i, text)->grows = computes_longer(s);
 		if (d->completed == SIZE_MAX)
 			d->submitted = d->picture->count - 1;
+		break;
+	case AS_BLOCKED: case AS_READY:
+		stretch(d, in_kernel ? KERNEL : USER, 5, i, "")->waiting = in_kernel && s->moments[i].as == AS_READY;
+		*(s->moments[i].as == AS_READY ? &d->ready : &d->blocked) = d->picture->count - 1;
 		break;
 	case AS_WAITS:
 		/* Beside the line of the request. */
@@ -359,7 +371,9 @@ static void draw_request(struct drawn *d)
 	for (int x = from + 1; x < to; x++)
 		picture_put(p, REQUEST_LINE, x, '.');
 	picture_put(p, REQUEST_LINE, from, '+');
-	picture_lines(p, REQUEST_TEXT, 1, from, p->width - from, "in flight");
+	picture_lines(p, REQUEST_TEXT, 1, from, p->width - from, d->blocked == SIZE_MAX ? "in flight" : "in flight: EWOULDBLOCK");
+	if (d->ready != SIZE_MAX && p->stretches[d->ready].at > from && p->stretches[d->ready].at < to)
+		picture_put(p, REQUEST_LINE, p->stretches[d->ready].at, 'o');
 	if (d->completed == SIZE_MAX)
 		return;
 	picture_put(p, REQUEST_LINE, to, '+');
@@ -371,7 +385,7 @@ static void draw_request(struct drawn *d)
 
 static void draw(const struct story *s, int width, FILE *to)
 {
-	struct drawn d = {s, must_have(calloc(1, sizeof *d.picture)), SIZE_MAX, SIZE_MAX};
+	struct drawn d = {s, must_have(calloc(1, sizeof *d.picture)), SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
 	char call[PICTURE_TEXT] = "";
 
 	picture_begin(d.picture, width);

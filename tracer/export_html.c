@@ -659,7 +659,7 @@ static void pack_flight(struct packing *to, const struct page *p, const struct f
 	pack_number(to, known(q->call, CALLS));
 	pack_number(to, f->span.start_ns);
 	pack_number(to, f->span.end_ns - f->span.start_ns);
-	pack_number(to, (f->span.open ? FLIGHT_OPEN : 0) | (q->flags & TRACE_REQUEST_BLOCKS ? FLIGHT_BLOCKS : 0) |
+	pack_number(to, (f->span.open ? FLIGHT_OPEN : 0) | (q->blocked || (q->flags & TRACE_REQUEST_BLOCKS) ? FLIGHT_BLOCKS : 0) |
 			(q->flags & TRACE_DIRECT ? FLIGHT_DIRECT : 0) | (q->list ? FLIGHT_LIST : 0));
 	pack_number(to, q->length);
 	pack_signed(to, q->offset);

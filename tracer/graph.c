@@ -516,6 +516,31 @@ static double run_inside(const struct graph_thread *t, double ns, struct graph_m
 	return ns * t->inside;
 }
 
+/* For what its requests waited for: each fd has its part in it.  Where none had to be ready, that is the disk.  */
+static void add_requests(const struct graph *g, size_t image, uint64_t from, uint64_t to, double ended, double ns,
+			 struct graph_moment *m)
+{
+	enum { FDS_MAX = 16 };
+	const struct model_process *p = g->images[image].process;
+	const struct model_fd *fds[FDS_MAX];
+	double all = 0;
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->fd_count; i++) {
+		if (p->fds[i].request_waits && count < FDS_MAX)
+			fds[count] = &p->fds[i];
+		count += p->fds[i].request_waits != 0;
+		all += (double)p->fds[i].request_waits;
+	}
+	if (count == 0 || count > FDS_MAX)
+		add_own(m, count ? ACTIVITY_OUTSIDE : ACTIVITY_DISK, NULL, ns);
+	for (size_t i = 0; i < count && count <= FDS_MAX; i++) {
+		double part = (double)fds[i]->request_waits / all;
+
+		add_fd_wait(g, image, fds[i], from, to, ended * part, ns * part, m);
+	}
+}
+
 /* Signals come from other threads, or from children that end, or from nobody who is known.  */
 static void add_signal(const struct graph *g, const struct graph_thread *t, double ended, double ns, uint64_t to, struct graph_moment *m)
 {
@@ -548,7 +573,7 @@ static void add_cell(const struct graph *g, const struct graph_thread *t, const 
 		add_own(m, ACTIVITY_RUN, NULL, ns * (1 - t->disk));
 		return;
 	case DIRECTION_SLEEP: add_own(m, ACTIVITY_SLEEP, NULL, ns); return;
-	case DIRECTION_REQUEST: add_own(m, ACTIVITY_DISK, NULL, ns); return;
+	case DIRECTION_REQUEST: add_requests(g, t->image, from, to, ended, ns, m); return;
 	case DIRECTION_LOCK:
 		add_option(m, (struct graph_option){TARGET_HOLDER, find_thread(g, t->image, c->fd), NULL, ended, ns, ns});
 		return;

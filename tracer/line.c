@@ -88,6 +88,8 @@ const char *line_request(struct line *l, const struct trace_record *r, const str
 	case TRACE_REQUEST_NOTIFIED:
 		l->notice = r->flags & TRACE_REQUEST_THREAD ? "thread" : "signal";
 		break;
+	case TRACE_REQUEST_READY:
+		break;
 	default:
 		l->has_result = true;
 		l->result = r->result;

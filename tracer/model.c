@@ -838,7 +838,9 @@ static void see_request(struct build *b, const struct trace_record *r)
 	enum direction d = model_request_direction(r->call);
 	struct model_fd *f;
 
-	if (r->fd < 0 || (r->way != TRACE_REQUEST_SUBMITTED && r->way != TRACE_REQUEST_COMPLETED))
+	bool moves = r->way == TRACE_REQUEST_SUBMITTED || r->way == TRACE_REQUEST_COMPLETED;
+
+	if (r->fd < 0 || (!moves && r->way != TRACE_REQUEST_WOULD_BLOCK))
 		return;
 	f = find_fd(b, r->fd);
 	b->fd = (size_t)(f - b->process->fds);
@@ -846,6 +848,9 @@ static void see_request(struct build *b, const struct trace_record *r)
 		b->process->requests++;
 		f->calls++;
 		f->would_block += r->flags & TRACE_REQUEST_BLOCKS ? 1 : 0;
+	} else if (r->way == TRACE_REQUEST_WOULD_BLOCK) {
+		f->would_block++;
+		f->request_waits++;
 	} else if (r->result > 0 && d != DIRECTION_NONE) {
 		f->bytes[d] += (uint64_t)r->result;
 	}

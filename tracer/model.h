@@ -27,6 +27,7 @@ struct model_fd {
 	char *name;
 	unsigned way;                   /* enum trace_way of its first attempt */
 	uint64_t calls, would_block;
+	uint64_t request_waits;         /* of these, by requests of POSIX AIO that waited until it was ready */
 	uint64_t bytes[DIRECTION_COUNT];
 	uint64_t wait_ns[DIRECTION_COUNT];
 	uint64_t longest_ns;

@@ -207,6 +207,12 @@ struct request *requests_see(struct requests *t, const struct trace_record *r, c
 		q->seen = r->t;
 		q->seen_by = r->call;
 		break;
+	case TRACE_REQUEST_WOULD_BLOCK:
+		q->blocked = q->blocked ? q->blocked : r->t;
+		break;
+	case TRACE_REQUEST_READY:
+		q->ready = r->t;
+		break;
 	default:
 		q->collected = r->t;
 		break;

@@ -17,6 +17,7 @@ struct request {
 	int fd;
 	uint64_t submitted, returned;   /* from when to when it was; returned 0: the submission was not recorded */
 	uint64_t completed, ran;        /* when it was over; the kernel had it from `ran` on, or 0 */
+	uint64_t blocked, ready;        /* an attempt said that it would block; its fd was ready, the last time */
 	uint64_t notified, seen, collected;
 	uint64_t length;
 	int64_t offset, result;

@@ -111,6 +111,20 @@ static void land(struct walk *w, struct flight *flight, const struct request *q)
 	flight->lane->is_busy = false;
 }
 
+/* What its fd let it do.  */
+static void mark(struct walk *w, const struct flight *flight, const struct trace_record *r)
+{
+	struct track_slice s = {
+		.category = "request", .name = r->way == TRACE_REQUEST_READY ? "ready" : "EWOULDBLOCK",
+		.start_ns = w->now, .told_ns = w->now, .end_ns = w->now,
+	};
+
+	if (flight->over || !flight->lane)
+		return;
+	add_number(&s, "op", r->op);
+	w->sink->instant(&flight->lane->track, &s, w->arg);
+}
+
 static void free_flight(struct walk *w, struct request *q)
 {
 	struct flight *flight = q->user;
@@ -155,6 +169,8 @@ struct request *track_request(struct walk *w, struct image *image, const struct 
 	d = model_request_direction(q->call);
 	if (r->way == TRACE_REQUEST_COMPLETED && q->result > 0 && d != DIRECTION_NONE)
 		count_bytes(w, image->process, d == DIRECTION_WRITE, (uint64_t)q->result);
+	if (r->way == TRACE_REQUEST_WOULD_BLOCK || r->way == TRACE_REQUEST_READY)
+		mark(w, flight, r);
 	if (r->way == TRACE_REQUEST_COMPLETED)
 		land(w, flight, q);
 	return q;

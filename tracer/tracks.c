@@ -718,7 +718,7 @@ static void see_request(struct walk *w, struct image *image, const struct trace_
 		return;
 	if (r->way == TRACE_REQUEST_SUBMITTED)
 		begin_request(w, image, r, place, &flow);
-	else if (r->way != TRACE_REQUEST_COMPLETED && has_flow)
+	else if (has_flow && (r->way == TRACE_REQUEST_NOTIFIED || r->way == TRACE_REQUEST_SEEN || r->way == TRACE_REQUEST_COLLECTED))
 		tell_request(w, image, r, place, &flow);
 	if (r->way == TRACE_REQUEST_COLLECTED)
 		requests_forget(&image->requests, q);

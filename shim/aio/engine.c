@@ -437,7 +437,7 @@ static void *work(void *arg)
 	struct worker *self = arg;
 	struct request *r;
 
-	record_own_thread();
+	record_own_thread(false);
 	set_mask(~(3ull << 31));
 	lock();
 	self->thread = pthread_self();
@@ -667,8 +667,13 @@ static void join_all(void)
 static void leave_streams(void)
 {
 	const struct engine *e = engine();
+	struct help help;
 
 	streams_leave();
+	lock();
+	help = find_help();
+	unlock();
+	get(help);
 	for (int i = 0; i < LEAVE_TRIES && LOAD(e->stuck) < STUCK_MAX && (LOAD(e->strays) || LOAD(e->queue.ready_streams.first)); i++)
 		requests_doze();
 }
@@ -676,7 +681,7 @@ static void leave_streams(void)
 void engine_leave(void)
 {
 	struct engine *e = engine();
-	uint64_t mask, all = ~0ull;
+	uint64_t mask = 0, all = ~0ull;
 	bool leave;
 
 	if (!requests_there())

@@ -37,7 +37,7 @@ enum {
 /* How one is attempted.  */
 enum { WAY_PLAIN, WAY_NOWAIT, WAY_DONTWAIT, WAY_RECORD };
 
-enum state { GONE, STARTING, SERVING };
+enum state { GONE, STARTING, SERVING, ENDING };
 
 struct streams {
 	uint32_t state;                 /* futex(2)'s */
@@ -91,7 +91,7 @@ static long write_now(int fd, unsigned way, const void *buffer, size_t size)
 
 bool streams_cannot_tell(long result)
 {
-	return result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM;
+	return result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM || result == -ENOTSOCK;
 }
 
 long streams_read_now(int fd, enum fd_kind kind, void *buffer, size_t size)
@@ -207,11 +207,13 @@ static long error_of_sleeper(const struct request *r)
 /* Whether it has to wait, though it is to wait no longer: a pipe asks for O_NONBLOCK each time, a socket when it begins.  */
 static bool is_over(const struct request *r, uint64_t now)
 {
-	bool asks = r->stream.way == WAY_NOWAIT || !r->stream.watched;
+	long flags = 0;
 
 	if (r->stream.end && now >= r->stream.end)
 		return true;
-	return asks && (sys(SYS_fcntl, r->stream.fd, F_GETFL) & O_NONBLOCK);
+	if (r->stream.way == WAY_NOWAIT || !r->stream.watched)
+		flags = sys(SYS_fcntl, r->stream.fd, F_GETFL);
+	return flags > 0 && (flags & O_NONBLOCK);
 }
 
 /* Parking.  */
@@ -362,12 +364,12 @@ static struct request *take_parked(uint64_t data)
 
 static void *serve_ready(void *arg)
 {
-	struct epoll_event events[EVENTS];
+	struct epoll_event events[EVENTS] = {{0}};
 	struct request *r;
 	long n;
 
 	(void)arg;
-	record_own_thread();
+	record_own_thread(true);
 	block_signals();
 	for (;;) {
 		n = sys(SYS_epoll_pwait, streams->instance, events, EVENTS, -1, NULL, 8);
@@ -385,23 +387,35 @@ static void *serve_ready(void *arg)
 	}
 }
 
-/* With the lock: one whose time has come; the next is looked for meanwhile.  */
+/* With the lock: those whose time has come, linked by `after`.  */
 static struct request *take_due(uint64_t now)
 {
-	struct request *due = NULL;
+	struct request *due = NULL, *after;
 
 	if (!streams->next_look || now < streams->next_look)
 		return NULL;
 	streams->next_look = 0;
-	for (struct request *r = streams->first_parked; r; r = r->stream.after) {
-		if (!due && r->stream.look && r->stream.look <= now)
+	for (struct request *r = streams->first_parked; r; r = after) {
+		after = r->stream.after;
+		if (r->stream.look && r->stream.look <= now) {
+			unpark(r);
+			r->stream.after = due;
 			due = r;
-		else if (r->stream.look && (!streams->next_look || r->stream.look < streams->next_look))
+		} else if (r->stream.look && (!streams->next_look || r->stream.look < streams->next_look)) {
 			streams->next_look = r->stream.look;
+		}
 	}
-	if (due)
-		unpark(due);
 	return due;
+}
+
+static void go_on_with(struct request *due)
+{
+	struct request *after;
+
+	for (; due; due = after) {
+		after = due->stream.after;
+		go_on(due, 0);
+	}
 }
 
 static struct timespec interval(uint64_t ns)
@@ -426,31 +440,26 @@ static bool wait_to_be_told(uint64_t now, bool lasts)
 	return result != -ETIMEDOUT || streams->told != told;
 }
 
-/* With the lock: one that is to be begun or gone on with, and whether it has begun; NULL: there is none.  */
-static struct request *take_next(uint64_t now, bool *begun)
-{
-	struct request *r = streams->leaves ? NULL : engine_take_stream();
-
-	*begun = !r;
-	return r || streams->leaves ? r : take_due(now);
-}
-
 /* With the lock: begins what is ready, and goes on with what is due, until nothing is under way for a second, or all are to leave.  */
 static void serve(void)
 {
-	bool idle = false, begun;
+	bool idle = false;
 	struct request *r;
 	uint64_t now;
 
 	for (;;) {
-		now = clock_ns();
-		while ((r = take_next(now, &begun))) {
+		while (!streams->leaves && (r = engine_take_stream())) {
 			engine_unlock();
-			if (begun)
-				go_on(r, 0);
-			else
-				begin(r);
+			begin(r);
 			engine_lock();
+		}
+		now = clock_ns();
+		r = take_due(now);
+		if (r) {
+			engine_unlock();
+			go_on_with(r);
+			engine_lock();
+			continue;
 		}
 		if (streams->leaves || (idle && !engine_has_streams()))
 			return;
@@ -512,17 +521,6 @@ static void announce(enum state state)
 	request_futex(&streams->state, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-/* With the lock: one that nobody would go on with, since this thread ends.  */
-static struct request *take_remaining(void)
-{
-	struct request *r = streams->first_parked;
-
-	if (!r)
-		return engine_take_stream();
-	unpark(r);
-	return r;
-}
-
 static void end_second(void)
 {
 	const uint64_t one = 1;
@@ -537,7 +535,7 @@ static void *serve_new(void *arg)
 	bool made;
 
 	(void)arg;
-	record_own_thread();
+	record_own_thread(true);
 	block_signals();
 	made = make_table();
 	STORE(streams->cannot_be, !made);
@@ -550,10 +548,12 @@ static void *serve_new(void *arg)
 	engine_lock();
 	streams->first = pthread_self();
 	serve();
+	announce(ENDING);
 	engine_unlock();
 	end_second();
 	engine_lock();
-	while ((r = take_remaining())) {
+	while ((r = streams->first_parked)) {
+		unpark(r);
 		engine_unlock();
 		hand_over(r);
 		engine_lock();
@@ -565,10 +565,20 @@ static void *serve_new(void *arg)
 	return NULL;
 }
 
+/* What is about to change has changed.  */
+static uint32_t await_state(void)
+{
+	uint32_t state;
+
+	while ((state = __atomic_load_n(&streams->state, __ATOMIC_ACQUIRE)) == STARTING || state == ENDING)
+		request_futex(&streams->state, FUTEX_WAIT, state, NULL);
+	return state;
+}
+
 bool streams_begin(void)
 {
-	uint64_t mask, all = ~0ull;
-	uint32_t state = GONE;
+	uint64_t mask = 0, all = ~0ull;
+	uint32_t state;
 	pthread_t thread;
 
 	if (likely(streams_are_served()))
@@ -576,11 +586,11 @@ bool streams_begin(void)
 	if (LOAD(streams->cannot_be))
 		return false;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
-	if (__atomic_compare_exchange_n(&streams->state, &state, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
+	state = await_state();
+	if (state == GONE && __atomic_compare_exchange_n(&streams->state, &state, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
 	    !start_thread(&thread, serve_new))
 		announce(GONE);
-	while ((state = __atomic_load_n(&streams->state, __ATOMIC_ACQUIRE)) == STARTING)
-		request_futex(&streams->state, FUTEX_WAIT, STARTING, NULL);
+	state = await_state();
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
 	return state == SERVING;
 }
@@ -605,6 +615,7 @@ void streams_leave(void)
 {
 	bool wake, there;
 
+	await_state();
 	engine_lock();
 	there = streams_are_served();
 	streams->leaves = there;
@@ -615,7 +626,7 @@ void streams_leave(void)
 		return;
 	if (wake)
 		streams_wake();
-	while (streams_are_served())
+	while (__atomic_load_n(&streams->state, __ATOMIC_ACQUIRE) != GONE)
 		requests_doze();
 	libc.pthread_join(streams->first, NULL);
 	streams->leaves = false;

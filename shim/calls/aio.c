@@ -1,9 +1,9 @@
 /* aio.c - POSIX AIO: aio_read(3) and its like, with the results, errors and notices of glibc's (its rt/ and sysdeps/pthread/).
  * With --no-aio all is libc's.
  *
- * A read of what is in memory is done at once.  Other requests on files and block devices are the engine's (aio/engine.h).  All
- * else goes to libc, request by request, or, with lio_listio(3), list by list: what is an error before it is enqueued, streams,
- * which libc serves in ways of its own.  Who waits or cancels finds out whose a block is.  */
+ * A read of what is in memory, or waits in a pipe or socket, is done at once.  Other requests are the engine's (aio/engine.h,
+ * aio/streams.h).  What is an error before it is enqueued goes to libc, request by request, or, with lio_listio(3), list by list.  Who
+ * waits or cancels finds out whose a block is.  */
 #include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ enum {
 /* Some requests are libc's; some of them are no reads.  */
 static bool libc_has_some, libc_writes;
 
-/* Libc has had what could have been ours: a file in a list of both kinds, an fd of which the kernel would not tell, a request for
+/* Libc has had what could have been ours: in a list with one that could not, an fd of which the kernel would not tell, a request for
  * which there was no engine.  From then on all requests are libc's, so that they stay in order.  */
 static bool given_up;
 
@@ -99,7 +99,6 @@ static void read_stream_at_once(const struct aiocb *b, struct nature *n)
 		return;
 	n->result = streams_read_now(b->aio_fildes, HINT_KIND(fds_hint(b->aio_fildes)), (void *)(uintptr_t)b->aio_buf,
 				     b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX);
-	n->blocks = n->result == -EAGAIN;
 	n->is_done = n->result != -EAGAIN && !streams_cannot_tell(n->result);
 }
 
@@ -636,13 +635,11 @@ static void make_group(struct request *group, int mode, const struct sigevent *e
 
 static void hand_list_to_libc(struct aiocb *const *list, int n)
 {
-	struct stat st;
-
 	for (int i = 0; i < n; i++) {
 		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
 			continue;
 		hand_to_libc(list[i], list[i]->aio_lio_opcode);
-		if (serves() && sys(SYS_fstat, list[i]->aio_fildes, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+		if (serves() && sys(SYS_fcntl, list[i]->aio_fildes, F_GETFL) >= 0)
 			give_up();
 	}
 }

@@ -200,7 +200,19 @@ static void piped(void)
 	need(pipe(ends) == 0, "pipe");
 	data = ends[0];
 	need(aio_read(block(0, SMALL, 0)) == 0, "aio_read");
+	compute(300);
 	need(write(ends[1], "x", 1) == 1, "write");
+	collect(1);
+}
+
+/* An error before it begins.  */
+static void refused(void)
+{
+	int ends[2];
+
+	need(pipe(ends) == 0, "pipe");
+	data = ends[1];
+	need(aio_read(block(0, SMALL, 0)) == 0, "aio_read");
 	collect(1);
 }
 
@@ -216,7 +228,7 @@ static const struct {
 } programs[] = {
 	{"computes", computes}, {"suspends", suspends}, {"reads", reads}, {"many", many}, {"signal", by_signal},
 	{"thread", by_thread}, {"canceled", canceled}, {"fails", fails}, {"lists", lists}, {"list-told", list_told},
-	{"syncs", syncs}, {"piped", piped}, {"killed", killed},
+	{"syncs", syncs}, {"piped", piped}, {"refused", refused}, {"killed", killed},
 };
 
 int main(int count, char **names)
