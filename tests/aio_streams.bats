@@ -18,7 +18,7 @@ same_behaviours() {
 }
 
 @test "writes that wait: whole, in order; full queues; a sync after them; beside the program's own" {
-	same_behaviours writes-wait full-queues sync-stream own-calls stop-waiting
+	same_behaviours writes-wait full-queues sync-stream own-calls among-own-calls among-programs stop-waiting
 }
 
 @test "ends: readers that leave, resets, refusals, shutdown, timeouts; an error is told once, and no signal comes" {

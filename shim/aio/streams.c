@@ -19,6 +19,7 @@
 #include "shim/clock.h"
 #include "shim/config.h"
 #include "shim/fds.h"
+#include "shim/flag.h"
 #include "shim/libc.h"
 #include "shim/sys.h"
 
@@ -213,7 +214,8 @@ static bool is_over(const struct request *r, uint64_t now)
 		return true;
 	if (r->stream.way == WAY_NOWAIT || !r->stream.watched)
 		flags = sys(SYS_fcntl, r->stream.fd, F_GETFL);
-	return flags > 0 && (flags & O_NONBLOCK);
+	/* With the mark an eagain of another process has set it (flag.h). */
+	return flags > 0 && (flags & O_NONBLOCK) && !(config.switching == SWITCH_FLAG && (flags & FLAG_MARK));
 }
 
 /* Parking.  */

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -789,6 +789,102 @@ static void own_calls(char **argv)
 	}
 }
 
+/* One thread writes all the time, with calls of its own, where others have requests.  */
+struct busy {
+	int in, out;
+	size_t rounds;
+};
+
+static void *write_on(void *arg)
+{
+	const struct busy *b = arg;
+
+	for (size_t i = 0; i < b->rounds; i++)
+		need(write(b->out, much(), 3000) == 3000, "write");
+	return NULL;
+}
+
+static void *read_on(void *arg)
+{
+	const struct busy *b = arg;
+	static char bytes[8192];
+
+	while (read(b->in, bytes, sizeof bytes) > 0)
+		;
+	return NULL;
+}
+
+static void among_own_calls(char **argv)
+{
+	int pair[2];
+	char bytes[10];
+
+	(void)argv;
+	for (int i = 0; i < KINDS; i++) {
+		struct busy busy = {.rounds = 300};
+		pthread_t reader, writer;
+		int wrong = 0;
+
+		if (!kinds[i].large)
+			continue;
+		kinds[i].make(pair);
+		busy.in = pair[0];
+		busy.out = pair[1];
+		need(pthread_create(&reader, NULL, read_on, &busy) == 0 && pthread_create(&writer, NULL, write_on, &busy) == 0, "thread");
+		for (int n = 0; n < 20; n++) {
+			struct aiocb b = request(pair[1], much(), 50000, 0), c = request(pair[1], bytes, sizeof bytes, 0);
+
+			need(aio_write(&b) == 0 && (!kinds[i].socket || n || aio_read(&c) == 0), "request");
+			need(!kinds[i].socket || n || write(pair[0], "text", 4) == 4, "write");
+			wrong += await(&b) != 50000;
+			wrong += kinds[i].socket && !n && await(&c) != 4;
+		}
+		pthread_join(writer, NULL);
+		close(pair[1]);
+		pthread_join(reader, NULL);
+		close(pair[0]);
+		tell("%s: %d wrong", kinds[i].name, wrong);
+	}
+}
+
+/* Another program writes there, too.  */
+static void among_programs(char **argv)
+{
+	int pair[2];
+
+	(void)argv;
+	for (int i = 0; i < KINDS; i++) {
+		struct drain d = {.size = MUCH + 300000};
+		struct aiocb b, c;
+		char bytes[10];
+		int status = -1;
+		pid_t pid;
+
+		if (!kinds[i].large)
+			continue;
+		kinds[i].make(pair);
+		d.fd = pair[0];
+		b = request(pair[1], much(), MUCH, 0);
+		c = request(pair[1], bytes, sizeof bytes, 0);
+		need(aio_write(&b) == 0 && (!kinds[i].socket || aio_read(&c) == 0), "request");
+		pid = fork();
+		if (pid == 0) {
+			dup2(pair[1], 1);
+			execlp("head", "head", "-c", "300000", "/dev/zero", (char *)NULL);
+			_exit(99);
+		}
+		settle();
+		drain(&d);
+		need(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0, "head");
+		tell_end(kinds[i].name, &b);
+		tell("%zu read", d.got);
+		need(!kinds[i].socket || write(pair[0], "text", 4) == 4, "write");
+		if (kinds[i].socket)
+			tell_end("read", &c);
+		close_both(pair);
+	}
+}
+
 static void nothing(char **argv)
 {
 	int pair[2];
@@ -902,6 +998,8 @@ static void cancel_stream(char **argv)
 		struct aiocb b[4];
 		int sum = 0;
 
+		if (kinds[i].make == make_fifo || kinds[i].make == make_datagram || kinds[i].make == make_udp || kinds[i].make == make_slave)
+			continue;
 		kinds[i].make(pair);
 		for (int n = 0; n < 4; n++) {
 			b[n] = request(pair[0], bytes[n], 10, 0);
@@ -929,6 +1027,7 @@ const struct behaviour stream_behaviours[] = {
 	{"reads-wait", reads_wait}, {"other-reads-wait", other_reads_wait}, {"writes-wait", writes_wait},
 	{"reader-leaves", reader_leaves}, {"peer-resets", peer_resets}, {"peer-resets-full", peer_resets_full}, {"refused", refused},
 	{"shut-down", shut_down}, {"shut-down-writes", shut_down_writes}, {"full-queues", full_queues}, {"timeouts", timeouts},
-	{"low-water", low_water}, {"do-not-wait", do_not_wait}, {"stop-waiting", stop_waiting}, {"own-calls", own_calls},
+	{"low-water", low_water}, {"do-not-wait", do_not_wait}, {"stop-waiting", stop_waiting}, {"own-calls", own_calls}, {"among-programs", among_programs},
+	{"among-own-calls", among_own_calls},
 	{"nothing", nothing}, {"sync-stream", sync_stream}, {"bad-memory", bad_memory}, {"cancel-stream", cancel_stream}, {NULL, NULL},
 };
