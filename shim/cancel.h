@@ -11,8 +11,11 @@
 
 #include "shim.h"
 
-/* Whether the program has ever canceled a thread.  */
-extern bool cancel_is_used;
+/* The program cancels a thread.  */
+void cancel_begins(void);
+
+/* Whether it has, and the signal for that may do harm when the wait is over.  */
+extern bool cancel_is_late;
 
 static inline int cancel_open(void)
 {
@@ -28,7 +31,7 @@ void cancel_settle(void);
 static inline void cancel_close(int type)
 {
 	pthread_setcanceltype(type, NULL);
-	if (unlikely(LOAD(cancel_is_used)))
+	if (unlikely(LOAD(cancel_is_late)))
 		cancel_settle();
 }
 

@@ -10,6 +10,7 @@
 #include <sys/statfs.h>
 #include <sys/un.h>
 
+#include "libc.h"
 #include "sys.h"
 #include "text.h"
 
@@ -220,13 +221,42 @@ static struct directory {
 	struct timespec changed;        /* renamed, or another under the same number */
 	size_t size;
 	char path[248];
-} directories[8];
+} directories[16];
 
 static bool is_directory(const struct directory *d, const struct stat *st)
 {
 	return d->size && d->inode == st->st_ino && d->device == st->st_dev && d->changed.tv_sec == st->st_ctim.tv_sec &&
 	       d->changed.tv_nsec == st->st_ctim.tv_nsec;
 }
+
+static void keep_directory(struct directory *d, const struct stat *st, size_t size)
+{
+	d->size = size;
+	d->inode = st->st_ino;
+	d->device = st->st_dev;
+	d->changed = st->st_ctim;
+}
+
+/* False: somebody has it.  Where that can only be who was interrupted by a handler, no processor waits for others.  */
+static bool take(struct directory *d)
+{
+	bool taken;
+
+	if (!libc_single_threaded())
+		return !__atomic_exchange_n(&d->is_taken, true, __ATOMIC_ACQUIRE);
+	taken = LOAD(d->is_taken);
+	STORE(d->is_taken, true);
+	__atomic_signal_fence(__ATOMIC_ACQUIRE);
+	return !taken;
+}
+
+/* The numbers of directories lie far apart (ext4 has them in groups of their own): their product with the golden ratio does not.  */
+static struct directory *directory_at(const struct stat *st)
+{
+	return &directories[st->st_ino * 0x9e3779b97f4a7c15u >> 60];
+}
+
+_Static_assert(sizeof directories / sizeof *directories == 1 << (64 - 60), "four bits choose one");
 
 /* As fd_link() of a directory.  */
 static size_t directory_link(int fd, char *text, size_t size)
@@ -237,19 +267,36 @@ static size_t directory_link(int fd, char *text, size_t size)
 
 	if (sys(SYS_fstat, fd, &st) < 0)
 		return 0;
-	d = &directories[st.st_ino % (sizeof directories / sizeof *directories)];
-	if (__atomic_exchange_n(&d->is_taken, true, __ATOMIC_ACQUIRE))
+	d = directory_at(&st);
+	if (!take(d))
 		return fd_link(fd, text, size);
-	if (!is_directory(d, &st)) {
-		d->size = fd_link(fd, d->path, sizeof d->path);
-		d->inode = st.st_ino;
-		d->device = st.st_dev;
-		d->changed = st.st_ctim;
-	}
+	if (!is_directory(d, &st))
+		keep_directory(d, &st, fd_link(fd, d->path, sizeof d->path));
 	n = d->size < size ? d->size : size;
 	memcpy(text, d->path, n);
 	__atomic_store_n(&d->is_taken, false, __ATOMIC_RELEASE);
 	return n;
+}
+
+/* Whether a path is the name of what is in the directory itself, and no link.  */
+static bool is_entry(const struct fd_facts *f)
+{
+	return (f->flags & O_NOFOLLOW) && !strchr(f->path, '/');
+}
+
+/* A directory has just been opened by this path, from another whose path is known: files in it will be, soon.  */
+static void learn_directory(int fd, struct fd_facts *f, const char *path, size_t size)
+{
+	struct directory *d;
+
+	if (size >= sizeof d->path || !fd_stat(fd, f))
+		return;
+	d = directory_at(&f->stat);
+	if (!take(d))
+		return;
+	memcpy(d->path, path, size);
+	keep_directory(d, &f->stat, size);
+	__atomic_store_n(&d->is_taken, false, __ATOMIC_RELEASE);
 }
 
 static size_t working_directory(char *text, size_t size)
@@ -314,8 +361,11 @@ size_t fd_name(int fd, enum fd_kind kind, struct fd_facts *f, char *text, size_t
 		t.at += fd_link(fd, t.at, (size_t)(t.end - t.at));
 		break;
 	case KIND_file: case KIND_directory: case KIND_fifo:
-		if (name_by_path(&t, f))
+		if (name_by_path(&t, f)) {
+			if (kind == KIND_directory && f->has_flags && is_entry(f))
+				learn_directory(fd, f, text, (size_t)(t.at - text));
 			break;
+		}
 		/* fall through */
 	default:
 		t.at = text + fd_link(fd, text, size);

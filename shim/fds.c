@@ -18,6 +18,7 @@
 #include "mux/keep.h"
 #include "readiness.h"
 #include "record.h"
+#include "shield.h"
 #include "sys.h"
 
 enum {
@@ -240,7 +241,7 @@ static fd_hint find_hint(int fd, fd_hint *p, struct fd_facts *f)
 
 	if (HINT_KIND(hint) == KIND_unknown)
 		return hint;
-	hint |= expected & (HINT_POLLED | HINT_OWNED);
+	hint |= expected & HINT_OWNED;
 	/* If it was taken for a file, and is none, it is named anew.  No path opens a socket. */
 	if (HINT_KIND(expected) != KIND_unknown || HINT_KIND(hint) == KIND_file || fds_is_socket(HINT_KIND(hint)))
 		hint |= expected & (HINT_NAMED | HINT_UNWANTED);
@@ -302,7 +303,10 @@ static fd_hint find_name(int fd, fd_hint *p, struct fd_facts *f, bool used)
 	fd_hint hint = __atomic_load_n(p, __ATOMIC_RELAXED), named;
 	enum fd_kind kind = HINT_KIND(hint);
 
-	if (kind == KIND_unknown && may_be_file(f)) {
+	/* open(2): nothing else is opened so. */
+	if (f->path && f->flags & O_DIRECTORY)
+		f->kind = KIND_directory;
+	if (kind == KIND_unknown && !f->kind && may_be_file(f)) {
 		kind = KIND_file;
 	} else if (kind == KIND_unknown) {
 		hint = find_hint(fd, p, f);
@@ -391,17 +395,46 @@ fd_hint fds_peek_far(int fd)
 	return p ? __atomic_load_n(p, __ATOMIC_RELAXED) : 0;
 }
 
-void fds_forget(int fd)
+/* All but whether it is polled.  Returns what was known.  */
+static inline fd_hint forget_file(int fd)
 {
 	fd_hint hint = fds_peek(fd);
 
 	if (!hint)
-		return;
+		return hint;
 	if (hint & HINT_KEPT)
 		keep_forget(fd);
 	if ((hint & HINT_WATCHED) && readiness_forget(fd))
 		fds_mark(fd, 0, HINT_WATCHED | HINT_WATCHED_WRITE);
-	fds_mark(fd, 0, ~(uint32_t)HINT_OWNED);
+	return fds_mark(fd, 0, ~(uint32_t)HINT_OWNED);
+}
+
+void fds_forget(int fd)
+{
+	if (unlikely(forget_file(fd) & HINT_POLLED) && shield_is_own())
+		fds_mark(fd, 0, HINT_POLLED);
+}
+
+/* Of several such calls at a time the first is told, and says what becomes of the bit: so none takes away what another has put
+ * there, or what a poll has after a call that did not fail.  */
+bool fds_leave(int fd)
+{
+	fd_hint old = forget_file(fd), *p = old & HINT_POLLED && shield_is_own() ? place(fd, false) : NULL;
+
+	if (likely(!p))
+		return false;
+	old = __atomic_load_n(p, __ATOMIC_RELAXED);
+	while ((old & (HINT_POLLED | HINT_POLLED_YET)) == HINT_POLLED)
+		if (__atomic_compare_exchange_n(p, &old, old ^ (HINT_POLLED | HINT_POLLED_YET), true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+void fds_left(int fd, bool leaves, bool is_another)
+{
+	forget_file(fd);
+	if (unlikely(leaves))
+		fds_mark(fd, is_another ? 0 : HINT_POLLED, HINT_POLLED_YET);
 }
 
 fd_hint fds_mark(int fd, uint32_t set, uint32_t clear)
@@ -419,16 +452,18 @@ fd_hint fds_mark(int fd, uint32_t set, uint32_t clear)
 
 void fds_drop(int fd, fd_hint bits)
 {
-	fd_hint *p = place(fd, false);
+	const fd_hint polled = HINT_POLLED | HINT_POLLED_YET;
+	fd_hint *p = place(fd, false), old = p ? __atomic_load_n(p, __ATOMIC_RELAXED) : 0;
 
-	if (p)
-		__atomic_compare_exchange_n(p, &bits, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	while (p && (old & ~polled) == bits)
+		if (__atomic_compare_exchange_n(p, &old, old & polled, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return;
 }
 
 void fds_relook(int fd)
 {
 	if (fds_peek(fd))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_OWNED));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_OWNED));
 }
 
 /* Their names stay.  */
@@ -436,7 +471,7 @@ static void relook_socket(int fd, fd_hint hint, void *arg)
 {
 	(void)arg;
 	if (fds_is_socket(HINT_KIND(hint)) && !(hint & HINT_UNASKED))
-		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_POLLED | HINT_NAMED | HINT_UNWANTED | HINT_OWNED));
+		fds_mark(fd, 0, ~(uint32_t)(HINT_NONBLOCK | HINT_SWITCHED | HINT_NAMED | HINT_UNWANTED | HINT_OWNED));
 }
 
 void fds_relook_sockets(void)

@@ -30,12 +30,13 @@ enum hint_bit {
 	HINT_DIRECT = 1u << 13,         /* a file with O_DIRECT; known with --files */
 	HINT_POLLED = 1u << 14,         /* the program polls it; for --shield=all (shield.h) */
 	HINT_KEPT = 1u << 15,           /* registered in an interest set, or the number of one (mux/keep.h) */
-	HINT_NAMED = 0xffffu << 16,     /* for which lap of the recording the fd has been named */
+	HINT_POLLED_YET = 1u << 16,     /* likewise what a call is about to replace, unless it fails (fds_leave) */
+	HINT_NAMED = 0x7fffu << 17,     /* for which lap of the recording the fd has been named */
 	/* What only its owner takes away, whatever becomes of the fd. */
-	HINT_OWNED = HINT_WATCHED | HINT_WATCHED_WRITE | HINT_KEPT,
+	HINT_OWNED = HINT_WATCHED | HINT_WATCHED_WRITE | HINT_KEPT | HINT_POLLED | HINT_POLLED_YET,
 };
 
-enum { HINT_NAMED_SHIFT = 16 };
+enum { HINT_NAMED_SHIFT = 17 };
 
 /* What is known of an fd while it is looked at: beforehand, by the call that has made it; and what the kernel was asked.  */
 struct fd_facts {
@@ -115,10 +116,15 @@ static inline fd_hint fds_peek(int fd)
 /* Forgets all about fd: for every call that closes it, gives it a new meaning, or changes its flags.  */
 void fds_forget(int fd);
 
+/* For a call that puts another file under fd, or fails: before it, and after it.  Meanwhile, and if it has failed, the fd is polled if it
+ * was; if not, by who has polled it since.  What the one returns the other wants.  */
+bool fds_leave(int fd);
+void fds_left(int fd, bool leaves, bool is_another);
+
 /* Sets or clears bits of an existing hint; returns what it was.  */
 fd_hint fds_mark(int fd, uint32_t set, uint32_t clear);
 
-/* Forgets all about fd if nothing is known but these bits.  */
+/* Takes these bits away if nothing else is known of fd, but that it is polled.  */
 void fds_drop(int fd, fd_hint bits);
 
 /* What fd is must be asked again; whose O_NONBLOCK is, stays.  */

@@ -41,18 +41,21 @@ void files_start(void)
 /* Others may have had the CPU while the disk was at work, so that there was nothing left to sleep for.  */
 void files_count(void)
 {
-	static bool known;
+	enum { AGAIN = 20 };            /* times the limit: to look it up takes as long as to count */
+	static uint64_t due;            /* when it is looked up again, for it is not known well yet */
 	struct files_thread before = files_thread;
 	struct rusage r = {0};
+	uint64_t now;
 
 	/* Another thread has entered a sandbox for all of them meanwhile. */
 	if (unlikely(shim_sandboxed) || !ask(RUSAGE_THREAD, &r))
 		return;
-	if (unlikely(!known)) {
+	now = clock_ticks();
+	if (unlikely(now >= LOAD(due))) {
 		files_limit = tracefile_ticks(FILES_SLEEP_NS);
-		known = tracefile_ticks_are_known();
+		STORE(due, tracefile_ticks_are_known() ? UINT64_MAX : now + AGAIN * files_limit);
 	}
-	files_thread = (struct files_thread){clock_ticks(), r.ru_nvcsw, r.ru_nivcsw, r.ru_inblock, files_thread.waits};
+	files_thread = (struct files_thread){now, r.ru_nvcsw, r.ru_nivcsw, r.ru_inblock, files_thread.waits};
 	if (r.ru_nvcsw != before.sleeps || (r.ru_nivcsw != before.switches && r.ru_inblock != before.blocks))
 		files_thread.waits++;
 }

@@ -457,7 +457,7 @@ static int access_of(int fd, enum fd_kind kind, struct fd_facts *facts)
 }
 
 /* An event with a text behind it.  */
-static void put_with_text(struct trace_record *event, const void *text, size_t size)
+static void put_with_text(const struct trace_record *event, const void *text, size_t size)
 {
 	size_t slots = (size + TRACE_TEXT_BYTES - 1) / TRACE_TEXT_BYTES;
 	struct trace_record *r = tracefile_reserve((unsigned)slots + 1);
@@ -470,8 +470,17 @@ static void put_with_text(struct trace_record *event, const void *text, size_t s
 		memcpy((char *)&r[i + 1] + 1, (const char *)text + at, n < TRACE_TEXT_BYTES ? n : TRACE_TEXT_BYTES);
 		__atomic_store_n(&r[i + 1].kind, TRACE_TEXT, __ATOMIC_RELEASE);
 	}
-	event->text_size = (uint32_t)size;
-	tracefile_fill(r, event);
+	/* As tracefile_fill(), but for the last eight bytes, which are stored one by one: to load them together would wait for the text. */
+	r->call = event->call;
+	r->way = event->way;
+	r->flags = event->flags;
+	r->fd = event->fd;
+	r->t = event->t;
+	r->number = event->number;
+	r->access = event->access;
+	r->fd_kind = event->fd_kind;
+	r->text_size = (uint32_t)size;
+	__atomic_store_n(&r->kind, event->kind, __ATOMIC_RELEASE);
 }
 
 static void put_name(int fd, enum fd_kind kind, struct fd_facts *facts, const char *text, size_t size)

@@ -60,7 +60,7 @@ bool shield_serves(const struct op *op)
 	if (config.shield == SHIELD_OFF || shim_sandboxed || op->fd < 0 || op->class >= OP_COLUMNS || op->class == OP_CONNECT ||
 	    (op->hint & HINT_TIMEOUT) || (op_flags(op) & MSG_DONTWAIT))
 		return false;
-	if (config.shield == SHIELD_ALL ? fds_peek(op->fd) & HINT_POLLED : !is_inherited(op->fd) || LOAD(inherited[op->fd].is_known) ||
+	if (config.shield == SHIELD_ALL ? fds_peek(op->fd) & (HINT_POLLED | HINT_POLLED_YET) : !is_inherited(op->fd) || LOAD(inherited[op->fd].is_known) ||
 	    LOAD(inherited[op->fd].is_seen))
 		return false;
 	flags = sys(SYS_fcntl, op->fd, F_GETFL);
@@ -126,9 +126,14 @@ void shield_note_polled(int fd)
 		fds_mark(fd, HINT_POLLED, 0);
 }
 
+bool shield_is_own(void)
+{
+	return shim_sandboxed || sys(SYS_getpid) == own_pid;
+}
+
 void shield_replaced(int fd)
 {
-	if ((unsigned)fd < (unsigned)limit() && !shim_sandboxed && sys(SYS_getpid) == own_pid)
+	if ((unsigned)fd < (unsigned)limit() && !shim_sandboxed && shield_is_own())
 		STORE(inherited[fd].is_known, true);
 }
 

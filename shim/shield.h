@@ -37,7 +37,10 @@ static inline void shield_polled(int fd)
 		shield_note_polled(fd);
 }
 
-/* The program has put something of its own under this number.  A vfork child, which shares our memory, has not.  */
+/* Whether this process's fds are those that are remembered: not those of a vfork child, which shares our memory.  */
+bool shield_is_own(void);
+
+/* The program has put something of its own under this number.  A vfork child has not.  */
 void shield_replaced(int fd);
 
 /* In the child of a fork.  */

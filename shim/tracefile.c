@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "fds.h"
 #include "init.h"
 #include "libc.h"
 #include "text.h"
@@ -179,7 +180,7 @@ static void next_lap(void)
 {
 	uint32_t lap = LOAD(tracefile_lap) + 1;
 
-	STORE(tracefile_lap, lap > 0xffff ? 1 : lap);
+	STORE(tracefile_lap, lap > HINT_NAMED >> HINT_NAMED_SHIFT ? 1 : lap);
 	__atomic_store_n(&file.names, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&file.since, 0, __ATOMIC_RELAXED);
 }

@@ -75,6 +75,7 @@ static inline struct trace_record *tracefile_reserve(unsigned n)
 			if (likely(at + n * sizeof(struct trace_record) <= end)) {
 				struct trace_record *r = (struct trace_record *)(uintptr_t)at;
 
+				__builtin_prefetch(r + n + 8, 1);
 				for (unsigned i = 0; i < n; i++)
 					__atomic_store_n(&r[i].kind, TRACE_NONE, __ATOMIC_RELAXED);
 				return r;
@@ -115,7 +116,7 @@ static inline void tracefile_put(const struct trace_record *event)
 		tracefile_fill(r, event);
 }
 
-/* Grows where names are to be recorded again: at a fork, and before the flight recorder may write over them.  1 to 65535.  */
+/* Grows where names are to be recorded again: at a fork, and before the flight recorder may write over them.  At least 1, and fits HINT_NAMED.  */
 extern uint32_t tracefile_lap;
 
 /* A name has been recorded, with so many bytes.  */

@@ -16,7 +16,7 @@ same_behaviours() {
 }
 
 @test "order: what appends, streams, ranges that overlap; many at once" {
-	same_behaviours order overlaps many
+	same_behaviours order overlaps many told-in-order
 }
 
 @test "notices: signals, threads, lists" {
@@ -28,7 +28,7 @@ same_behaviours() {
 }
 
 @test "threads, forks, exit and exec with requests under way, close; no other call is interrupted; the same fd numbers; sandboxes" {
-	same_behaviours threads thread-ends main-ends pauses forks ends-in-flight closed undisturbed numbers sandbox sandbox-in-flight
+	same_behaviours threads thread-ends main-ends last-waits pauses forks ends-in-flight closed undisturbed numbers sandbox sandbox-in-flight
 }
 
 @test "a read of what is in memory needs no thread; with --no-aio all is libc's" {

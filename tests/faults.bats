@@ -8,7 +8,7 @@ load helper
 # What these return is the program's to see.
 makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_send cancel move native on_disk op_run pass perform queue_signal
 	read_now write_now
-	window_syscall mux_enter bind call_by_name close close_file close_file_slowly close_range do_fcntl set_flags dup2 dup3
+	window_syscall mux_enter bind call_by_name close close_file close_file_slowly close_range do_fcntl set_flags dup2 dup3 replace
 	duplicate enter_sandbox epoll_ctl execve fstat64 ioctl lock_futex poll ppoll prctl do_select setsockopt sigaction
 	sigaltstack syscall transfer unshare run_off restorer_interrupting restorer_restarting'
 
@@ -135,6 +135,7 @@ all_faults() {
 	faults "$EAGAIN" record --switch=flag -o trace -- "$PROGRAMS/traps" own-view
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/traps" shield-own
 	faults "$EAGAIN" record --shield=all -o trace -- "$PROGRAMS/traps" shield-own
+	faults "$EAGAIN" record --shield=all -o trace -- "$PROGRAMS/given" pipe blocking "$PROGRAMS/traps" shield-polled close_range
 	faults "$EAGAIN" record --shield=all -o trace -- "$PROGRAMS/traps" kept-masks
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/traps" kept-sandboxes
 	faults "$EAGAIN" run -- "$PROGRAMS/traps" kept-copies

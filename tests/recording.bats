@@ -386,6 +386,24 @@ killed_in() {
 	[ "$(recorded "ev=dup call=- fd=8 name=$PWD/file ")" = 1 ]
 }
 
+@test "a dup2 or close_range that fails closes nothing; a dup2 that does not fail has closed, before it has duplicated" {
+	echo text >file
+	"$EAGAIN" record perl -MPOSIX -e '
+		open F, "<", "file";
+		POSIX::dup2(fileno F, 200) && POSIX::read(200, $b, 1) or die;
+		POSIX::dup2(999, 200) and die;
+		syscall(436, 200, 200, 1 << 30) == -1 or die;       # close_range, with a flag that does not exist
+		POSIX::read(200, $b, 1) && POSIX::dup2(fileno F, 200) or die'
+	"$EAGAIN" log | sed -n 's/.* ev=\(.*\) fd=200 .*/\1/p; s/.* ev=dup .* ret=200 .*/dup/p' | grep -v '^fd' >told
+	diff told - <<-END
+		dup
+		call call=read
+		call call=read
+		close call=-
+		dup
+	END
+}
+
 @test "two traces in one tree: the inner one is its own" {
 	"$EAGAIN" record -o outer sh -c '"$EAGAIN" record -o inner "$PROGRAMS/load" calls 10; sleep 0.01 | cat'
 	[ "$(recorded 'call=read fd=[0-9]* name=pipe.* ret=1 ' inner)" = 10 ]

@@ -61,6 +61,28 @@ behaves() {
 	[ "${lines[1]}" = 'read: -1 EAGAIN ' ]
 }
 
+# shellcheck disable=SC2030,SC2031 # each test has its own
+@test "all: a dup2 or close_range that fails, and what a vfork child does, leave an fd polled; a dup2 that does not fail does not" {
+	export EAGAIN_SHIELD=all MODES='run.auto record.flag'
+	for how in dup2 dup3 dup3-by-number close_range vfork-close vfork-close_range vfork-dup2; do
+		same "$PROGRAMS/given" socket blocking "$PROGRAMS/traps" shield-polled $how
+		same "$PROGRAMS/given" pipe blocking "$PROGRAMS/traps" shield-polled $how by-epoll
+		grep -qx 'read: -1 EAGAIN ' "$BATS_TEST_TMPDIR/native/stdout"
+	done
+	run -0 "$EAGAIN" run "$PROGRAMS/given" pipe blocking "$PROGRAMS/traps" shield-polled another
+	[ "${lines[2]}" = 'read: -1 EINTR ' ]
+}
+
+# shellcheck disable=SC2030,SC2031
+@test "all: an fd is polled, read and replaced, or not, by two threads: at each of the first's instructions, the whole of the second's" {
+	export EAGAIN_SHIELD=all
+	for name in 'failed dup2, and read' 'failed dup2, and failed dup2' 'failed dup2, and dup2 and poll' 'dup2, and poll and read' \
+		'dup2, and poll and failed dup2'; do
+		MODES='run.auto readiness.auto' same sh -c '"$PROGRAMS/traps" in-every-order 1 0 "$1" 2>/dev/null' sh "$name"
+		grep -qx "$name: odd 0" "$BATS_TEST_TMPDIR/native/stdout"
+	done
+}
+
 @test "O_NONBLOCK stays as it was, and the log says that it was not the program's" {
 	run -0 "$PROGRAMS/given" pipe nonblock sh -c '"$EAGAIN" run --log=log "$PROGRAMS/traps" shield-signals; "$PROGRAMS/traps" stdin-flag'
 	[ "${lines[-1]}" = 'stdin: 1' ]

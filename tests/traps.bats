@@ -249,6 +249,26 @@ trap_same() {
 	grep -x 'ended 0, cleaned 0' "$BATS_TEST_TMPDIR/native/stdout"
 }
 
+@test "threads: a wait costs a system call more once one was canceled, where glibc needs it: up to 2.40" {
+	need_program strace
+	cd "$BATS_TEST_TMPDIR"
+	strace -o /dev/null true || skip "no right to trace"
+	for version in 2.9 2.36 2.40 2.40.9000 2.41 2.100 3.0; do
+		strace -f -o calls -e trace=close env LIBC_VERSION=$version LD_PRELOAD="$PROGRAMS/version.so" \
+			"$EAGAIN" run "$PROGRAMS/traps" cancel-passed >/dev/null
+		grep -q 'close(-1)' calls && echo "$version: yes" || echo "$version: no"
+	done | tee found >&2
+	diff found - <<-END
+		2.9: yes
+		2.36: yes
+		2.40: yes
+		2.40.9000: yes
+		2.41: no
+		2.100: no
+		3.0: yes
+	END
+}
+
 @test "signals: system is canceled, or left by siglongjmp, and nothing stays changed" {
 	trap_same canceled-system
 	trap_same left-system

@@ -358,8 +358,13 @@ static bool guards(void)
 	return e->queue.ready.first && !e->called;
 }
 
-/* With the lock, which it gives back meanwhile.  True: for a second, or since nothing more is on a stream, nobody has called.  One
- * remains as long as something is: it may have to be handed over.  */
+/* With the lock: as long as something is on a stream it may have to be handed over.  */
+static bool needs_one(void)
+{
+	return engine()->queue.streams || streams_need_worker();
+}
+
+/* With the lock, which it gives back meanwhile.  True: for a second, or since none has to remain, nobody has called.  */
 static bool is_idle(void)
 {
 	static const struct timespec second = {.tv_sec = 1};
@@ -368,11 +373,14 @@ static bool is_idle(void)
 
 	while (!e->called && !e->leaves && result != -ETIMEDOUT)
 		result = wait_to_be_told(&second);
-	while (!e->called && !e->leaves && e->queue.streams && e->workers - e->stuck == 1) {
+	while (!e->called && !e->leaves && needs_one() && e->workers - e->stuck == 1) {
 		e->remains = true;
 		wait_to_be_told(NULL);
 		e->remains = false;
 	}
+	unlock();
+	streams_join();
+	lock();
 	return !e->called;
 }
 
@@ -402,32 +410,29 @@ static bool wait_for_call(struct worker *self)
 	return false;
 }
 
-/* With the lock: the request is over; so may be those that remain for such.  Whom to wake after it: the first thread of streams.c,
- * workers.  */
-struct wake {
-	bool streams, workers;
-};
-
-static struct wake take_out(struct request *r)
+/* The request is over.  Libc's thread tells of it before it begins the next: so nothing that it held is ready before.  Nor is it to
+ * be woken: the first thread of streams.c, or the workers that remain as long as there is one.  Not under the lock.  */
+void engine_end(struct request *r, long result)
 {
 	struct engine *e = engine();
-	struct wake wake;
+	bool wake_streams, wake_workers;
 
-	queue_end(&e->queue, r);
-	wake.streams = streams_are_served() && (e->queue.ready_streams.count || !e->queue.streams) && streams_must_wake();
-	wake.workers = !e->queue.streams && e->remains;
-	e->told += wake.workers;
-	return wake;
-}
-
-static void tell_end(struct request *r, long result, struct wake wake)
-{
-	if (wake.streams)
-		streams_wake();
-	if (wake.workers)
-		request_futex(&engine()->told, FUTEX_WAKE, INT_MAX, NULL);
-	request_complete(r, result);
+	lock();
+	queue_leave(&e->queue, r);
+	unlock();
+	request_tell(r, result);
+	lock();
+	queue_release(&e->queue, r);
+	wake_streams = streams_are_served() && (e->queue.ready_streams.count || !e->queue.streams) && streams_must_wake();
+	wake_workers = e->remains && !needs_one();
+	e->told += wake_workers;
+	unlock();
+	request_free(r);
 	requests_wake();
+	if (wake_streams)
+		streams_wake();
+	if (wake_workers)
+		request_futex(&e->told, FUTEX_WAKE, INT_MAX, NULL);
 }
 
 /* With the lock, which it gives back meanwhile.  */
@@ -435,7 +440,6 @@ static void perform_stray(struct request *r)
 {
 	struct engine *e = engine();
 	struct help help;
-	struct wake wake;
 	long result;
 
 	STORE(e->stuck, e->stuck + 1);
@@ -443,10 +447,7 @@ static void perform_stray(struct request *r)
 	unlock();
 	get(help);
 	result = r->stream.over ? r->stream.result : perform(r);
-	lock();
-	wake = take_out(r);
-	unlock();
-	tell_end(r, result, wake);
+	engine_end(r, result);
 	lock();
 	STORE(e->stuck, e->stuck - 1);
 }
@@ -537,6 +538,13 @@ void engine_unlock(void)
 	unlock();
 }
 
+void engine_let_worker_go(void)
+{
+	engine()->told++;
+	unlock();
+	request_futex(&engine()->told, FUTEX_WAKE, INT_MAX, NULL);
+}
+
 struct request *engine_take_stream(void)
 {
 	return queue_take(&engine()->queue.ready_streams);
@@ -545,16 +553,6 @@ struct request *engine_take_stream(void)
 bool engine_has_streams(void)
 {
 	return engine()->queue.streams;
-}
-
-void engine_end(struct request *r, long result)
-{
-	struct wake wake;
-
-	lock();
-	wake = take_out(r);
-	unlock();
-	tell_end(r, result, wake);
 }
 
 /* With the lock: all that was handed over, if there is no worker.  */

@@ -19,6 +19,9 @@
 void engine_lock(void);
 void engine_unlock(void);
 
+/* Under the lock, which it gives back: the reason for which a worker remained may be no more.  */
+void engine_let_worker_go(void);
+
 /* Under the lock: a request on a stream, which has begun now; whether one is under way.  */
 struct request *engine_take_stream(void);
 bool engine_has_streams(void);

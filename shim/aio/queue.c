@@ -98,20 +98,32 @@ void queue_add(struct queue *q, struct request *r)
 	hold_or_make_ready(q, r);
 }
 
-/* It leaves its list, and those that it held look for another that holds them.  */
-static void take_out(struct queue *q, struct request *r)
+void queue_leave(struct queue *q, struct request *r)
 {
 	unsigned i = list_of(r->fd);
-	struct request *next;
 
 	*(r->before ? &r->before->after : &q->list[i].first) = r->after;
 	*(r->after ? &r->after->before : &q->list[i].last) = r->before;
 	q->count--;
 	STORE(q->streams, q->streams - r->on_stream);
+}
+
+/* Those that it held look for another that holds them.  */
+void queue_release(struct queue *q, struct request *r)
+{
+	struct request *next;
+
 	for (struct request *held = r->held; held; held = next) {
 		next = held->next_ready;
 		hold_or_make_ready(q, held);
 	}
+	r->held = NULL;
+}
+
+void queue_end(struct queue *q, struct request *r)
+{
+	queue_leave(q, r);
+	queue_release(q, r);
 }
 
 static struct request *pop(struct queue_ready *ready)
@@ -132,11 +144,6 @@ struct request *queue_take(struct queue_ready *ready)
 	r = pop(ready);
 	request_begin(r);
 	return r;
-}
-
-void queue_end(struct queue *q, struct request *r)
-{
-	take_out(q, r);
 }
 
 bool queue_has(const struct queue *q, int fd)
@@ -186,7 +193,7 @@ struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *bloc
 			take_out_ready(q, r);
 		else
 			take_out_held(r);
-		take_out(q, r);
+		queue_end(q, r);
 		r->next_ready = NULL;
 		*last = r;
 		last = &r->next_ready;

@@ -33,6 +33,11 @@ struct request *queue_take(struct queue_ready *ready);
 /* One that had begun is over.  */
 void queue_end(struct queue *q, struct request *r);
 
+/* The same in two steps, between which the program is told: so it finds the request no more, but none that was held by it is over
+ * sooner.  */
+void queue_leave(struct queue *q, struct request *r);
+void queue_release(struct queue *q, struct request *r);
+
 /* Whether one of this fd has not ended.  */
 bool queue_has(const struct queue *q, int fd);
 

@@ -342,7 +342,7 @@ void request_begin(struct request *r)
 }
 
 /* Where nobody is to be told, the block may be in use again before this returns.  */
-void request_complete(struct request *r, long result)
+void request_tell(struct request *r, long result)
 {
 	struct aiocb *block = r->block;
 
@@ -354,6 +354,11 @@ void request_complete(struct request *r, long result)
 	give_notice(block, &r->notice);
 	if (r->group)
 		request_leave_group(r->group, result < 0);
+}
+
+void request_complete(struct request *r, long result)
+{
+	request_tell(r, result);
 	request_free(r);
 }
 

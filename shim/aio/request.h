@@ -174,6 +174,9 @@ void request_withdraw(struct request *r);
 void request_begin(struct request *r);
 void request_complete(struct request *r, long result);
 
+/* The same, but its place is given back by the caller.  */
+void request_tell(struct request *r, long result);
+
 /* An attempt has said that it would block; it waits no more.  */
 void request_would_block(const struct request *r);
 void request_ready(const struct request *r);

@@ -1,5 +1,7 @@
 /* streams.c - two threads, one epoll instance, in which each request that waits is armed once.
  *
+ * Neither is to be the last of the process, whose exit(3) runs the program's code: a worker stays, and joins them.
+ *
  * A request belongs to the thread that took it.  While it is parked it belongs to nobody: whoever finds, under the engine's lock,
  * that it still is, takes it: the second thread, when it is ready; the first, when its time has come.  */
 #include "streams.h"
@@ -45,6 +47,7 @@ struct streams {
 	uint32_t told;                  /* the same: changes when the first thread is woken */
 	bool waits, lasts;              /* it is, or is about to be, asleep; for as long as requests are under way */
 	bool leaves;
+	bool has_ended;                 /* the first is to be joined */
 	bool cannot_be;                 /* the kernel would not have it */
 	pthread_t first, second;
 	int process, instance, bell;    /* in the table of their own: a pidfd, of epoll, an eventfd that ends the second */
@@ -63,6 +66,29 @@ bool streams_make(void)
 bool streams_are_served(void)
 {
 	return LOAD(streams->state) == SERVING;
+}
+
+bool streams_need_worker(void)
+{
+	return LOAD(streams->state) != GONE;
+}
+
+void streams_join(void)
+{
+	pthread_t first;
+	bool there;
+	int state;
+
+	engine_lock();
+	there = streams->has_ended;
+	first = streams->first;
+	streams->has_ended = false;
+	engine_unlock();
+	if (!there)
+		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	libc.pthread_join(first, NULL);
+	pthread_setcancelstate(state, NULL);
 }
 
 /* Attempts.  */
@@ -220,7 +246,8 @@ static bool is_over(const struct request *r, uint64_t now)
 
 /* Parking.  */
 
-/* SO_RCVTIMEO, SO_SNDTIMEO: from the first wait on.  */
+/* SO_RCVTIMEO, SO_SNDTIMEO: from the first wait on; a writer of a unix stream begins anew with each piece (Linux,
+ * sock_alloc_send_pskb).  */
 static void set_end(struct request *r, uint64_t now)
 {
 	struct timeval t = {0};
@@ -300,6 +327,7 @@ static bool leaves_error(const struct request *r, uint32_t events)
 static void go_on(struct request *r, uint32_t events)
 {
 	bool waited = r->stream.watched;
+	size_t moved = r->moved;
 	long result = leaves_error(r, events) ? -EPIPE : attempt(r);
 	uint64_t now;
 
@@ -317,14 +345,14 @@ static void go_on(struct request *r, uint32_t events)
 		return;
 	}
 	now = clock_ns();
+	if (!waited || (r->stream.local && r->moved != moved))
+		set_end(r, now);
 	if (is_over(r, now)) {
 		end(r, result);
 		return;
 	}
-	if (!waited) {
-		set_end(r, now);
+	if (!waited)
 		request_would_block(r);
-	}
 	if (!park(r, now))
 		hand_over(r);
 }
@@ -504,7 +532,7 @@ static bool make_table(void)
 	if (sys(SYS_close_range, 0, UINT32_MAX, UNSHARE) < 0)
 		return false;
 	for (int i = 0; i < 3; i++)
-		sys(SYS_dup3, sys(SYS_eventfd2, 0, 0), i, 0);
+		sys(SYS_dup3, sys(SYS_eventfd2, 0, O_NONBLOCK), i, 0);
 	streams->process = (int)sys(SYS_pidfd_open, sys(SYS_getpid), 0);
 	streams->instance = (int)sys(SYS_epoll_create1, 0);
 	streams->bell = (int)sys(SYS_eventfd2, 0, 0);
@@ -531,6 +559,15 @@ static void end_second(void)
 	libc.pthread_join(streams->second, NULL);
 }
 
+/* With the lock, which it gives back: nobody needs a worker for the two any more, but to join this thread.  */
+static void end_first(void)
+{
+	streams->first = pthread_self();
+	streams->has_ended = true;
+	announce(GONE);
+	engine_let_worker_go();
+}
+
 static void *serve_new(void *arg)
 {
 	struct request *r;
@@ -542,13 +579,12 @@ static void *serve_new(void *arg)
 	made = make_table();
 	STORE(streams->cannot_be, !made);
 	if (!made || !start_thread(&streams->second, serve_ready)) {
-		pthread_detach(pthread_self());
-		announce(GONE);
+		engine_lock();
+		end_first();
 		return NULL;
 	}
 	announce(SERVING);
 	engine_lock();
-	streams->first = pthread_self();
 	serve();
 	announce(ENDING);
 	engine_unlock();
@@ -560,10 +596,7 @@ static void *serve_new(void *arg)
 		hand_over(r);
 		engine_lock();
 	}
-	if (!streams->leaves)
-		pthread_detach(pthread_self());
-	announce(GONE);
-	engine_unlock();
+	end_first();
 	return NULL;
 }
 
@@ -589,6 +622,7 @@ bool streams_begin(void)
 		return false;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
 	state = await_state();
+	streams_join();
 	if (state == GONE && __atomic_compare_exchange_n(&streams->state, &state, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
 	    !start_thread(&thread, serve_new))
 		announce(GONE);
@@ -624,12 +658,12 @@ void streams_leave(void)
 	wake = there && streams->waits;
 	streams->told += wake;
 	engine_unlock();
-	if (!there)
-		return;
 	if (wake)
 		streams_wake();
-	while (__atomic_load_n(&streams->state, __ATOMIC_ACQUIRE) != GONE)
+	while (there && streams_are_served())
 		requests_doze();
-	libc.pthread_join(streams->first, NULL);
-	streams->leaves = false;
+	await_state();
+	streams_join();
+	if (there)
+		streams->leaves = false;
 }

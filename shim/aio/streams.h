@@ -22,6 +22,11 @@ bool streams_are_served(void);
 /* The same, if need be started now.  Not under the lock.  */
 bool streams_begin(void);
 
+/* Whether a worker is to stay, for the last thread of a process runs exit(3): under the engine's lock.  Waits for the two to have ended,
+ * if they are about to: not under the lock.  */
+bool streams_need_worker(void);
+void streams_join(void);
+
 /* There is one that is ready, and perhaps nobody looks: under the engine's lock.  Whether streams_wake() is to be called after it.  */
 bool streams_must_wake(void);
 void streams_wake(void);

@@ -21,7 +21,12 @@
 #include "shim/record.h"
 #include "shim/shield.h"
 
-/* The fd is about to be closed, or to become another, by a call that began at t, or 0: now.  errno is untouched.  */
+static inline bool is_recorded(fd_hint hint)
+{
+	return record_on && (HINT_KIND(hint) != KIND_unknown || hint & HINT_NAMED);
+}
+
+/* The fd is about to be closed, by a call that began at t, or 0: now.  errno is untouched.  */
 static inline void ending(int fd, uint64_t t)
 {
 	fd_hint hint = fds_peek(fd);
@@ -30,7 +35,7 @@ static inline void ending(int fd, uint64_t t)
 		return;
 	if (shim_on && !shim_sandboxed)
 		flag_off(fd);
-	if (record_on && (HINT_KIND(hint) != KIND_unknown || hint & HINT_NAMED))
+	if (is_recorded(hint))
 		/* When the call began it was there still. */
 		record_fd_event(TRACE_CLOSE, fd, 0, t ? t + 1 : 0);
 	fds_forget(fd);
@@ -139,10 +144,17 @@ static void closing_range(unsigned first, unsigned last)
 	fds_each(closing_in_range, &r);
 }
 
+/* Not where the kernel, or a filter, refuses the call: then it does so, too, where there is nothing to be closed.  */
+static bool closes_range(unsigned first, unsigned last, int flags)
+{
+	return first <= last && !(flags & CLOSE_RANGE_CLOEXEC) &&
+	       (shim_sandboxed || sys(SYS_close_range, ~0u, ~0u, flags & ~CLOSE_RANGE_UNSHARE) == 0);
+}
+
 EXPORT int close_range(unsigned first, unsigned last, int flags)
 {
 	struct range r = {first, last};
-	bool closes = first <= last && !(flags & CLOSE_RANGE_CLOEXEC);
+	bool closes = closes_range(first, last, flags);
 	long result;
 
 	if (flags & CLOSE_RANGE_UNSHARE)
@@ -169,7 +181,6 @@ EXPORT void closefrom(int low)
 static int duplicated(int from, int to)
 {
 	if (to >= 0) {
-		fds_forget(to);
 		hidden_notice(to);
 		shield_replaced(to);
 		if (record_on && !shim_sandboxed) {
@@ -192,6 +203,8 @@ static int duplicate(int fd, long nr, long b, long c)
 	result = sys(nr, fd, b, c);
 	if (result == -EMFILE && hidden_give_back())
 		result = sys(nr, fd, b, c);
+	if (result >= 0)
+		fds_forget((int)result);
 	return duplicated(fd, (int)as_libc(result));
 }
 
@@ -200,19 +213,26 @@ EXPORT int dup(int fd)
 	return duplicate(fd, SYS_dup, 0, 0);
 }
 
-/* The fd is about to become another: what of ours has the number, or is about to, goes first.  */
-static void replacing(int fd)
+/* dup2(2), dup3(2).  What of ours has the number, or is about to, goes first.  */
+static int replace(long nr, int from, int to, int flags)
 {
-	hidden_notice(fd);
-	closing(fd, 0);
-}
+	fd_hint hint = fds_peek(to);
+	uint64_t t = is_recorded(hint) ? clock_ticks() : 0;
+	bool leaves;
+	long result;
 
-static int replaced(int from, int to, long result)
-{
-	closed(to, result);
-	/* It is what it was. */
-	if (result < 0)
-		fds_forget(to);
+	hidden_notice(to);
+	if (hint && shim_on && !shim_sandboxed)
+		flag_off(to);
+	leaves = fds_leave(to);
+	if (unlikely(readiness_on))
+		readiness_closing(to);
+	result = sys(nr, from, to, flags);
+	if (unlikely(readiness_on))
+		readiness_closed(to);
+	fds_left(to, leaves, result >= 0);
+	if (result >= 0 && t)
+		record_fd_event(TRACE_CLOSE, to, 0, t);
 	return duplicated(from, (int)as_libc(result));
 }
 
@@ -220,8 +240,7 @@ EXPORT int dup3(int from, int to, int flags)
 {
 	if (from == to)
 		return (int)as_libc(sys(SYS_dup3, from, to, flags));
-	replacing(to);
-	return replaced(from, to, sys(SYS_dup3, from, to, flags));
+	return replace(SYS_dup3, from, to, flags);
 }
 
 /* dup2(2) of an fd onto itself only checks it.  */
@@ -229,10 +248,7 @@ EXPORT int dup2(int from, int to)
 {
 	if (from == to)
 		return as_libc(sys(SYS_fcntl, from, F_GETFD)) < 0 ? -1 : to;
-	if (SYS_dup2 == -1)
-		return dup3(from, to, 0);
-	replacing(to);
-	return replaced(from, to, sys(SYS_dup2, from, to));
+	return replace(SYS_dup2 == -1 ? SYS_dup3 : SYS_dup2, from, to, 0);
 }
 
 static void set_by_program(int fd, bool on)

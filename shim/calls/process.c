@@ -458,6 +458,7 @@ EXPORT int daemon(int nochdir, int noclose)
 	result = libc.daemon(nochdir, noclose);
 	if (result == 0) {
 		STORE(libc_is_child, true);
+		shield_forked();
 		hidden_forked();
 		readiness_forked();
 	}
@@ -555,7 +556,7 @@ EXPORT int thrd_create(thrd_t *thread, thrd_start_t begin, void *arg)
 EXPORT int pthread_cancel(pthread_t thread)
 {
 	shim_need_libc();
-	STORE(cancel_is_used, true);
+	cancel_begins();
 	return libc.pthread_cancel(thread);
 }
 

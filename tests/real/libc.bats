@@ -8,7 +8,7 @@ load helper
 	[ "$(id -u)" = 0 ] || skip "debootstrap needs root"
 	root=$BATS_TEST_TMPDIR/root
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -vm 1 security)
-	debootstrap --variant=minbase --include=bats,perl,procps,python3-minimal trixie "$root" "$mirror" >"$BATS_TEST_TMPDIR/log" 2>&1 ||
+	debootstrap --variant=minbase --include=bats,perl,procps,python3-minimal,strace trixie "$root" "$mirror" >"$BATS_TEST_TMPDIR/log" 2>&1 ||
 		skip "Debian 13 cannot be installed from here: $(tail -n 1 "$BATS_TEST_TMPDIR/log")"
 	mkdir "$root/eagain"
 	cp -r "$TOP"/{build,tests,shim,tracer,README.md} "$root/eagain"

@@ -80,6 +80,23 @@ static void main_ends(char **argv)
 	pthread_exit(NULL);
 }
 
+/* The last thread of the program's ends while a request waits: what remains is left to whoever serves it, and to exit(3) there.  */
+static void last_waits(char **argv)
+{
+	struct timespec pause = {.tv_sec = 1, .tv_nsec = 500000000};
+
+	(void)argv;
+	need(pipe(ends) == 0, "pipe");
+	begin(NULL);
+	if (fork() == 0) {
+		nanosleep(&pause, NULL);
+		need(write(ends[1], "text", 4) == 4, "write");
+		_exit(0);
+	}
+	printf("written by exit\n");
+	pthread_exit(NULL);
+}
+
 /* There is nothing to do for long.  */
 static void pauses(char **argv)
 {
@@ -486,7 +503,7 @@ static void own_fds(char **argv)
 }
 
 const struct behaviour life_behaviours[] = {
-	{"threads", threads}, {"thread-ends", thread_ends}, {"main-ends", main_ends},
+	{"threads", threads}, {"thread-ends", thread_ends}, {"main-ends", main_ends}, {"last-waits", last_waits},
 	{"pauses", pauses}, {"forks", forks}, {"forks-later", forks_later},
 	{"ends-in-flight", ends_in_flight}, {"closed", closed}, {"undisturbed", undisturbed}, {"threads-of-its-own", threads_of_its_own},
 	{"sandbox", sandbox}, {"sandbox-in-flight", sandbox_in_flight}, {"numbers", numbers},

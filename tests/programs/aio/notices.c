@@ -387,8 +387,33 @@ static void list_of_both(char **argv)
 	tell("%d wrong", wrong);
 }
 
+/* Two wait for what comes at once: none knows of the second before the first.  */
+static void told_in_order(char **argv)
+{
+	enum { TIMES = 100 };
+	int pair[2], wrong = 0;
+
+	(void)argv;
+	need(pipe(pair) == 0, "pipe");
+	for (int i = 0; i < TIMES; i++) {
+		char bytes[2];
+		struct aiocb b[2] = {request(pair[0], &bytes[0], 1, 0), request(pair[0], &bytes[1], 1, 0)};
+		const struct aiocb *second = &b[1];
+
+		need(aio_read(&b[0]) == 0 && aio_read(&b[1]) == 0, "aio_read");
+		usleep(1000);
+		need(write(pair[1], "ab", 2) == 2, "write");
+		need(aio_suspend(&second, 1, NULL) == 0, "aio_suspend");
+		wrong += aio_error(&b[0]) == EINPROGRESS;
+		await(&b[0]);
+		await(&b[1]);
+		wrong += bytes[0] != 'a' || bytes[1] != 'b';
+	}
+	tell("%d of %d wrong", wrong, TIMES);
+}
+
 const struct behaviour notice_behaviours[] = {
 	{"signal-for-one", signal_for_one}, {"no-such-signal", no_such_signal}, {"signal-before-end", signal_before_end},
 	{"thread-for-one", thread_for_one}, {"list-wait", list_wait}, {"list-signal", list_signal}, {"list-thread", list_thread},
-	{"list-of-both", list_of_both}, {NULL, NULL},
+	{"list-of-both", list_of_both}, {"told-in-order", told_in_order}, {NULL, NULL},
 };

@@ -733,18 +733,18 @@ static void stop_waiting(char **argv)
 		kinds[i].make(pair);
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		settle();
+		moment();
 		need(fcntl(pair[0], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
-		settle();
+		moment();
 		tell("%s: %s", kinds[i].name, strerrorname_np(aio_error(&b)));
 		need(write(pair[1], "text", 4) == 4, "write");
 		tell_read(kinds[i].name, "text", &b);
 		need(fcntl(pair[0], F_SETFL, O_RDWR) == 0, "fcntl");
 		b = request(pair[1], much(), MUCH, 0);
 		need(aio_write(&b) == 0, "aio_write");
-		settle();
+		moment();
 		need(fcntl(pair[1], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
-		settle();
+		moment();
 		tell("%s", strerrorname_np(aio_error(&b)));
 		if (kinds[i].socket) {
 			d.fd = pair[0];

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -199,6 +200,96 @@ static bool watched_right(void)
 	return find_watched(ONE, st.st_ino, &now, &other) && now == 1 && !other;
 }
 
+/* ---- Pipes with O_NONBLOCK that are polled: for --shield=all.  A read of one says EAGAIN.  */
+
+static int empty[2], as_empty[2];
+static long result_of_second;
+static bool is_polled; /* what ONE is last */
+
+static void prepare_polled(void)
+{
+	struct pollfd p = {.fd = ONE, .events = POLLIN};
+
+	if (!empty[1])
+		need(pipe2(empty, O_NONBLOCK) == 0 && pipe2(as_empty, O_NONBLOCK) == 0, "pipe2");
+	put_back(ONE, empty[0]);
+	need(poll(&p, 1, 0) == 0, "poll");
+	is_polled = false;
+}
+
+/* -EINTR: it waits.  */
+static long read_polled(void)
+{
+	const struct itimerval soon = {.it_value.tv_usec = 200000}, never = {0};
+	char c;
+	long n;
+
+	handle(SIGALRM, no_handler, 0);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	n = read(ONE, &c, 1) < 0 ? -errno : 0;
+	setitimer(ITIMER_REAL, &never, NULL);
+	return n;
+}
+
+static long fail_to_replace(void)
+{
+	return dup2(-1, ONE);
+}
+
+static long replace_by_empty(void)
+{
+	return dup2(as_empty[0], ONE);
+}
+
+static void poll_one(void)
+{
+	struct pollfd p = {.fd = ONE, .events = POLLIN};
+	struct stat now, last;
+
+	need(fstat(ONE, &now) == 0 && fstat(as_empty[0], &last) == 0, "fstat");
+	is_polled = now.st_ino == last.st_ino;
+	need(poll(&p, 1, 0) == 0, "poll");
+}
+
+static long read_at_once(void)
+{
+	return result_of_second = read_polled();
+}
+
+static long replace_and_poll(void)
+{
+	long fd = replace_by_empty();
+
+	poll_one();
+	result_of_second = read_polled();
+	return fd;
+}
+
+static long poll_and_read(void)
+{
+	poll_one();
+	return result_of_second = read_polled();
+}
+
+static long poll_and_fail_to_replace(void)
+{
+	poll_one();
+	fail_to_replace();
+	return result_of_second = read_polled();
+}
+
+static long fail_and_read(void)
+{
+	fail_to_replace();
+	return result_of_second = read_polled();
+}
+
+/* Also when both are done; but what has been replaced, and not polled since, may wait.  */
+static bool polled_right(void)
+{
+	return result_of_second == -EAGAIN && ((loom->result >= 0 && !is_polled) || read_polled() == -EAGAIN);
+}
+
 /* ---- Requests of POSIX AIO on a file, whose number is ONE.  */
 
 enum { BLOCKS = 3, SIZE = 512 };
@@ -368,6 +459,11 @@ static const struct weave {
 	{"dup2, and first use", fill_anew, replace_by_socket, read_one, watched_right, false},
 	{"first use, and close", fill_anew, read_one, close_one, watched_right, false},
 	{"first use, and dup2", fill_anew, read_one, replace_by_socket, watched_right, false},
+	{"failed dup2, and read", prepare_polled, fail_to_replace, read_at_once, polled_right, false},
+	{"failed dup2, and failed dup2", prepare_polled, fail_to_replace, fail_and_read, polled_right, false},
+	{"failed dup2, and dup2 and poll", prepare_polled, fail_to_replace, replace_and_poll, polled_right, false},
+	{"dup2, and poll and read", prepare_polled, replace_by_empty, poll_and_read, polled_right, false},
+	{"dup2, and poll and failed dup2", prepare_polled, replace_by_empty, poll_and_fail_to_replace, polled_right, false},
 	{"submit, and cancel", prepare_blocks, submit, cancel, blocks_right, false},
 	{"submit, and submit", prepare_blocks, submit, submit_others, blocks_right, false},
 	{"submit, and close", prepare_blocks, submit, close_one, blocks_right, false},
@@ -390,7 +486,12 @@ static void *be_first(void *arg)
 {
 	const struct weave *w = arg;
 	pid_t tid = (pid_t)hidden_syscall(SYS_gettid, 0, 0, 0);
+	sigset_t timers;
 
+	/* The timer's signal is the other thread's. */
+	sigemptyset(&timers);
+	sigaddset(&timers, SIGALRM);
+	pthread_sigmask(SIG_BLOCK, &timers, NULL);
 	loom->tid = tid;
 	wait_until(&loom->is_seized);
 	while (!loom->is_over) {

@@ -12,6 +12,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -218,6 +219,55 @@ static void own(char **argv)
 	wait(NULL);
 }
 
+/* What a vfork child does to the fd 0 of its own.  */
+static void in_vfork_child(const char *how)
+{
+	if (vfork() == 0) {
+		if (!strcmp(how, "vfork-close"))
+			close(0);
+		else if (!strcmp(how, "vfork-close_range"))
+			close_range(0, 2, 0);
+		else
+			dup2(3, 0);
+		_exit(0);
+	}
+	wait(NULL);
+}
+
+/* fd 0, with O_NONBLOCK, is polled; then something is done that leaves it what it is; or not, where argv says so.  Then it is read,
+ * and should that wait, not for ever.  */
+static void polled(char **argv)
+{
+	const struct itimerval soon = {.it_value.tv_sec = 2}, never = {0};
+	struct epoll_event event = {.events = EPOLLIN};
+	struct pollfd p = {.fd = 0, .events = POLLIN};
+	const char *how = argv[0];
+	int other[2];
+
+	need(how && pipe2(other, O_NONBLOCK) == 0, "pipe2");
+	fcntl(0, F_SETFL, O_NONBLOCK);
+	if (argv[1])
+		tell("epoll: %d", epoll_ctl(epoll_create1(0), EPOLL_CTL_ADD, 0, &event));
+	else
+		tell("poll: %d", poll(&p, 1, 0));
+	if (!strcmp(how, "dup2"))
+		tell("dup2: %s", result_text(dup2(99, 0)));
+	else if (!strcmp(how, "dup3"))
+		tell("dup3: %s", result_text(dup3(3, 0, O_APPEND)));
+	else if (!strcmp(how, "dup3-by-number"))
+		tell("dup3: %s", result_text(syscall(SYS_dup3, 99, 0, 0)));
+	else if (!strcmp(how, "close_range"))
+		tell("close_range: %s", result_text(close_range(0, 2, 1 << 30)));
+	else if (!strcmp(how, "another"))
+		tell("dup2: %s", result_text(dup2(other[0], 0)));
+	else
+		in_vfork_child(how);
+	handle(SIGALRM, no_handler, 0);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	tell_read("read", 0, 10);
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
 /* Reads the fd that argv names.  */
 static void other_fd(char **argv)
 {
@@ -228,5 +278,5 @@ static void other_fd(char **argv)
 const struct trap shield_traps[] = {
 	{"shield-unaware", unaware}, {"shield-refused", refused}, {"shield-signals", signals}, {"shield-threads", threads},
 	{"shield-aware", aware},
-	{"shield-own", own}, {"shield-other-fd", other_fd}, {NULL, NULL},
+	{"shield-own", own}, {"shield-polled", polled}, {"shield-other-fd", other_fd}, {NULL, NULL},
 };
