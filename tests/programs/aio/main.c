@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct behaviour *const tables[] = {life_behaviours, notice_behaviours, transfer_behaviours, wait_behaviours, stream_behaviours,
-	waiting_behaviours, NULL};
+static const struct behaviour *const tables[] = {
+	life_behaviours, notice_behaviours, transfer_behaviours, wait_behaviours, stream_behaviours,
+	waiting_behaviours, NULL,
+};
 
 void tell(const char *format, ...)
 {

@@ -40,7 +40,8 @@ static void make_inet(int type, int pair[2])
 	need(type == SOCK_STREAM || bind(other, (struct sockaddr *)&b, size) == 0, "bind");
 	need(connect(other, (struct sockaddr *)&a, size) == 0, "connect");
 	if (type == SOCK_DGRAM)
-		need(getsockname(other, (struct sockaddr *)&b, &size) == 0 && connect(one, (struct sockaddr *)&b, size) == 0, "connect");
+		need(getsockname(other, (struct sockaddr *)&b, &size) == 0 &&
+		     connect(one, (struct sockaddr *)&b, size) == 0, "connect");
 	pair[0] = other;
 	pair[1] = type == SOCK_STREAM ? accept(one, NULL, NULL) : one;
 	need(pair[1] >= 0, "accept");
@@ -95,7 +96,8 @@ static void make_terminal(int pair[2])
 	char name[100];
 
 	pair[0] = posix_openpt(O_RDWR | O_NOCTTY);
-	need(pair[0] >= 0 && grantpt(pair[0]) == 0 && unlockpt(pair[0]) == 0 && ptsname_r(pair[0], name, sizeof name) == 0, "pty");
+	need(pair[0] >= 0 && grantpt(pair[0]) == 0 && unlockpt(pair[0]) == 0, "pty");
+	need(ptsname_r(pair[0], name, sizeof name) == 0, "pty");
 	pair[1] = open(name, O_RDWR | O_NOCTTY);
 	need(pair[1] >= 0 && tcgetattr(pair[1], &t) == 0, "pty");
 	cfmakeraw(&t);
@@ -119,8 +121,9 @@ static const struct kind {
 	bool large;                     /* what is written there may be much */
 	bool socket;
 } kinds[] = {
-	{"pipe", make_pipe, true, true, false}, {"fifo", make_fifo, true, true, false}, {"stream", make_stream, true, true, true},
-	{"tcp", make_tcp, true, true, true}, {"packets", make_packets, true, false, true}, {"datagram", make_datagram, false, false, true},
+	{"pipe", make_pipe, true, true, false}, {"fifo", make_fifo, true, true, false},
+	{"stream", make_stream, true, true, true}, {"tcp", make_tcp, true, true, true},
+	{"packets", make_packets, true, false, true}, {"datagram", make_datagram, false, false, true},
 	{"udp", make_udp, false, false, true}, {"master", make_terminal, false, false, false},
 	{"slave", make_slave, false, false, false},
 };
@@ -372,7 +375,7 @@ static void reader_leaves(char **argv)
 			b = request(pair[1], much(), MUCH * 2, 0);
 			c = request(pair[1], much(), 100, 0);
 			need(aio_write(&b) == 0 && aio_write(&c) == 0, "aio_write");
-			settle();
+			moment();
 			need(pthread_create(&thread, NULL, drain, &d) == 0, "thread");
 			n = await(&b);
 			if (kinds[i].socket || reads)
@@ -564,7 +567,7 @@ static void shut_down_writes(char **argv)
 			;
 		b = request(pair[0], much(), MUCH * 2, 0);
 		need(aio_write(&b) == 0, "aio_write");
-		settle();
+		moment();
 		need((i / 2 ? shutdown(pair[1], SHUT_RD) : shutdown(pair[0], SHUT_WR)) == 0, "shutdown");
 		need(is_over(&b), "it ends");
 		if (whole)
@@ -694,7 +697,8 @@ static void do_not_wait(char **argv)
 		struct aiocb b;
 
 		kinds[i].make(pair);
-		need(fcntl(pair[0], F_SETFL, O_RDWR | O_NONBLOCK) == 0 && fcntl(pair[1], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
+		for (int n = 0; n < 2; n++)
+			need(fcntl(pair[n], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
 		tell_end(kinds[i].name, &b);
@@ -830,7 +834,8 @@ static void among_own_calls(char **argv)
 		kinds[i].make(pair);
 		busy.in = pair[0];
 		busy.out = pair[1];
-		need(pthread_create(&reader, NULL, read_on, &busy) == 0 && pthread_create(&writer, NULL, write_on, &busy) == 0, "thread");
+		need(pthread_create(&reader, NULL, read_on, &busy) == 0, "thread");
+		need(pthread_create(&writer, NULL, write_on, &busy) == 0, "thread");
 		for (int n = 0; n < 20; n++) {
 			struct aiocb b = request(pair[1], much(), 50000, 0), c = request(pair[1], bytes, sizeof bytes, 0);
 
@@ -998,7 +1003,8 @@ static void cancel_stream(char **argv)
 		struct aiocb b[4];
 		int sum = 0;
 
-		if (kinds[i].make == make_fifo || kinds[i].make == make_datagram || kinds[i].make == make_udp || kinds[i].make == make_slave)
+		if (kinds[i].make == make_fifo || kinds[i].make == make_datagram || kinds[i].make == make_udp ||
+		    kinds[i].make == make_slave)
 			continue;
 		kinds[i].make(pair);
 		for (int n = 0; n < 4; n++) {
@@ -1025,9 +1031,10 @@ static void cancel_stream(char **argv)
 
 const struct behaviour stream_behaviours[] = {
 	{"reads-wait", reads_wait}, {"other-reads-wait", other_reads_wait}, {"writes-wait", writes_wait},
-	{"reader-leaves", reader_leaves}, {"peer-resets", peer_resets}, {"peer-resets-full", peer_resets_full}, {"refused", refused},
-	{"shut-down", shut_down}, {"shut-down-writes", shut_down_writes}, {"full-queues", full_queues}, {"timeouts", timeouts},
-	{"low-water", low_water}, {"do-not-wait", do_not_wait}, {"stop-waiting", stop_waiting}, {"own-calls", own_calls}, {"among-programs", among_programs},
-	{"among-own-calls", among_own_calls},
-	{"nothing", nothing}, {"sync-stream", sync_stream}, {"bad-memory", bad_memory}, {"cancel-stream", cancel_stream}, {NULL, NULL},
+	{"reader-leaves", reader_leaves}, {"peer-resets", peer_resets}, {"peer-resets-full", peer_resets_full},
+	{"refused", refused}, {"shut-down", shut_down}, {"shut-down-writes", shut_down_writes}, {"full-queues", full_queues},
+	{"timeouts", timeouts}, {"low-water", low_water}, {"do-not-wait", do_not_wait}, {"stop-waiting", stop_waiting},
+	{"own-calls", own_calls}, {"among-programs", among_programs}, {"among-own-calls", among_own_calls},
+	{"nothing", nothing}, {"sync-stream", sync_stream}, {"bad-memory", bad_memory}, {"cancel-stream", cancel_stream},
+	{NULL, NULL},
 };

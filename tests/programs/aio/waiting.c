@@ -673,8 +673,9 @@ static void beside(char **argv)
 }
 
 const struct behaviour waiting_behaviours[] = {
-	{"other-file", other_file}, {"not-held", not_held}, {"same-fds", same_fds}, {"act-on-fds", act_on_fds}, {"no-numbers", no_numbers},
-	{"lists", lists}, {"children", children}, {"children-use", children_use}, {"without-main", without_main},
-	{"other-user", other_user}, {"own-table", own_table}, {"enters-sandbox", enters_sandbox}, {"refused-calls", refused_calls},
-	{"thousand", thousand}, {"beside", beside}, {NULL, NULL},
+	{"other-file", other_file}, {"not-held", not_held}, {"same-fds", same_fds}, {"act-on-fds", act_on_fds},
+	{"no-numbers", no_numbers}, {"lists", lists}, {"children", children}, {"children-use", children_use},
+	{"without-main", without_main}, {"other-user", other_user}, {"own-table", own_table},
+	{"enters-sandbox", enters_sandbox}, {"refused-calls", refused_calls}, {"thousand", thousand}, {"beside", beside},
+	{NULL, NULL},
 };
