@@ -697,8 +697,8 @@ static void do_not_wait(char **argv)
 		struct aiocb b;
 
 		kinds[i].make(pair);
-		for (int n = 0; n < 2; n++)
-			need(fcntl(pair[n], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
+		for (int end = 0; end < 2; end++)
+			need(fcntl(pair[end], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
 		tell_end(kinds[i].name, &b);
