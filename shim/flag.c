@@ -33,7 +33,10 @@ fd_hint flag_look(int fd, fd_hint hint)
 	long flags = sys(SYS_fcntl, fd, F_GETFL);
 	uint32_t owner = 0;
 
-	if (flags >= 0 && (flags & O_NONBLOCK))
+	/* In doubt it is the plain call. */
+	if (flags < 0)
+		return hint | HINT_NONBLOCK;
+	if (flags & O_NONBLOCK)
 		owner = flag_is_ours(fd, flags) ? HINT_SWITCHED : HINT_NONBLOCK;
 	if (owner != (hint & owners))
 		fds_mark(fd, owner, owners);

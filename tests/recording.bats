@@ -57,21 +57,21 @@ bytes_of() {
 	"$EAGAIN" report | grep -q ' 21 process images'
 }
 
-# calls_of MODE ARGUMENT...: system calls of one round of "load", of which N is the number of rounds; but for those of $untraced,
-# which no tracer slows down.
+# calls_of MODE ARGUMENT...: system calls of one round of "load", of which N is the number of rounds, up to $rounds; but for those of
+# $untraced, which no tracer slows down.
 calls_of() {
-	local mode=$1 n
+	local mode=$1 n more=$((${rounds:-300} - 100))
 	local -a counts=() prefix=()
 	shift
 	set_prefix "$mode"
-	for n in 100 300; do
+	for n in 100 $((more + 100)); do
 		rm -rf "$BATS_TEST_TMPDIR/trace.$mode"
 		strace -f ${untraced:+--seccomp-bpf -e "trace=!$untraced"} -o calls "${prefix[@]}" "$PROGRAMS/load" "${@/#N/$n}" >out </dev/null
 		grep -qx 'done' out
 		counts+=("$(grep -c '(' calls)")
 	done
 	# Now and then a chunk is taken: some calls more.
-	echo $(((counts[1] - counts[0] + 100) / 200))
+	echo $(((counts[1] - counts[0] + more / 2) / more))
 }
 
 @test "what is opened and closed, and a byte there and back again, cost so many system calls more, at most" {
@@ -86,6 +86,9 @@ calls_of() {
 		# An open that takes long is looked at.
 		untraced=
 		[ "${arguments[1]}" != stated ] || untraced=open,openat
+		# Whether a turn waits is chance, and not the same in few as in many.
+		rounds=
+		[ "${arguments[0]}" != turns ] || rounds=2100
 		native=$(calls_of native "${arguments[@]}")
 		[ "$native" -gt 1 ]
 		run_more=$(($(calls_of run.auto "${arguments[@]}") - native))
