@@ -51,8 +51,9 @@ setup() {
 @test "the shim under ThreadSanitizer: threads that read, write, poll, close, duplicate, request, fork and end" {
 	make -s -C "$TOP" BUILD="$BATS_TEST_TMPDIR/build" "$BATS_TEST_TMPDIR/build/race/stress"
 	for trace in '' "$BATS_TEST_TMPDIR/trace"; do
-		# What is forked from among threads goes on here, as it does natively.  A trace that goes round.
-		EAGAIN_MAX_SIZE=2M TSAN_OPTIONS='die_after_fork=0' EAGAIN_TRACE=$trace "$BATS_TEST_TMPDIR/build/race/stress" 3 "$RANDOM" quiet 2>"$BATS_TEST_TMPDIR/err" ||
+		# What is forked from among threads goes on here, as it does natively; a thread of the shim's that has ended is joined by
+		# another when that has nothing to do, which may be after the end.  A trace that goes round.
+		EAGAIN_MAX_SIZE=2M TSAN_OPTIONS='die_after_fork=0 report_thread_leaks=0' EAGAIN_TRACE=$trace "$BATS_TEST_TMPDIR/build/race/stress" 3 "$RANDOM" quiet 2>"$BATS_TEST_TMPDIR/err" ||
 			{ head -n 60 "$BATS_TEST_TMPDIR/err"; false; }
 		run -1 grep ThreadSanitizer "$BATS_TEST_TMPDIR/err"
 	done

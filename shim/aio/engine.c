@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/kcmp.h>
@@ -13,6 +14,9 @@
 #include "queue.h"
 #include "shim/calls/calls.h"
 #include "shim/clock.h"
+#include "shim/config.h"
+#include "shim/fds.h"
+#include "shim/flag.h"
 #include "shim/libc.h"
 #include "shim/sys.h"
 #include "streams.h"
@@ -215,7 +219,23 @@ static long move(const struct request *r)
 	return result == -ESPIPE ? sys(reads ? SYS_read : SYS_write, r->fd, at, size) : result;
 }
 
-static long perform(const struct request *r)
+/* Whether O_NONBLOCK has ended it, of which the program does not know: an eagain of another process had set it (flag.h).  */
+static bool is_cut_short(struct request *r, long result)
+{
+	bool is_short = result == -EAGAIN || (r->operation == LIO_WRITE && result > 0 && (size_t)result < r->size - r->moved);
+	long flags;
+
+	if (!r->on_stream || !is_short || config.switching != SWITCH_FLAG || shim_sandboxed || fds_has_timeout(r->fd))
+		return false;
+	flags = sys(SYS_fcntl, r->fd, F_GETFL);
+	if (flags < 0 || ((flags & O_NONBLOCK) && !flag_is_ours(r->fd, flags)))
+		return false;
+	flag_off(r->fd);
+	r->moved += result > 0 ? (size_t)result : 0;
+	return true;
+}
+
+static long perform(struct request *r)
 {
 	long result;
 
@@ -223,7 +243,7 @@ static long perform(const struct request *r)
 		return sys(r->operation == REQUEST_DSYNC ? SYS_fdatasync : SYS_fsync, r->fd);
 	do
 		result = move(r);
-	while (result == -EINTR);
+	while (result == -EINTR || is_cut_short(r, result));
 	return r->moved ? (long)r->moved + (result > 0 ? result : 0) : result;
 }
 
@@ -672,7 +692,7 @@ static void leave_streams(void)
 	help = find_help();
 	unlock();
 	get(help);
-	for (int i = 0; i < LEAVE_TRIES && (LOAD(e->strays) || LOAD(e->queue.ready_streams.first)); i++)
+	for (int i = 0; i < LEAVE_TRIES && LOAD(e->stuck) < STUCK_MAX && (LOAD(e->strays) || LOAD(e->queue.ready_streams.first)); i++)
 		requests_doze();
 }
 

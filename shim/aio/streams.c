@@ -21,6 +21,7 @@
 #include "shim/clock.h"
 #include "shim/config.h"
 #include "shim/fds.h"
+#include "shim/flag.h"
 #include "shim/libc.h"
 #include "shim/sys.h"
 
@@ -115,6 +116,11 @@ static long write_now(int fd, unsigned way, const void *buffer, size_t size)
 	if (is_socket_way(way))
 		return sys(SYS_sendto, fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL | (way == WAY_RECORD ? MSG_EOR : 0), NULL, 0);
 	return sys(SYS_pwritev2, fd, &v, 1, -1L, -1L, RWF_NOWAIT);
+}
+
+bool streams_cannot_tell(long result)
+{
+	return result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM || result == -ENOTSOCK;
 }
 
 long streams_read_now(int fd, enum fd_kind kind, void *buffer, size_t size)
@@ -237,7 +243,8 @@ static bool is_over(const struct request *r, uint64_t now)
 		return true;
 	if (r->stream.way == WAY_NOWAIT || !r->stream.watched)
 		flags = sys(SYS_fcntl, r->stream.fd, F_GETFL);
-	return flags > 0 && (flags & O_NONBLOCK);
+	/* With the mark an eagain of another process has set it (flag.h). */
+	return flags > 0 && (flags & O_NONBLOCK) && !(config.switching == SWITCH_FLAG && (flags & FLAG_MARK));
 }
 
 /* Parking.  */
@@ -335,7 +342,7 @@ static void go_on(struct request *r, uint32_t events)
 	/* An attempt to read datagrams never says so (Linux, __skb_wait_for_more_packets). */
 	if (result == -EAGAIN && (events & EPOLLRDHUP))
 		result = 0;
-	if (result == -EOPNOTSUPP || result == -ENOSYS || (result == -EAGAIN && events && !(events & (EPOLLIN | EPOLLOUT)))) {
+	if (streams_cannot_tell(result) || (result == -EAGAIN && events && !(events & (EPOLLIN | EPOLLOUT)))) {
 		hand_over(r);
 		return;
 	}
@@ -570,12 +577,14 @@ static void end_first(void)
 static void *serve_new(void *arg)
 {
 	struct request *r;
+	bool made;
 
 	(void)arg;
 	record_own_thread(true);
 	block_signals();
-	streams->cannot_be = !make_table();
-	if (streams->cannot_be || !start_thread(&streams->second, serve_ready)) {
+	made = make_table();
+	STORE(streams->cannot_be, !made);
+	if (!made || !start_thread(&streams->second, serve_ready)) {
 		engine_lock();
 		end_first();
 		return NULL;
@@ -615,7 +624,7 @@ bool streams_begin(void)
 
 	if (likely(streams_are_served()))
 		return true;
-	if (streams->cannot_be)
+	if (LOAD(streams->cannot_be))
 		return false;
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
 	state = await_state();

@@ -99,7 +99,7 @@ static void read_stream_at_once(const struct aiocb *b, struct nature *n)
 		return;
 	n->result = streams_read_now(b->aio_fildes, HINT_KIND(fds_hint(b->aio_fildes)), (void *)(uintptr_t)b->aio_buf,
 				     b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX);
-	n->is_done = n->result != -EAGAIN && n->result != -EOPNOTSUPP && n->result != -ENOSYS && n->result != -ENOTSOCK;
+	n->is_done = n->result != -EAGAIN && !streams_cannot_tell(n->result);
 }
 
 /* Whether it can be ours.  */

@@ -884,25 +884,35 @@ static int open_file(off_t size)
 	return fd;
 }
 
-static struct sigevent choose_notice(struct requested *r)
+static struct sigevent choose_notice(_Atomic unsigned *told, unsigned *to_tell)
 {
-	struct sigevent e = {.sigev_notify = SIGEV_NONE, .sigev_value.sival_ptr = (void *)&r->told};
+	struct sigevent e = {.sigev_notify = SIGEV_NONE, .sigev_value.sival_ptr = (void *)told};
 
 	switch (any(8)) {
 	case 0:
 		e.sigev_notify = SIGEV_THREAD;
 		e.sigev_notify_function = run_notice;
-		r->to_tell++;
+		(*to_tell)++;
 		break;
 	case 1:
 		e.sigev_notify = SIGEV_SIGNAL;
 		e.sigev_signo = SIGRTMIN;
-		r->to_tell++;
+		(*to_tell)++;
 		break;
 	default:
 		break;
 	}
 	return e;
+}
+
+static void await_notices(_Atomic unsigned *told, unsigned to_tell)
+{
+	state[worker].call = "notices";
+	while (*told != to_tell) {
+		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+		if (*told > to_tell)
+			fail("%u notices, of %u", *told, to_tell);
+	}
 }
 
 static void fill_block(struct requested *r, int i)
@@ -914,7 +924,7 @@ static void fill_block(struct requested *r, int i)
 		.aio_buf = r->data[i],
 		.aio_nbytes = r->size,
 		.aio_offset = (off_t)(any(PLACES) * r->size),
-		.aio_sigevent = choose_notice(r),
+		.aio_sigevent = choose_notice(&r->told, &r->to_tell),
 	};
 	r->canceled[i] = AIO_ALLDONE;
 	memset(r->data[i], r->key[i], r->size);
@@ -937,7 +947,7 @@ static void request_list(struct requested *r, int first, int n)
 	for (int i = 0; i < n; i++)
 		list[i] = &r->block[first + i];
 	if (mode == LIO_NOWAIT)
-		e = choose_notice(r);
+		e = choose_notice(&r->told, &r->to_tell);
 	/* libc's requests go on with what was on the stack of a wait that was ended. */
 	sigemptyset(&second);
 	sigaddset(&second, SIGUSR2);
@@ -1084,13 +1094,126 @@ static void play_requested(void)
 	for (unsigned i = 0; i < PLACES; i++)
 		if (RETRY(pread(r.fd, back, r.size, (off_t)(i * r.size))) != (ssize_t)r.size || !holds(back, r.size, places[i]))
 			fail("what is left in %u", i);
-	state[worker].call = "notices";
-	while (r.told != r.to_tell) {
-		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
-		if (r.told > r.to_tell)
-			fail("%u notices, of %u", r.told, r.to_tell);
-	}
+	await_notices(&r.told, r.to_tell);
 	need(close(r.fd) == 0, "close");
+}
+
+/* ---- flowing: bytes that are written by requests, or read by requests, or both, several at a time.  */
+
+enum { FLOWING = 4, FLOW_SIZE = 200000, FLOW_PART = 70000 };
+
+struct flow {
+	struct channel c;
+	char *data, *back;
+	size_t size, part;
+	_Atomic unsigned told;
+	unsigned to_tell;
+	struct aiocb block[FLOWING];
+};
+
+static void make_flow_block(struct flow *f, unsigned i, int fd, char *at, size_t n)
+{
+	f->block[i] = (struct aiocb){
+		.aio_fildes = fd, .aio_buf = at, .aio_nbytes = n, .aio_sigevent = choose_notice(&f->told, &f->to_tell),
+	};
+}
+
+static long await_flow_block(struct flow *f, unsigned i)
+{
+	const struct aiocb *list[] = {&f->block[i]};
+
+	state[worker].call = "a request on a stream";
+	while (aio_error(list[0]) == EINPROGRESS)
+		need(RETRY_ANY(aio_suspend(list, 1, NULL)) == 0, "aio_suspend");
+	need(aio_error(list[0]) == 0, "a request on a stream");
+	return aio_return(&f->block[i]);
+}
+
+/* As a thread of its own; it ends what is read.  */
+static void *put_flow(void *arg)
+{
+	struct flow *f = arg;
+	size_t sent = 0, size[FLOWING];
+	unsigned first = 0, next = 0;
+
+	while (sent < f->size || first != next) {
+		while (sent < f->size && next - first < FLOWING) {
+			unsigned i = next++ % FLOWING;
+
+			size[i] = 1 + any((unsigned)(f->size - sent < f->part ? f->size - sent : f->part));
+			make_flow_block(f, i, f->c.out, f->data + sent, size[i]);
+			need(aio_write(&f->block[i]) == 0, "aio_write");
+			sent += size[i];
+			dawdle();
+		}
+		need(await_flow_block(f, first % FLOWING) == (long)size[first % FLOWING], "what was written by a request");
+		first++;
+	}
+	await_notices(&f->told, f->to_tell);
+	need(close(f->c.out) == 0, "close");
+	return NULL;
+}
+
+static void *put_plainly(void *arg)
+{
+	struct flow *f = arg;
+
+	put(&f->c, f->data, f->size);
+	need(close(f->c.out) == 0, "close");
+	return NULL;
+}
+
+/* What comes is in the order of the requests; those that are left over get nothing.  */
+static void get_flow(struct flow *f)
+{
+	char *space = malloc(FLOWING * f->part);
+	unsigned first = 0, next = 0;
+	size_t got = 0;
+	long n = 1;
+
+	while (n > 0 || first != next) {
+		unsigned i;
+
+		for (; n > 0 && next - first < FLOWING; next++) {
+			i = next % FLOWING;
+			make_flow_block(f, i, f->c.in, space + i * f->part, 1 + any((unsigned)f->part));
+			need(aio_read(&f->block[i]) == 0, "aio_read");
+			dawdle();
+		}
+		i = first++ % FLOWING;
+		n = await_flow_block(f, i);
+		need(got + (size_t)n <= f->size, "what was read by a request");
+		memcpy(f->back + got, space + i * f->part, (size_t)n);
+		got += (size_t)n;
+	}
+	need(got == f->size, "all that was read");
+	await_notices(&f->told, f->to_tell);
+	free(space);
+}
+
+static void play_flowing(void)
+{
+	struct flow to = {.c = make_channel(), .size = 1 + any(FLOW_SIZE), .part = 1 + any(FLOW_PART)}, from;
+	bool put_by_requests = any(4), get_by_requests = any(4);
+	pthread_t thread;
+
+	to.part = to.part < to.size / 64 ? to.size / 64 : to.part;
+	to.data = malloc(to.size);
+	to.back = malloc(to.size);
+	for (size_t i = 0; i < to.size; i++)
+		to.data[i] = (char)(i * 7 + i / 256);
+	from = to;
+	notices++;
+	thread = start(put_by_requests ? put_flow : put_plainly, &to);
+	if (get_by_requests)
+		get_flow(&from);
+	else
+		get(&from.c, from.back, from.size);
+	join(thread);
+	need(memcmp(to.data, to.back, to.size) == 0, "what came through");
+	need(close(to.c.in) == 0, "close");
+	free(to.data);
+	free(to.back);
 }
 
 /* ---- canceled: a thread is canceled while it waits, or before, or behind.  */
@@ -1165,7 +1288,7 @@ static const struct {
 } games[] = {
 	{"stream", play_stream, 5},	{"replaced", play_replaced, 3},	  {"many", play_many, 2},
 	{"counted", play_counted, 2},	{"forked", play_forked, 2},	  {"spawned", play_spawned, 1},
-	{"canceled", play_canceled, 3}, {"requested", play_requested, 1},
+	{"canceled", play_canceled, 3}, {"requested", play_requested, 1}, {"flowing", play_flowing, 1},
 };
 
 enum { GAMES = sizeof games / sizeof *games };

@@ -13,7 +13,8 @@ struct behaviour {
 };
 
 /* One table per file, ended by a NULL name.  */
-extern const struct behaviour life_behaviours[], notice_behaviours[], transfer_behaviours[], wait_behaviours[], stream_behaviours[];
+extern const struct behaviour life_behaviours[], notice_behaviours[], transfer_behaviours[], wait_behaviours[], stream_behaviours[],
+	waiting_behaviours[];
 
 /* ---- main.c.  */
 
@@ -44,5 +45,8 @@ void tell_end(const char *what, struct aiocb *b);
 
 /* Sleeps for a moment: where something must not happen.  */
 void moment(void);
+
+/* For less: so that what was begun is likely to wait by now.  */
+void settle(void);
 
 #endif

@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct behaviour *const tables[] = {life_behaviours, notice_behaviours, transfer_behaviours, wait_behaviours, stream_behaviours,
-	NULL};
+static const struct behaviour *const tables[] = {
+	life_behaviours, notice_behaviours, transfer_behaviours, wait_behaviours, stream_behaviours,
+	waiting_behaviours, NULL,
+};
 
 void tell(const char *format, ...)
 {
@@ -93,6 +95,13 @@ bool is_over(const struct aiocb *b)
 void moment(void)
 {
 	struct timespec pause = {.tv_nsec = 50000000};
+
+	nanosleep(&pause, NULL);
+}
+
+void settle(void)
+{
+	struct timespec pause = {.tv_nsec = 10000000};
 
 	nanosleep(&pause, NULL);
 }

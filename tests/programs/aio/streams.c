@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -40,7 +40,8 @@ static void make_inet(int type, int pair[2])
 	need(type == SOCK_STREAM || bind(other, (struct sockaddr *)&b, size) == 0, "bind");
 	need(connect(other, (struct sockaddr *)&a, size) == 0, "connect");
 	if (type == SOCK_DGRAM)
-		need(getsockname(other, (struct sockaddr *)&b, &size) == 0 && connect(one, (struct sockaddr *)&b, size) == 0, "connect");
+		need(getsockname(other, (struct sockaddr *)&b, &size) == 0 &&
+		     connect(one, (struct sockaddr *)&b, size) == 0, "connect");
 	pair[0] = other;
 	pair[1] = type == SOCK_STREAM ? accept(one, NULL, NULL) : one;
 	need(pair[1] >= 0, "accept");
@@ -95,7 +96,8 @@ static void make_terminal(int pair[2])
 	char name[100];
 
 	pair[0] = posix_openpt(O_RDWR | O_NOCTTY);
-	need(pair[0] >= 0 && grantpt(pair[0]) == 0 && unlockpt(pair[0]) == 0 && ptsname_r(pair[0], name, sizeof name) == 0, "pty");
+	need(pair[0] >= 0 && grantpt(pair[0]) == 0 && unlockpt(pair[0]) == 0, "pty");
+	need(ptsname_r(pair[0], name, sizeof name) == 0, "pty");
 	pair[1] = open(name, O_RDWR | O_NOCTTY);
 	need(pair[1] >= 0 && tcgetattr(pair[1], &t) == 0, "pty");
 	cfmakeraw(&t);
@@ -119,8 +121,9 @@ static const struct kind {
 	bool large;                     /* what is written there may be much */
 	bool socket;
 } kinds[] = {
-	{"pipe", make_pipe, true, true, false}, {"fifo", make_fifo, true, true, false}, {"stream", make_stream, true, true, true},
-	{"tcp", make_tcp, true, true, true}, {"packets", make_packets, true, false, true}, {"datagram", make_datagram, false, false, true},
+	{"pipe", make_pipe, true, true, false}, {"fifo", make_fifo, true, true, false},
+	{"stream", make_stream, true, true, true}, {"tcp", make_tcp, true, true, true},
+	{"packets", make_packets, true, false, true}, {"datagram", make_datagram, false, false, true},
 	{"udp", make_udp, false, false, true}, {"master", make_terminal, false, false, false},
 	{"slave", make_slave, false, false, false},
 };
@@ -199,7 +202,7 @@ static void read_waits(const struct kind *kind)
 		b = request(pair[0], bytes, sizeof bytes, 777);
 		b.aio_sigevent = notice(hows[i], 100 + i);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		tell("%s: %s", kind->name, strerrorname_np(aio_error(&b)));
 		need(write(pair[1], "some text", 9) == 9, "write");
 		if (i)
@@ -209,7 +212,7 @@ static void read_waits(const struct kind *kind)
 	if (kind->ends) {
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		close(pair[1]);
 		tell_read(kind->name, "end", &b);
 		pair[1] = -1;
@@ -236,13 +239,13 @@ static void other_reads_wait(char **argv)
 
 	(void)argv;
 	need(aio_read(&b) == 0, "aio_read");
-	moment();
+	settle();
 	need(write(fd, &five, sizeof five) == sizeof five, "write");
 	tell_end("eventfd", &b);
 	tell("%lu", (unsigned long)count);
 	b = request(semaphore, &count, sizeof count, 0);
 	need(aio_read(&b) == 0, "aio_read");
-	moment();
+	settle();
 	need(write(semaphore, &five, sizeof five) == sizeof five, "write");
 	tell_end("semaphore", &b);
 	tell("%lu", (unsigned long)count);
@@ -253,14 +256,14 @@ static void other_reads_wait(char **argv)
 	need(write(fd, &five, sizeof five) == sizeof five, "write");
 	b = request(fd, &five, sizeof five, 0);
 	need(aio_write(&b) == 0, "aio_write");
-	moment();
+	settle();
 	tell("full: %s", strerrorname_np(aio_error(&b)));
 	need(read(fd, &count, sizeof count) == sizeof count, "read");
 	tell_end("written", &b);
 	fd = timerfd_create(CLOCK_MONOTONIC, 0);
 	b = request(fd, &count, sizeof count, 0);
 	need(aio_read(&b) == 0, "aio_read");
-	moment();
+	settle();
 	need(timerfd_settime(fd, 0, &soon, NULL) == 0, "timerfd");
 	tell_end("timerfd", &b);
 	tell("%lu", (unsigned long)count);
@@ -268,7 +271,7 @@ static void other_reads_wait(char **argv)
 	need(fd >= 0 && inotify_add_watch(fd, ".", IN_CREATE) >= 0, "inotify");
 	b = request(fd, events, sizeof events, 0);
 	need(aio_read(&b) == 0, "aio_read");
-	moment();
+	settle();
 	close(open("new", O_CREAT, 0600));
 	tell_end("inotify", &b);
 	tell("%s", ((struct inotify_event *)(void *)events)->name);
@@ -290,7 +293,7 @@ static void *drain(void *arg)
 	size_t left;
 	ssize_t n;
 
-	moment();
+	settle();
 	while ((left = d->size - d->got) && (n = read(d->fd, bytes, left < sizeof bytes ? left : sizeof bytes)) > 0)
 		for (ssize_t i = 0; i < n; i++, d->got++)
 			d->wrong += bytes[i] != pattern(d->from + d->got);
@@ -332,7 +335,7 @@ static void writes_wait(char **argv)
 				b[n].aio_sigevent = notice(hows[how], n);
 				need(aio_write(&b[n]) == 0, "aio_write");
 			}
-			moment();
+			settle();
 			tell("%s: %s", kinds[i].name, strerrorname_np(aio_error(&b[0])));
 			need(pthread_create(&thread, NULL, drain, &d) == 0, "thread");
 			if (how)
@@ -422,7 +425,7 @@ static void peer_resets(char **argv)
 		need(write(pair[0], "unread", 6) == 6, "write");
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		close(pair[1]);
 		tell_end(kinds[i].name, &b);
 		tell("left: %s", error_text(error_left(pair[0])));
@@ -431,7 +434,7 @@ static void peer_resets(char **argv)
 		kinds[i].make(pair);
 		need(write(pair[0], "unread", 6) == 6, "write");
 		close(pair[1]);
-		moment();
+		settle();
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
 		tell_end("late", &b);
@@ -445,7 +448,7 @@ static void peer_resets(char **argv)
 		need(write(pair[1], "unread", 6) == 6 && aio_write(&b) == 0, "write");
 		while (recv(pair[1], bytes, 1, MSG_PEEK) < 1)
 			;
-		moment();
+		settle();
 		close(pair[1]);
 		tell("some: %d", await(&b) > 0);
 		tell("left: %s", error_text(error_left(pair[0])));
@@ -530,7 +533,7 @@ static void shut_down(char **argv)
 		kinds[i].make(pair);
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		need(shutdown(pair[0], SHUT_RD) == 0, "shutdown");
 		tell_end(kinds[i].name, &b);
 		if (kinds[i].ends) {
@@ -539,7 +542,7 @@ static void shut_down(char **argv)
 			kinds[i].make(pair);
 			b = request(pair[0], bytes, sizeof bytes, 0);
 			need(aio_read(&b) == 0, "aio_read");
-			moment();
+			settle();
 			need(shutdown(pair[1], SHUT_WR) == 0, "shutdown");
 			tell_end("by the peer", &b);
 		}
@@ -598,7 +601,7 @@ static void full_queues(char **argv)
 			b[n] = request(pair[1], text[n], strlen(text[n]), 0);
 			need(aio_write(&b[n]) == 0, "aio_write");
 		}
-		moment();
+		settle();
 		tell("%s: %s", kinds[i].name, strerrorname_np(aio_error(&b[0])));
 		for (int n = 0; n < before; n++)
 			wrong += read(pair[0], to, sizeof to) != 6 || memcmp(to, "before", 6) != 0;
@@ -656,32 +659,29 @@ static void timeouts(char **argv)
 	}
 }
 
-/* What makes a read wait for more than a byte.  */
+/* What makes a read wait for more than a byte.  Over TCP what it has taken out of the queue does not count when more comes.  */
 static void low_water(char **argv)
 {
-	static void (*const makes[])(int pair[2]) = {make_stream, make_tcp};
 	int pair[2], eight = 8;
 	char bytes[20];
 
 	(void)argv;
-	for (int i = 0; i < 4; i++) {
-		bool before = i % 2;
+	for (int i = 0; i < 3; i++) {
+		bool tcp = i == 2;
 		struct aiocb b;
 
-		makes[i / 2](pair);
+		(tcp ? make_tcp : make_stream)(pair);
 		need(setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &eight, sizeof eight) == 0, "setsockopt");
 		b = request(pair[0], bytes, sizeof bytes, 0);
-		need(!before || write(pair[1], "1234", 4) == 4, "write");
+		need(i == 0 || write(pair[1], "1234", 4) == 4, "write");
+		settle();
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
-		need(before || write(pair[1], "1234", 4) == 4, "write");
-		moment();
+		settle();
+		need(i > 0 || write(pair[1], "1234", 4) == 4, "write");
+		settle();
 		tell("%s", strerrorname_np(aio_error(&b)));
-		/* What TCP has taken out of the queue does not count when more comes. */
-		need((before && i / 2) || write(pair[1], "5678", 4) == 4, "write");
-		if (before && i / 2)
-			close(pair[1]);
-		tell_read(i / 2 ? "tcp" : "stream", "all", &b);
+		need(tcp ? close(pair[1]) == 0 : write(pair[1], "5678", 4) == 4, "write");
+		tell_read(tcp ? "tcp" : "stream", "all", &b);
 		close_both(pair);
 	}
 }
@@ -697,7 +697,8 @@ static void do_not_wait(char **argv)
 		struct aiocb b;
 
 		kinds[i].make(pair);
-		need(fcntl(pair[0], F_SETFL, O_RDWR | O_NONBLOCK) == 0 && fcntl(pair[1], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
+		for (int end = 0; end < 2; end++)
+			need(fcntl(pair[end], F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
 		b = request(pair[0], bytes, sizeof bytes, 0);
 		need(aio_read(&b) == 0, "aio_read");
 		tell_end(kinds[i].name, &b);
@@ -782,12 +783,109 @@ static void own_calls(char **argv)
 		d.fd = pair[0];
 		b = request(pair[1], much(), MUCH, 0);
 		need(aio_write(&b) == 0, "aio_write");
-		moment();
+		settle();
 		need(pthread_create(&thread, NULL, drain, &d) == 0, "thread");
 		need(write(pair[1], much(), 100000) == 100000, "write");
 		tell_end(kinds[i].name, &b);
 		pthread_join(thread, NULL);
 		tell("%zu read", d.got);
+		close_both(pair);
+	}
+}
+
+/* One thread writes all the time, with calls of its own, where others have requests.  */
+struct busy {
+	int in, out;
+	size_t rounds;
+};
+
+static void *write_on(void *arg)
+{
+	const struct busy *b = arg;
+
+	for (size_t i = 0; i < b->rounds; i++)
+		need(write(b->out, much(), 3000) == 3000, "write");
+	return NULL;
+}
+
+static void *read_on(void *arg)
+{
+	const struct busy *b = arg;
+	static char bytes[8192];
+
+	while (read(b->in, bytes, sizeof bytes) > 0)
+		;
+	return NULL;
+}
+
+static void among_own_calls(char **argv)
+{
+	int pair[2];
+	char bytes[10];
+
+	(void)argv;
+	for (int i = 0; i < KINDS; i++) {
+		struct busy busy = {.rounds = 300};
+		pthread_t reader, writer;
+		int wrong = 0;
+
+		if (!kinds[i].large)
+			continue;
+		kinds[i].make(pair);
+		busy.in = pair[0];
+		busy.out = pair[1];
+		need(pthread_create(&reader, NULL, read_on, &busy) == 0, "thread");
+		need(pthread_create(&writer, NULL, write_on, &busy) == 0, "thread");
+		for (int n = 0; n < 20; n++) {
+			struct aiocb b = request(pair[1], much(), 50000, 0), c = request(pair[1], bytes, sizeof bytes, 0);
+
+			need(aio_write(&b) == 0 && (!kinds[i].socket || n || aio_read(&c) == 0), "request");
+			need(!kinds[i].socket || n || write(pair[0], "text", 4) == 4, "write");
+			wrong += await(&b) != 50000;
+			wrong += kinds[i].socket && !n && await(&c) != 4;
+		}
+		pthread_join(writer, NULL);
+		close(pair[1]);
+		pthread_join(reader, NULL);
+		close(pair[0]);
+		tell("%s: %d wrong", kinds[i].name, wrong);
+	}
+}
+
+/* Another program writes there, too.  */
+static void among_programs(char **argv)
+{
+	int pair[2];
+
+	(void)argv;
+	for (int i = 0; i < KINDS; i++) {
+		struct drain d = {.size = MUCH + 300000};
+		struct aiocb b, c;
+		char bytes[10];
+		int status = -1;
+		pid_t pid;
+
+		if (!kinds[i].large)
+			continue;
+		kinds[i].make(pair);
+		d.fd = pair[0];
+		b = request(pair[1], much(), MUCH, 0);
+		c = request(pair[1], bytes, sizeof bytes, 0);
+		need(aio_write(&b) == 0 && (!kinds[i].socket || aio_read(&c) == 0), "request");
+		pid = fork();
+		if (pid == 0) {
+			dup2(pair[1], 1);
+			execlp("head", "head", "-c", "300000", "/dev/zero", (char *)NULL);
+			_exit(99);
+		}
+		settle();
+		drain(&d);
+		need(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0, "head");
+		tell_end(kinds[i].name, &b);
+		tell("%zu read", d.got);
+		need(!kinds[i].socket || write(pair[0], "text", 4) == 4, "write");
+		if (kinds[i].socket)
+			tell_end("read", &c);
 		close_both(pair);
 	}
 }
@@ -822,7 +920,7 @@ static void nothing(char **argv)
 		b = request(pair[0], bytes, 10, 0);
 		c = request(pair[1], bytes, 0, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		need(aio_write(&c) == 0, "aio_write");
 		tell_end(kinds[i].name, &c);
 		need(write(pair[1], "text", 4) == 4, "write");
@@ -848,7 +946,7 @@ static void sync_stream(char **argv)
 		b = request(pair[1], much(), MUCH, 0);
 		c = request(pair[1], NULL, 0, 0);
 		need(aio_write(&b) == 0 && aio_fsync(O_SYNC, &c) == 0, "aio_fsync");
-		moment();
+		settle();
 		tell("%s: %s", kinds[i].name, strerrorname_np(aio_error(&c)));
 		drain(&d);
 		tell_end("written", &b);
@@ -873,7 +971,7 @@ static void bad_memory(char **argv)
 		kinds[i].make(pair);
 		b = request(pair[0], page + 4096, 10, 0);
 		need(aio_read(&b) == 0, "aio_read");
-		moment();
+		settle();
 		need(write(pair[1], "text", 4) == 4, "write");
 		tell_end(kinds[i].name, &b);
 		if (kinds[i].make == make_pipe) {
@@ -905,6 +1003,9 @@ static void cancel_stream(char **argv)
 		struct aiocb b[4];
 		int sum = 0;
 
+		if (kinds[i].make == make_fifo || kinds[i].make == make_datagram || kinds[i].make == make_udp ||
+		    kinds[i].make == make_slave)
+			continue;
 		kinds[i].make(pair);
 		for (int n = 0; n < 4; n++) {
 			b[n] = request(pair[0], bytes[n], 10, 0);
@@ -930,8 +1031,10 @@ static void cancel_stream(char **argv)
 
 const struct behaviour stream_behaviours[] = {
 	{"reads-wait", reads_wait}, {"other-reads-wait", other_reads_wait}, {"writes-wait", writes_wait},
-	{"reader-leaves", reader_leaves}, {"peer-resets", peer_resets}, {"peer-resets-full", peer_resets_full}, {"refused", refused},
-	{"shut-down", shut_down}, {"shut-down-writes", shut_down_writes}, {"full-queues", full_queues}, {"timeouts", timeouts},
-	{"low-water", low_water}, {"do-not-wait", do_not_wait}, {"stop-waiting", stop_waiting}, {"own-calls", own_calls},
-	{"nothing", nothing}, {"sync-stream", sync_stream}, {"bad-memory", bad_memory}, {"cancel-stream", cancel_stream}, {NULL, NULL},
+	{"reader-leaves", reader_leaves}, {"peer-resets", peer_resets}, {"peer-resets-full", peer_resets_full},
+	{"refused", refused}, {"shut-down", shut_down}, {"shut-down-writes", shut_down_writes}, {"full-queues", full_queues},
+	{"timeouts", timeouts}, {"low-water", low_water}, {"do-not-wait", do_not_wait}, {"stop-waiting", stop_waiting},
+	{"own-calls", own_calls}, {"among-programs", among_programs}, {"among-own-calls", among_own_calls},
+	{"nothing", nothing}, {"sync-stream", sync_stream}, {"bad-memory", bad_memory}, {"cancel-stream", cancel_stream},
+	{NULL, NULL},
 };
