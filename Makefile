@@ -4,6 +4,7 @@ VERSION = 0.1
 PREFIX = /usr/local
 BUILD = build
 CFLAGS = -O2 -g
+STRIP = strip
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 
 # -I. for "tracer/format.h" and "shim/op.h"; each part sees its own headers first.
@@ -153,10 +154,12 @@ bench: all benches
 lint:
 	scripts/lint
 
+# The shim without its symbols: who sets a breakpoint on "work" means the program's.
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/eagain $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/eagain $(DESTDIR)$(PREFIX)/bin/eagain
 	install -m 644 $(BUILD)/libeagain.so $(DESTDIR)$(PREFIX)/lib/eagain/libeagain.so
+	$(STRIP) --strip-unneeded $(DESTDIR)$(PREFIX)/lib/eagain/libeagain.so
 	install -m 644 $(BUILD)/eagain.1 $(DESTDIR)$(PREFIX)/share/man/man1/eagain.1
 
 uninstall:
