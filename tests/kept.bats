@@ -145,8 +145,8 @@ for i in range(50): p.poll(0), select.select([], fds, [], 0)'
 	need_program strace
 	strace -o /dev/null true || skip "no right to trace"
 	for _ in 1 2 3; do
-		trap_slowly "$EAGAIN" run -- >slowly
-		diff "$BATS_TEST_TMPDIR/native/stdout" slowly
+		trap_slowly "$EAGAIN" run -- >"$BATS_TEST_TMPDIR/slowly"
+		diff "$BATS_TEST_TMPDIR/native/stdout" "$BATS_TEST_TMPDIR/slowly"
 	done
 }
 
