@@ -95,8 +95,8 @@ faults() {
 		if [ "$fails" = fails ] && [ -n "${ALL-}" ]; then
 			for error in "${ERRNOS[@]}"; do
 				for call in 0 1; do
-					# Where it is never told whose a number is, what may be the program's stays open.
-					[ "$call ${function_at[$at]}" != '0 set_mark' ] || continue
+					# Where the kernel does not tell whose a number is, what may be the program's stays open.
+					[ "${function_at[$at]}" != set_mark ] || continue
 					one_fault "$at" $call "$error" "${prefix[@]}" "$@"
 				done
 			done
