@@ -183,17 +183,23 @@ static struct help find_help(void)
 static void *work(void *arg);
 
 /* A new thread's mask is that of who starts it.  */
-static bool start_thread(struct worker *w)
+bool engine_start_thread(pthread_t *thread, void *(*function)(void *), void *arg)
 {
 	pthread_attr_t attributes;
-	pthread_t thread;
 	int error;
 
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	error = libc.pthread_create(&thread, &attributes, work, w);
+	error = libc.pthread_create(thread, &attributes, function, arg);
 	pthread_attr_destroy(&attributes);
 	return error == 0;
+}
+
+static bool start_thread(struct worker *w)
+{
+	pthread_t thread;
+
+	return engine_start_thread(&thread, work, w);
 }
 
 /* Without the lock.  Where no thread can be had, those that are there have to do.  */

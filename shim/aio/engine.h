@@ -22,6 +22,9 @@ void engine_unlock(void);
 /* Under the lock, which it gives back: the reason for which a worker remained may be no more.  */
 void engine_let_worker_go(void);
 
+/* Starts a thread of ours; it has the mask, and the fds, of who starts it.  False: there can be none.  */
+bool engine_start_thread(pthread_t *thread, void *(*function)(void *), void *arg);
+
 /* Under the lock: a request on a stream, which has begun now; whether one is under way.  */
 struct request *engine_take_stream(void);
 bool engine_has_streams(void);

@@ -30,7 +30,6 @@
 #endif
 
 enum {
-	STACK_SIZE = 256 << 10,
 	EVENTS = 64,
 	IDLE_NS = 1000000000,
 	/* poll(2) does not tell a writer of a unix stream that its peer has shut down reading: it looks, and ever more seldom. */
@@ -503,18 +502,6 @@ static void serve(void)
 	}
 }
 
-static bool start_thread(pthread_t *thread, void *(*function)(void *))
-{
-	pthread_attr_t attributes;
-	int error;
-
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	error = libc.pthread_create(thread, &attributes, function, NULL);
-	pthread_attr_destroy(&attributes);
-	return error == 0;
-}
-
 /* The log's stderr is the program's.  */
 static void take_stderr(void)
 {
@@ -584,7 +571,7 @@ static void *serve_new(void *arg)
 	block_signals();
 	made = make_table();
 	STORE(streams->cannot_be, !made);
-	if (!made || !start_thread(&streams->second, serve_ready)) {
+	if (!made || !engine_start_thread(&streams->second, serve_ready, NULL)) {
 		engine_lock();
 		end_first();
 		return NULL;
@@ -630,7 +617,7 @@ bool streams_begin(void)
 	state = await_state();
 	streams_join();
 	if (state == GONE && __atomic_compare_exchange_n(&streams->state, &state, STARTING, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) &&
-	    !start_thread(&thread, serve_new))
+	    !engine_start_thread(&thread, serve_new, NULL))
 		announce(GONE);
 	state = await_state();
 	sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof mask);
