@@ -111,9 +111,11 @@ static void pauses(char **argv)
 }
 
 /* Which takes a while.  */
+enum { MUCH = 32 << 20 };
+
 static void *begin_write(void *arg)
 {
-	static char much[32 << 20];
+	static char much[MUCH];
 
 	pending = request(data_file(0, O_RDWR), much, sizeof much, 0);
 	need(aio_write(&pending) == 0, "aio_write");
@@ -307,7 +309,8 @@ static void sandbox_in_flight(char **argv)
 	data_file(0, O_RDWR);
 	begin_write(NULL);
 	set_filter(SYS_personality, 0);
-	tell("in it: %d", (int)(intptr_t)use((void *)2));
+	/* Behind what is being written still.  */
+	tell("in it: %d", (int)(intptr_t)use((void *)(MUCH / 4096)));
 	tell_end("written", &pending);
 	unlink("data");
 	need(pipe(ends) == 0, "pipe");
