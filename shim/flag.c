@@ -11,7 +11,7 @@
 
 bool flag_same_description(int a, int b)
 {
-	long pid = sys(SYS_getpid), result = sys(SYS_kcmp, pid, pid, KCMP_FILE, a, b);
+	long tid = sys(SYS_gettid), result = sys(SYS_kcmp, tid, tid, KCMP_FILE, a, b);
 	struct stat sa, sb;
 
 	if (result >= 0)

@@ -26,7 +26,7 @@ fd_hint flag_look(int fd, fd_hint hint);
 /* The program has said what O_NONBLOCK of fd's description shall be: from now on it is its own.  In both modes.  */
 void flag_is_programs(int fd, bool on);
 
-/* Whether two fds of this process are one description (kcmp(2); where a sandbox refuses it, the same inode is taken for it).  */
+/* Whether two fds of this thread's are one description (kcmp(2); where a sandbox refuses it, the same inode is taken for it).  */
 bool flag_same_description(int a, int b);
 
 /* Sets O_NONBLOCK on fd, with the mark.  False where that is refused, or it is the program's.  */

@@ -22,7 +22,7 @@ same_behaviours() {
 }
 
 @test "ends: readers that leave, resets, refusals, shutdown, timeouts; an error is told once, and no signal comes" {
-	same_behaviours reader-leaves peer-resets peer-resets-full refused shut-down shut-down-writes timeouts
+	same_behaviours reader-leaves peer-resets peer-resets-full refused error-queue shut-down shut-down-writes timeouts
 }
 
 @test "aio_cancel: what waits is not canceled, what is behind it is" {
@@ -39,6 +39,12 @@ same_behaviours() {
 
 @test "a sandbox that is entered while reads wait" {
 	same_behaviours enters-sandbox 'enters-sandbox all'
+}
+
+# Natively it goes on.
+@test "a sandbox that is entered when what waits has lost its fd: it is canceled, and takes nothing of another's" {
+	run -0 timeout 60 "$EAGAIN" run "$PROGRAMS/aio" loses-fd
+	[ "$output" = $'lost: -1 ECANCELED \nlost: -1 ECANCELED \nlost: -1 ECANCELED \n10' ] || { echo "$output"; false; }
 }
 
 # The filter is there before eagain is.

@@ -35,6 +35,8 @@ enum {
 	/* poll(2) does not tell a writer of a unix stream that its peer has shut down reading: it looks, and ever more seldom. */
 	LOOK_NS = 100000000,
 	LOOK_NS_MAX = 16 * LOOK_NS,
+	/* An error that no read or write takes (MSG_ERRQUEUE, recv(2)) would be told again and again: it is looked at now and then. */
+	ERROR_LOOK_NS = 10000000,
 	UNSHARE = 2,                    /* CLOSE_RANGE_UNSHARE, linux/close_range.h */
 };
 
@@ -47,7 +49,7 @@ struct streams {
 	uint32_t state;                 /* futex(2)'s */
 	uint32_t told;                  /* the same: changes when the first thread is woken */
 	bool waits, lasts;              /* it is, or is about to be, asleep; for as long as requests are under way */
-	bool leaves;
+	unsigned leaving;               /* threads of the program's that wait for the two to end */
 	bool has_ended;                 /* the first is to be joined */
 	bool cannot_be;                 /* the kernel would not have it */
 	pthread_t first, second;
@@ -195,12 +197,6 @@ static void let_go(struct request *r)
 	r->stream.fd = -1;
 }
 
-static void hand_over(struct request *r)
-{
-	let_go(r);
-	engine_hand_over(r);
-}
-
 /* A thread for a notice has the table of who starts it.  */
 static bool starts_thread(const struct request *r)
 {
@@ -219,6 +215,28 @@ static void end(struct request *r, long result)
 	}
 	r->stream.over = true;
 	r->stream.result = result;
+	engine_hand_over(r);
+}
+
+/* Whether the program's fd is still on the file; in doubt it is.  */
+static bool is_still_its_fd(const struct request *r)
+{
+	long fd = sys(SYS_pidfd_getfd, streams->process, r->fd, 0);
+	bool is = fd < 0 ? fd != -EBADF : flag_same_description((int)fd, r->stream.fd);
+
+	if (fd >= 0)
+		sys(SYS_close, fd);
+	return is;
+}
+
+/* The plain call is on the program's fd.  What has waited, and has lost that, is canceled, as by its close(2) (POSIX).  */
+static void hand_over(struct request *r)
+{
+	if (r->stream.watched && !is_still_its_fd(r)) {
+		end(r, -ECANCELED);
+		return;
+	}
+	let_go(r);
 	engine_hand_over(r);
 }
 
@@ -296,19 +314,27 @@ static bool arm(struct request *r)
 	return r->stream.watched;
 }
 
-/* False: epoll does not take it.  As soon as the lock is given back, it may be another thread's.  */
-static bool park(struct request *r, uint64_t now)
+/* In ns, until it is looked at, whatever epoll says; 0: it need not be.  */
+static uint64_t pause_of(struct request *r, bool has_error)
 {
+	if (has_error)
+		return ERROR_LOOK_NS;
+	if (!r->stream.local || r->operation == LIO_READ)
+		return 0;
+	r->stream.pause = r->stream.pause < LOOK_NS ? LOOK_NS : r->stream.pause < LOOK_NS_MAX ? r->stream.pause * 2 : LOOK_NS_MAX;
+	return r->stream.pause;
+}
+
+/* `has_error`: epoll has nothing to say but that.  False: it does not take it.  As soon as the lock is given back, it may be another
+ * thread's.  */
+static bool park(struct request *r, uint64_t now, bool has_error)
+{
+	uint64_t pause = pause_of(r, has_error);
 	bool armed, wake = false;
 
-	r->stream.look = r->stream.end;
-	if (r->stream.local && r->operation == LIO_WRITE) {
-		r->stream.pause = r->stream.pause < LOOK_NS ? LOOK_NS : r->stream.pause < LOOK_NS_MAX ? r->stream.pause * 2 : LOOK_NS_MAX;
-		if (!r->stream.end || now + r->stream.pause < r->stream.end)
-			r->stream.look = now + r->stream.pause;
-	}
+	r->stream.look = pause && (!r->stream.end || now + pause < r->stream.end) ? now + pause : r->stream.end;
 	engine_lock();
-	armed = arm(r);
+	armed = has_error || arm(r);
 	if (armed) {
 		link_parked(r);
 		if (r->stream.look && (!streams->next_look || r->stream.look < streams->next_look)) {
@@ -341,7 +367,7 @@ static void go_on(struct request *r, uint32_t events)
 	/* An attempt to read datagrams never says so (Linux, __skb_wait_for_more_packets). */
 	if (result == -EAGAIN && (events & EPOLLRDHUP))
 		result = 0;
-	if (streams_cannot_tell(result) || (result == -EAGAIN && events && !(events & (EPOLLIN | EPOLLOUT)))) {
+	if (streams_cannot_tell(result)) {
 		hand_over(r);
 		return;
 	}
@@ -358,7 +384,7 @@ static void go_on(struct request *r, uint32_t events)
 	}
 	if (!waited)
 		request_would_block(r);
-	if (!park(r, now))
+	if (!park(r, now, events && !(events & (EPOLLIN | EPOLLOUT))))
 		hand_over(r);
 }
 
@@ -483,7 +509,7 @@ static void serve(void)
 	uint64_t now;
 
 	for (;;) {
-		while (!streams->leaves && (r = engine_take_stream())) {
+		while (!streams->leaving && (r = engine_take_stream())) {
 			engine_unlock();
 			begin(r);
 			engine_lock();
@@ -496,7 +522,7 @@ static void serve(void)
 			engine_lock();
 			continue;
 		}
-		if (streams->leaves || (idle && !engine_has_streams()))
+		if (streams->leaving || (idle && !engine_has_streams()))
 			return;
 		idle = !wait_to_be_told(now, idle);
 	}
@@ -647,7 +673,7 @@ void streams_leave(void)
 	await_state();
 	engine_lock();
 	there = streams_are_served();
-	streams->leaves = there;
+	streams->leaving += there;
 	wake = there && streams->waits;
 	streams->told += wake;
 	engine_unlock();
@@ -657,6 +683,7 @@ void streams_leave(void)
 		requests_doze();
 	await_state();
 	streams_join();
-	if (there)
-		streams->leaves = false;
+	engine_lock();
+	streams->leaving -= there;
+	engine_unlock();
 }

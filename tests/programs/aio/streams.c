@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -518,6 +519,30 @@ static void refused(char **argv)
 	tell_end("a write", &b);
 }
 
+/* The fd has an error all the while that a read waits: when something was sent stands in a queue of its own.  */
+static void error_queue(char **argv)
+{
+	int pair[2], other[2], copy, when = SOF_TIMESTAMPING_TX_SCHED | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
+	char bytes[10] = "", others[10] = "";
+	struct aiocb b;
+
+	(void)argv;
+	make_udp(pair);
+	make_stream(other);
+	copy = dup(pair[0]);
+	need(setsockopt(copy, SOL_SOCKET, SO_TIMESTAMPING, &when, sizeof when) == 0, "setsockopt");
+	b = request(pair[0], bytes, sizeof bytes, 0);
+	need(aio_read(&b) == 0, "aio_read");
+	moment();
+	need(dup2(other[0], pair[0]) == pair[0] && write(other[1], "other", 5) == 5, "dup2");
+	need(write(copy, "sent", 4) == 4, "write");
+	moment();
+	tell("%s, queue: %s", strerrorname_np(aio_error(&b)), result_text(recv(copy, others, 0, MSG_ERRQUEUE | MSG_PEEK | MSG_DONTWAIT)));
+	need(write(pair[1], "text", 4) == 4, "write");
+	tell_end("read", &b);
+	tell("%s, %d", bytes, (int)read(other[0], others, sizeof others));
+}
+
 static void shut_down(char **argv)
 {
 	int pair[2];
@@ -1032,7 +1057,7 @@ static void cancel_stream(char **argv)
 const struct behaviour stream_behaviours[] = {
 	{"reads-wait", reads_wait}, {"other-reads-wait", other_reads_wait}, {"writes-wait", writes_wait},
 	{"reader-leaves", reader_leaves}, {"peer-resets", peer_resets}, {"peer-resets-full", peer_resets_full},
-	{"refused", refused}, {"shut-down", shut_down}, {"shut-down-writes", shut_down_writes}, {"full-queues", full_queues},
+	{"refused", refused}, {"error-queue", error_queue}, {"shut-down", shut_down}, {"shut-down-writes", shut_down_writes}, {"full-queues", full_queues},
 	{"timeouts", timeouts}, {"low-water", low_water}, {"do-not-wait", do_not_wait}, {"stop-waiting", stop_waiting},
 	{"own-calls", own_calls}, {"among-programs", among_programs}, {"among-own-calls", among_own_calls},
 	{"nothing", nothing}, {"sync-stream", sync_stream}, {"bad-memory", bad_memory}, {"cancel-stream", cancel_stream},

@@ -605,6 +605,31 @@ static void enters_sandbox(char **argv)
 	tell("later: %d", use_all());
 }
 
+/* What waits has lost its fd, which is another's, before the sandbox.  */
+static void loses_fd(char **argv)
+{
+	static char bytes[KINDS][10];
+	static struct aiocb b[KINDS];
+	int pair[KINDS][2], other[2];
+	char others[20];
+
+	(void)argv;
+	make(STREAM, other);
+	for (int i = 0; i < KINDS; i++) {
+		make(i, pair[i]);
+		begin(&b[i], pair[i][0], bytes[i]);
+	}
+	settle();
+	close(pair[0][0]);
+	for (int i = 1; i < KINDS; i++)
+		need(dup2(other[0], pair[i][0]) == pair[i][0], "dup2");
+	put(other[1], "of another");
+	set_filter(unusual, sizeof unusual / sizeof *unusual, SECCOMP_RET_KILL_PROCESS, 0);
+	for (int i = 0; i < KINDS; i++)
+		tell_text("lost", &b[i]);
+	tell("%s", result_text(read(other[0], others, sizeof others)));
+}
+
 /* argv: the errno with which the kernel refuses a call, its name here, and a program, which becomes this one.  */
 static void refused_calls(char **argv)
 {
@@ -676,6 +701,6 @@ const struct behaviour waiting_behaviours[] = {
 	{"other-file", other_file}, {"not-held", not_held}, {"same-fds", same_fds}, {"act-on-fds", act_on_fds},
 	{"no-numbers", no_numbers}, {"lists", lists}, {"children", children}, {"children-use", children_use},
 	{"without-main", without_main}, {"other-user", other_user}, {"own-table", own_table},
-	{"enters-sandbox", enters_sandbox}, {"refused-calls", refused_calls}, {"thousand", thousand}, {"beside", beside},
+	{"enters-sandbox", enters_sandbox}, {"loses-fd", loses_fd}, {"refused-calls", refused_calls}, {"thousand", thousand}, {"beside", beside},
 	{NULL, NULL},
 };
