@@ -34,7 +34,7 @@ emulated() {
 }
 
 @test "aarch64: POSIX AIO" {
-	for behaviour in write-file order list-wait suspend; do
+	for behaviour in write-file order list-wait suspend reads-wait writes-wait reader-leaves other-file lists; do
 		emulated "$AARCH64/tests/aio" $behaviour >native
 		emulated -E LD_PRELOAD="$AARCH64/libeagain.so" "$AARCH64/tests/aio" $behaviour >run
 		diff native run

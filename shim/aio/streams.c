@@ -53,7 +53,7 @@ struct streams {
 	bool has_ended;                 /* the first is to be joined */
 	bool cannot_be;                 /* the kernel would not have it */
 	pthread_t first, second;
-	int process, instance, bell;    /* in the table of their own: a pidfd, of epoll, an eventfd that ends the second */
+	int process, instance, bell;    /* in the table of their own: a pidfd, of epoll, what is always ready, and ends the second */
 	unsigned parked;
 	struct request *first_parked;
 	uint64_t next_look;             /* in ns; none of those parked has an earlier one; 0: there is none */
@@ -545,17 +545,17 @@ static void take_stderr(void)
 /* A table of its own, and what is in it.  The kernel says whether it gives duplicates even where there is nothing to duplicate.  */
 static bool make_table(void)
 {
-	struct epoll_event event = {.events = EPOLLIN};
 	long fd;
 
 	if (sys(SYS_close_range, 0, UINT32_MAX, UNSHARE) < 0)
 		return false;
+	/* No eventfd: qemu-user remembers the number of such for all tables. */
+	streams->bell = (int)sys(SYS_socket, AF_UNIX, SOCK_DGRAM, 0);
 	for (int i = 0; i < 3; i++)
-		sys(SYS_dup3, sys(SYS_eventfd2, 0, O_NONBLOCK), i, 0);
+		sys(SYS_dup3, streams->bell, i, 0);
 	streams->process = (int)sys(SYS_pidfd_open, sys(SYS_getpid), 0);
 	streams->instance = (int)sys(SYS_epoll_create1, 0);
-	streams->bell = (int)sys(SYS_eventfd2, 0, 0);
-	if (streams->process < 0 || sys(SYS_epoll_ctl, streams->instance, EPOLL_CTL_ADD, streams->bell, &event) < 0)
+	if (streams->bell < 0 || streams->process < 0 || streams->instance < 0)
 		return false;
 	fd = sys(SYS_pidfd_getfd, streams->process, 0, 0);
 	if (fd >= 0)
@@ -572,9 +572,9 @@ static void announce(enum state state)
 
 static void end_second(void)
 {
-	const uint64_t one = 1;
+	struct epoll_event event = {.events = EPOLLOUT};
 
-	sys(SYS_write, streams->bell, &one, sizeof one);
+	sys(SYS_epoll_ctl, streams->instance, EPOLL_CTL_ADD, streams->bell, &event);
 	libc.pthread_join(streams->second, NULL);
 }
 
