@@ -221,7 +221,11 @@ static struct directory {
 	struct timespec changed;        /* renamed, or another under the same number */
 	size_t size;
 	char path[248];
-} directories[16];
+} directories[64];
+
+/* The path that an fd was opened by last, without a word on what it is: if it is a directory, files in it will be opened, soon.  */
+static struct directory latest;
+static int latest_fd = -1;
 
 static bool is_directory(const struct directory *d, const struct stat *st)
 {
@@ -253,10 +257,44 @@ static bool take(struct directory *d)
 /* The numbers of directories lie far apart (ext4 has them in groups of their own): their product with the golden ratio does not.  */
 static struct directory *directory_at(const struct stat *st)
 {
-	return &directories[st->st_ino * 0x9e3779b97f4a7c15u >> 60];
+	return &directories[st->st_ino * 0x9e3779b97f4a7c15u >> 58];
 }
 
-_Static_assert(sizeof directories / sizeof *directories == 1 << (64 - 60), "four bits choose one");
+_Static_assert(sizeof directories / sizeof *directories == 1 << (64 - 58), "six bits choose one");
+
+static void give(struct directory *d)
+{
+	__atomic_store_n(&d->is_taken, false, __ATOMIC_RELEASE);
+}
+
+static void learn_latest(int fd, const char *path, size_t size)
+{
+	if (size >= sizeof latest.path || !take(&latest))
+		return;
+	STORE(latest_fd, fd);
+	latest.size = size;
+	memcpy(latest.path, path, size);
+	give(&latest);
+}
+
+/* Whether this directory, fd, was opened last, and the path leads to it still, and not by a link at its end: then *d has it.  */
+static bool keep_latest(struct directory *d, int fd, const struct stat *st)
+{
+	struct stat there;
+	size_t size;
+
+	if (LOAD(latest_fd) != fd || !take(&latest))
+		return false;
+	size = latest.size;
+	memcpy(d->path, latest.path, size);
+	d->path[size] = 0;
+	give(&latest);
+	if (sys(SYS_newfstatat, AT_FDCWD, d->path, &there, AT_SYMLINK_NOFOLLOW) < 0 || there.st_ino != st->st_ino ||
+	    there.st_dev != st->st_dev)
+		return false;
+	keep_directory(d, st, size);
+	return true;
+}
 
 /* As fd_link() of a directory.  */
 static size_t directory_link(int fd, char *text, size_t size)
@@ -270,11 +308,11 @@ static size_t directory_link(int fd, char *text, size_t size)
 	d = directory_at(&st);
 	if (!take(d))
 		return fd_link(fd, text, size);
-	if (!is_directory(d, &st))
+	if (!is_directory(d, &st) && !keep_latest(d, fd, &st))
 		keep_directory(d, &st, fd_link(fd, d->path, sizeof d->path));
 	n = d->size < size ? d->size : size;
 	memcpy(text, d->path, n);
-	__atomic_store_n(&d->is_taken, false, __ATOMIC_RELEASE);
+	give(d);
 	return n;
 }
 
@@ -296,7 +334,7 @@ static void learn_directory(int fd, struct fd_facts *f, const char *path, size_t
 		return;
 	memcpy(d->path, path, size);
 	keep_directory(d, &f->stat, size);
-	__atomic_store_n(&d->is_taken, false, __ATOMIC_RELEASE);
+	give(d);
 }
 
 static size_t working_directory(char *text, size_t size)
@@ -364,6 +402,8 @@ size_t fd_name(int fd, enum fd_kind kind, struct fd_facts *f, char *text, size_t
 		if (name_by_path(&t, f)) {
 			if (kind == KIND_directory && f->has_flags && is_entry(f))
 				learn_directory(fd, f, text, (size_t)(t.at - text));
+			else if (kind == KIND_file && !strchr(f->path, '/'))
+				learn_latest(fd, text, (size_t)(t.at - text));
 			break;
 		}
 		/* fall through */

@@ -139,13 +139,14 @@ static uint8_t flags_of(const struct op *op)
  * EWOULDBLOCK and park are told afterwards, and where in the call it slept is not known.  What moves no bytes stays one call.  */
 static __attribute__((noinline)) void put_disk(struct trace_record *call, uint64_t length, uint8_t disk)
 {
-	struct trace_record e = *call;
+	struct trace_record e;
 
 	call->flags |= disk;
 	if (!(disk & TRACE_SLEPT) || !op_transfers(call->call)) {
 		put(call);
 		return;
 	}
+	e = *call;
 	e.flags = disk;
 	e.kind = TRACE_WOULD_BLOCK;
 	e.t++;
@@ -165,24 +166,25 @@ static __attribute__((noinline)) void put_disk(struct trace_record *call, uint64
 		stack_record();
 }
 
-static void put_passed(enum call_id call, int fd, uint64_t length, uint64_t enter, uint64_t end, uint8_t disk, long result)
+void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, uint32_t waits, long result)
+{
+	struct trace_record e = {.kind = TRACE_CALL, .call = (uint8_t)call, .way = TRACE_WAY_NONE, .fd = fd, .t = enter, .result = result};
+	uint64_t end = clock_ticks();
+
+	e.duration = end - enter;
+	e.flags = files_end(hint, enter, waits, end, result);
+	if (unlikely(e.flags & TRACE_SLEPT))
+		record_passed_disk(call, fd, length, enter, end, e.flags, result);
+	else
+		tracefile_put(&e);
+}
+
+void record_passed_disk(enum call_id call, int fd, uint64_t length, uint64_t enter, uint64_t end, uint8_t disk, long result)
 {
 	struct trace_record e = {.kind = TRACE_CALL, .call = (uint8_t)call, .way = TRACE_WAY_NONE, .fd = fd, .t = enter, .result = result};
 
 	e.duration = end - enter;
 	put_disk(&e, length, disk);
-}
-
-void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, uint32_t waits, long result)
-{
-	uint64_t end = clock_ticks();
-
-	put_passed(call, fd, length, enter, end, files_end(hint, enter, waits, end, result), result);
-}
-
-void record_passed_disk(enum call_id call, int fd, uint64_t enter, uint64_t end, uint8_t disk, long result)
-{
-	put_passed(call, fd, 0, enter, end, disk, result);
 }
 
 static inline void put_call(const struct op *op, long result, uint64_t duration)

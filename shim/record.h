@@ -66,7 +66,7 @@ static inline void record_passed(enum call_id call, int fd, fd_hint hint, uint64
 void record_passed_file(enum call_id call, int fd, fd_hint hint, uint64_t length, uint64_t enter, uint32_t waits, long result);
 
 /* It was made from `enter` to `end`, and is known to be this: bits of enum trace_flag.  */
-void record_passed_disk(enum call_id call, int fd, uint64_t enter, uint64_t end, uint8_t disk, long result);
+void record_passed_disk(enum call_id call, int fd, uint64_t length, uint64_t enter, uint64_t end, uint8_t disk, long result);
 
 /* The plain call is about to be made, and may take long; it has been made.  */
 void record_enter(const struct op *op);

@@ -348,6 +348,20 @@ forgotten() {
 	[ "$(json "$waits")" = "['one', 'three', 'two']" ]
 }
 
+@test "files: in what directory a file is opened is not asked for, where it was opened in another that is known" {
+	need_program tar strace
+	strace -o /dev/null true || skip "no right to trace"
+	cd "$BATS_TEST_TMPDIR"
+	mkdir -p tree/{1..40}
+	for file in tree/*; do
+		echo text >"$file/file"
+	done
+	# No other call is slowed down: what takes long is looked at.
+	strace -f --seccomp-bpf -e trace=readlinkat -o calls "$EAGAIN" record --files -o trace tar cf archive tree
+	[ "$("$EAGAIN" log trace | grep -c " ev=call call=read .* name=$PWD/tree/[0-9]*/file ret=5 ")" = 40 ]
+	[ "$(grep -c '/proc/self/fd/' calls)" -lt 20 ]
+}
+
 @test "files: sqlite3 names its database" {
 	need_program sqlite3 python3
 	cd "$BATS_TEST_TMPDIR"

@@ -100,7 +100,7 @@ static int close_file(int fd)
 	end = clock_ticks();
 	disk = files_end(hint, enter, waits, end, result);
 	if (unlikely(disk & TRACE_SLEPT))
-		record_passed_disk(CALL_close, fd, enter, end, disk, result);
+		record_passed_disk(CALL_close, fd, 0, enter, end, disk, result);
 	return (int)as_libc(result);
 }
 

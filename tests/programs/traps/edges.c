@@ -119,8 +119,8 @@ static void openings(char **argv)
 	tell("a result that is no error: %d", syscall(SYS_lseek, open("/proc/self/mem", O_RDONLY), 0x7fff80000000L, 0) == 0x7fff80000000L && !errno);
 }
 
-/* The kernel's name for what was opened; it is closed.  */
-static void tell_path(int fd)
+/* The kernel's name for what was opened.  */
+static int tell_name(int fd)
 {
 	char link[32], path[512];
 	ssize_t n;
@@ -130,7 +130,13 @@ static void tell_path(int fd)
 	need(fd >= 0 && n > 0, "open");
 	path[n] = 0;
 	tell("%s", path);
-	close(fd);
+	return fd;
+}
+
+/* The same; it is closed.  */
+static void tell_path(int fd)
+{
+	close(tell_name(fd));
 }
 
 static void make_file(const char *path)
@@ -148,6 +154,45 @@ static void tell_within(const char *directory)
 	need(d != NULL, "opendir");
 	tell_path(openat(dirfd(d), "x", O_RDONLY));
 	closedir(d);
+}
+
+/* Opens "x" in a directory that was opened without a word on what it is.  */
+static void tell_in(int dir)
+{
+	tell_path(openat(dir, "x", O_RDONLY));
+	tell_path(openat(dir, "x", O_RDONLY));
+	close(dir);
+}
+
+/* What such a directory was opened by, and what has become of that before it is used.  */
+static void entries(void)
+{
+	DIR *other = opendir("b");
+	char whole[512];
+	int dir;
+
+	need(other != NULL && mkdir("b/i", 0700) == 0 && mkdir("b/k", 0700) == 0, "opendir");
+	make_file("b/i/x");
+	make_file("b/k/x");
+	tell_in(tell_name(open("b", O_RDONLY)));
+	tell_in(tell_name(openat(dirfd(other), "i", O_RDONLY | O_NOFOLLOW)));
+	dir = tell_name(openat(dirfd(other), "i", O_RDONLY | O_NOFOLLOW));
+	need(rename("b/i", "b/j") == 0, "rename");
+	tell_in(dir);
+	dir = tell_name(openat(dirfd(other), "k", O_RDONLY));
+	need(rename("b", "g") == 0, "rename");
+	tell_in(dir);
+	/* Its number is another's, and nobody has heard of that. */
+	dir = tell_name(open("a", O_RDONLY));
+	need(hidden_syscall(SYS_dup3, dirfd(other), dir, 0) == dir, "dup3");
+	tell_in(dir);
+	/* It has the name of the link that led to it; what is in it has not. */
+	need(mkdir("n", 0700) == 0 && symlink("n", "l") == 0 && getcwd(whole, sizeof whole) != NULL, "symlink");
+	make_file("n/x");
+	dir = open("l", O_RDONLY);
+	tell("%s/l", whole);
+	tell_in(dir);
+	closedir(other);
 }
 
 /* Ways to say which file is meant.  */
@@ -193,6 +238,7 @@ static void paths(char **argv)
 	make_file("e/x");
 	tell_within("e");
 	tell_within("/proc/self/cwd");
+	entries();
 	need(chdir("a") == 0, "chdir");
 	tell_path(open("x", O_RDONLY));
 	tell_path(open("../x", O_RDONLY));
