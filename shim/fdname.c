@@ -402,7 +402,7 @@ size_t fd_name(int fd, enum fd_kind kind, struct fd_facts *f, char *text, size_t
 		if (name_by_path(&t, f)) {
 			if (kind == KIND_directory && f->has_flags && is_entry(f))
 				learn_directory(fd, f, text, (size_t)(t.at - text));
-			else if (kind == KIND_file && !strchr(f->path, '/'))
+			else if (!strchr(f->path, '/'))
 				learn_latest(fd, text, (size_t)(t.at - text));
 			break;
 		}

@@ -22,6 +22,8 @@ setup() {
 	need_program objdump addr2line perl
 	cd "$BATS_TEST_TMPDIR" || return
 	echo text >file
+	mkdir directory
+	echo text >directory/file
 	"$PROGRAMS/faults" "$LIBRARY" list /dev/null true || skip "no right to trace"
 }
 
@@ -124,6 +126,7 @@ all_faults() {
 	faults env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace EAGAIN_PROGRAM=cat -- sh -c "$shell"
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/load" files 2 "$PWD/file" relative
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/load" files 2 "$PWD/file" at
+	faults "$EAGAIN" record -o trace -- "$PROGRAMS/load" files 2 directory/file at
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/load" connections 2
 	faults "$EAGAIN" record --readiness -o trace -- "$PROGRAMS/load" connections 2
 	faults "$EAGAIN" record -o trace -- "$PROGRAMS/load" opened copies 2
