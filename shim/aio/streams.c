@@ -602,6 +602,21 @@ static void end_first(void)
 	engine_let_worker_go();
 }
 
+/* With the lock: one that is under way, or has not begun.  */
+static struct request *take_any(void)
+{
+	struct request *r = streams->first_parked;
+
+	if (r) {
+		unpark(r);
+		return r;
+	}
+	r = engine_take_stream();
+	if (r)
+		r->stream = (struct stream){.fd = -1};
+	return r;
+}
+
 static void *serve_new(void *arg)
 {
 	struct request *r;
@@ -624,8 +639,7 @@ static void *serve_new(void *arg)
 	engine_unlock();
 	end_second();
 	engine_lock();
-	while ((r = streams->first_parked)) {
-		unpark(r);
+	while ((r = take_any())) {
 		engine_unlock();
 		hand_over(r);
 		engine_lock();
