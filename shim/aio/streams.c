@@ -49,7 +49,7 @@ struct streams {
 	uint32_t state;                 /* futex(2)'s */
 	uint32_t told;                  /* the same: changes when the first thread is woken */
 	bool waits, lasts;              /* it is, or is about to be, asleep; for as long as requests are under way */
-	unsigned leaving;               /* threads of the program's that wait for the two to end */
+	unsigned leaving;               /* reasons for the two to end */
 	bool has_ended;                 /* the first is to be joined */
 	bool cannot_be;                 /* the kernel would not have it */
 	pthread_t first, second;
@@ -423,6 +423,17 @@ static struct request *take_parked(uint64_t data)
 	return r;
 }
 
+/* Whatever the kernel's reason is not to tell of events: workers do without.  */
+static void stop_serving(void)
+{
+	STORE(streams->cannot_be, true);
+	engine_lock();
+	streams->leaving++;
+	STORE(streams->told, streams->told + 1);
+	engine_unlock();
+	streams_wake();
+}
+
 static void *serve_ready(void *arg)
 {
 	struct epoll_event events[EVENTS] = {{0}};
@@ -434,6 +445,10 @@ static void *serve_ready(void *arg)
 	block_signals();
 	for (;;) {
 		n = sys(SYS_epoll_pwait, streams->instance, events, EVENTS, -1, NULL, 8);
+		if (n < 0 && n != -EINTR) {
+			stop_serving();
+			return NULL;
+		}
 		for (long i = 0; i < n; i++) {
 			if (!events[i].data.u64)
 				return NULL;
@@ -587,6 +602,21 @@ static void end_first(void)
 	engine_let_worker_go();
 }
 
+/* With the lock: one that is under way, or has not begun.  */
+static struct request *take_any(void)
+{
+	struct request *r = streams->first_parked;
+
+	if (r) {
+		unpark(r);
+		return r;
+	}
+	r = engine_take_stream();
+	if (r)
+		r->stream = (struct stream){.fd = -1};
+	return r;
+}
+
 static void *serve_new(void *arg)
 {
 	struct request *r;
@@ -609,8 +639,7 @@ static void *serve_new(void *arg)
 	engine_unlock();
 	end_second();
 	engine_lock();
-	while ((r = streams->first_parked)) {
-		unpark(r);
+	while ((r = take_any())) {
 		engine_unlock();
 		hand_over(r);
 		engine_lock();
