@@ -198,12 +198,12 @@ static bool is_no_name(const char *part)
 	return !*part || *part == '/';
 }
 
-/* The length of a path that names what it leads to, but for links on the way; 0 of another.  */
-static size_t plain_length(const char *path)
+/* The length of a path that names what it leads to, but for links on the way; 0 of another.  And whether it has no way.  */
+static size_t plain_length(const char *path, bool *is_entry)
 {
 	const char *at = path + (*path == '/');
 
-	for (;; at++) {
+	for (*is_entry = at == path;; at++, *is_entry = false) {
 		if (is_no_name(at))
 			return 0;
 		while (*at && *at != '/')
@@ -316,12 +316,6 @@ static size_t directory_link(int fd, char *text, size_t size)
 	return n;
 }
 
-/* Whether a path is the name of what is in the directory itself, and no link.  */
-static bool is_entry(const struct fd_facts *f)
-{
-	return (f->flags & O_NOFOLLOW) && !strchr(f->path, '/');
-}
-
 /* A directory has just been opened by this path, from another whose path is known: files in it will be, soon.  */
 static void learn_directory(int fd, struct fd_facts *f, const char *path, size_t size)
 {
@@ -351,11 +345,12 @@ static bool starts(const struct text *t, const char *start, const char *with)
 	return (size_t)(t->at - start) > n && !memcmp(start, with, n);
 }
 
-/* By the path that the program opened it by: the link in /proc costs more than to open and close a file.  */
-static bool name_by_path(struct text *t, const struct fd_facts *f)
+/* By the path that the program opened it by: the link in /proc costs more than to open and close a file.  And whether the path is the
+ * name of what is in a directory itself.  */
+static bool name_by_path(struct text *t, const struct fd_facts *f, bool *is_entry)
 {
 	char *start = t->at;
-	size_t size = (size_t)(t->end - start), length = f->path ? plain_length(f->path) : 0;
+	size_t size = (size_t)(t->end - start), length = f->path ? plain_length(f->path, is_entry) : 0;
 
 	if (!length)
 		return false;
@@ -382,6 +377,7 @@ static void name_by_number(struct text *t, int fd, const char *what, struct fd_f
 size_t fd_name(int fd, enum fd_kind kind, struct fd_facts *f, char *text, size_t size)
 {
 	struct text t = {text, text + size};
+	bool is_entry;
 
 	switch (kind) {
 	case KIND_stream: case KIND_dgram: case KIND_seqpacket: case KIND_socket:
@@ -399,10 +395,10 @@ size_t fd_name(int fd, enum fd_kind kind, struct fd_facts *f, char *text, size_t
 		t.at += fd_link(fd, t.at, (size_t)(t.end - t.at));
 		break;
 	case KIND_file: case KIND_directory: case KIND_fifo:
-		if (name_by_path(&t, f)) {
-			if (kind == KIND_directory && f->has_flags && is_entry(f))
+		if (name_by_path(&t, f, &is_entry)) {
+			if (is_entry && kind == KIND_directory && f->has_flags && f->flags & O_NOFOLLOW)
 				learn_directory(fd, f, text, (size_t)(t.at - text));
-			else if (!strchr(f->path, '/'))
+			else if (is_entry)
 				learn_latest(fd, text, (size_t)(t.at - text));
 			break;
 		}
