@@ -15,7 +15,6 @@
 #include "fdname.h"
 #include "files.h"
 #include "init.h"
-#include "libc.h"
 #include "mux/keep.h"
 #include "readiness.h"
 #include "record.h"
@@ -65,15 +64,6 @@ static __attribute__((noinline)) fd_hint *place_far(int fd, bool make)
 static inline fd_hint *place(int fd, bool make)
 {
 	return likely((unsigned)fd < FDS_LEAF) ? &fds_first[fd] : place_far(fd, make);
-}
-
-/* Puts a hint in the place of *expected; false if that is not there: then *expected is what is.  Where nobody else is no processor waits
- * for others, and for all that it has stored before.  */
-static inline bool replace(fd_hint *p, fd_hint *expected, fd_hint hint)
-{
-	if (libc_single_threaded())
-		return arch_replace(p, expected, hint);
-	return __atomic_compare_exchange_n(p, expected, hint, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static int socket_option(int fd, int option)
@@ -258,7 +248,7 @@ static fd_hint find_hint(int fd, fd_hint *p, struct fd_facts *f)
 	if (config.switching == SWITCH_FLAG)
 		hint |= expected & (HINT_NONBLOCK | HINT_SWITCHED);
 	/* Whoever changed the word meanwhile (a forget, most of all) knows better; the next call looks again.  */
-	replace(p, &expected, hint);
+	__atomic_compare_exchange_n(p, &expected, hint, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	return hint;
 }
 
@@ -303,7 +293,7 @@ static void note_name(fd_hint *p, enum fd_kind kind, fd_hint named)
 		if (HINT_KIND(old) != kind)
 			return;
 		new = (old & ~(fd_hint)(HINT_NAMED | HINT_UNWANTED)) | named;
-	} while (!replace(p, &old, new));
+	} while (!__atomic_compare_exchange_n(p, &old, new, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
 /* Looks at fd where it has not been, and records its name where that has not been.  What is used, or was made, is watched from then
@@ -383,7 +373,7 @@ void fds_learn(int fd, const struct stat *st)
 	fd_hint expected = fds_peek(fd);
 
 	if (HINT_KIND(expected) == KIND_unknown && expected & HINT_NAMED && S_ISREG(st->st_mode))
-		replace(place(fd, true), &expected, expected | KIND_file);
+		__atomic_compare_exchange_n(place(fd, true), &expected, expected | KIND_file, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static void look_at_named(int fd, fd_hint hint, void *arg)
@@ -435,7 +425,7 @@ bool fds_leave(int fd)
 		return false;
 	old = __atomic_load_n(p, __ATOMIC_RELAXED);
 	while ((old & (HINT_POLLED | HINT_POLLED_YET)) == HINT_POLLED)
-		if (replace(p, &old, old ^ (HINT_POLLED | HINT_POLLED_YET)))
+		if (__atomic_compare_exchange_n(p, &old, old ^ (HINT_POLLED | HINT_POLLED_YET), true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return true;
 	return false;
 }
@@ -455,7 +445,7 @@ fd_hint fds_mark(int fd, uint32_t set, uint32_t clear)
 	if (!p)
 		return 0;
 	old = __atomic_load_n(p, __ATOMIC_RELAXED);
-	while (!replace(p, &old, (old & ~clear) | set))
+	while (!__atomic_compare_exchange_n(p, &old, (old & ~clear) | set, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 	return old;
 }
@@ -466,7 +456,7 @@ void fds_drop(int fd, fd_hint bits)
 	fd_hint *p = place(fd, false), old = p ? __atomic_load_n(p, __ATOMIC_RELAXED) : 0;
 
 	while (p && (old & ~polled) == bits)
-		if (replace(p, &old, old & polled))
+		if (__atomic_compare_exchange_n(p, &old, old & polled, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			return;
 }
 

@@ -34,12 +34,6 @@ static inline uint64_t arch_fetch_add(uint64_t *p, uint64_t n)
 	return __atomic_fetch_add(p, n, __ATOMIC_RELAXED);
 }
 
-/* Likewise puts `new` in the place of *expected; false if that is not there: then *expected is what is.  */
-static inline bool arch_replace(uint32_t *p, uint32_t *expected, uint32_t new)
-{
-	return __atomic_compare_exchange_n(p, expected, new, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-}
-
 #define ARCH_WIDE
 
 struct arch_leaf;

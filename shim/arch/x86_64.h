@@ -33,15 +33,6 @@ static inline uint64_t arch_fetch_add(uint64_t *p, uint64_t n)
 	return n;
 }
 
-/* Likewise puts `new` in the place of *expected; false if that is not there: then *expected is what is.  */
-static inline bool arch_replace(uint32_t *p, uint32_t *expected, uint32_t new)
-{
-	bool done;
-
-	__asm__ volatile("cmpxchgl %3, %2" : "=@ccz"(done), "+a"(*expected), "+m"(*p) : "r"(new) : "memory");
-	return done;
-}
-
 /* For a function that may use registers of 32 bytes: to be called only where the processor and the kernel have them.  */
 #define ARCH_WIDE __attribute__((target("avx2")))
 
