@@ -458,11 +458,11 @@ static int access_of(int fd, enum fd_kind kind, struct fd_facts *facts)
 	return fds_is_socket(kind) || !fd_flags(fd, facts) ? O_RDWR : (int)(facts->flags & O_ACCMODE);
 }
 
-/* An event with a text behind it.  */
+/* An event with a text behind it.  A name is looked for right before the call that has opened what has it.  */
 static void put_with_text(const struct trace_record *event, const void *text, size_t size)
 {
 	size_t slots = (size + TRACE_TEXT_BYTES - 1) / TRACE_TEXT_BYTES;
-	struct trace_record *r = tracefile_reserve((unsigned)slots + 1);
+	struct trace_record *r = tracefile_reserve_before((unsigned)slots + 1, event->kind == TRACE_NAME);
 
 	if (!r)
 		return;

@@ -58,8 +58,8 @@ bool tracefile_ticks_are_known(void);
  * room: then n events are counted as lost.  Signal-safe.  */
 bool tracefile_more(unsigned n);
 
-/* n consecutive slots with their kinds cleared, or NULL.  Signal-safe.  */
-static inline struct trace_record *tracefile_reserve(unsigned n)
+/* n consecutive slots with their kinds cleared, and so many behind them in the same chunk; or NULL.  Signal-safe.  */
+static inline struct trace_record *tracefile_reserve_before(unsigned n, unsigned behind)
 {
 	struct tracefile_thread *t = &tracefile_thread;
 
@@ -72,7 +72,7 @@ static inline struct trace_record *tracefile_reserve(unsigned n)
 			 * other, and the slot is given up.  */
 			if (unlikely(__atomic_load_n(&t->end, __ATOMIC_RELAXED) != end))
 				continue;
-			if (likely(at + n * sizeof(struct trace_record) <= end)) {
+			if (likely(at + (n + behind) * sizeof(struct trace_record) <= end)) {
 				struct trace_record *r = (struct trace_record *)(uintptr_t)at;
 
 				__builtin_prefetch(r + n + 8, 1);
@@ -84,6 +84,11 @@ static inline struct trace_record *tracefile_reserve(unsigned n)
 		if (!tracefile_more(n))
 			return NULL;
 	}
+}
+
+static inline struct trace_record *tracefile_reserve(unsigned n)
+{
+	return tracefile_reserve_before(n, 0);
 }
 
 /* The slot for the call that the thread is in; NULL where it has no chunk.  */

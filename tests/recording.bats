@@ -442,6 +442,13 @@ killed_in() {
 	[ "$(recorded "call=open.* name=$PWD/link ")" = 1 ]
 }
 
+@test "each of many files that are opened has its name, wherever in the trace it stands" {
+	echo text >file
+	"$EAGAIN" record "$PROGRAMS/load" files 20000 "$PWD/file" relative
+	[ "$(recorded 'call=open.* name=')" = 20000 ]
+	[ "$(recorded 'call=open.* name=-')" = 0 ]
+}
+
 @test "a unix socket keeps its name while O_NONBLOCK is set and cleared" {
 	need_program perl
 	"$EAGAIN" record perl -MFcntl -MSocket -e '
