@@ -239,6 +239,26 @@ takes() {
 	complains 1 '/proc/trace: *' "$EAGAIN" record -o /proc/trace true
 }
 
+@test "record killed at each of its system calls: the next one goes on, and the last trace is kept" {
+	need_program strace
+	local call n
+	"$EAGAIN" record -o recorded true
+	before() { rm -rf t t.old && cp -r recorded t && cp -r recorded t.old; }
+	before
+	strace -qq -o calls "$EAGAIN" record -o t true
+	sed 's/(.*//' calls | awk '$1 != "execve" && $1 != "exit_group" { print $1, ++n[$1] }' >each
+	grep -q 'linkat 1' each
+	while read -r call n; do
+		before
+		run strace -qq -o end -e "inject=$call:signal=KILL:when=$n" "$EAGAIN" record -o t true
+		[ "$status" = 137 ]
+		cmp t/control recorded/control || cmp t.old/control recorded/control
+		"$EAGAIN" record -o t true
+		"$EAGAIN" record -o t true
+		[ "$(ls -d t*)" = "$(printf 't\nt.old')" ]
+	done <each
+}
+
 @test "unreadable, foreign and newer traces: one line, status 1" {
 	complains 1 'eagain.trace: No such file or directory: record one with eagain record*' "$EAGAIN" report
 	complains 1 'none: *' "$EAGAIN" log none

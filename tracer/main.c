@@ -1,4 +1,5 @@
 /* main.c - the `eagain` command: which verb, and what it needs.  */
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
@@ -51,38 +52,74 @@ static int close_output(FILE *f)
 	return 0;
 }
 
+static int remove_data(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	if (ftw->level != 1 || strcmp(path + ftw->base, TRACE_CONTROL_NAME))
+		remove(path);
+	return 0;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
 	(void)type;
 	(void)ftw;
-	return remove(path);
+	remove(path);
+	return 0;
 }
 
+/* The control file goes last: what is left by whoever is killed meanwhile is still a trace.  */
 static void remove_trace(const char *dir)
 {
+	nftw(dir, remove_data, 8, FTW_DEPTH | FTW_PHYS);
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Whether the directory may be taken away: a trace, or what a recording leaves that is killed before it has one.  */
+static bool is_removable(const char *dir)
+{
+	static const char begun[] = TRACE_CONTROL_NAME ".";
+	const struct dirent *e;
+	bool only_begun = true;
+	DIR *d;
+
+	if (reader_is_trace(dir))
+		return true;
+	d = opendir(dir);
+	if (!d)
+		return false;
+	while (only_begun && (e = readdir(d)))
+		only_begun = !strncmp(e->d_name, begun, sizeof begun - 1) || !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+	closedir(d);
+	return only_begun;
+}
+
+/* Moves a trace to DIR.old, in the place of an older one.  */
+static void keep_as_old(const char *dir, const struct stat *kept)
+{
+	char old[PATH_MAX];
+	struct stat st;
+
+	if (!S_ISDIR(kept->st_mode) || !is_removable(dir))
+		die(STATUS_FAILED, "%s: exists and is not a trace: name another directory with -o", dir);
+	if ((size_t)snprintf(old, sizeof old, "%s.old", dir) >= sizeof old)
+		die(STATUS_FAILED, "%s: %s", dir, strerror(ENAMETOOLONG));
+	if (lstat(old, &st) == 0 && !(S_ISDIR(st.st_mode) && is_removable(old)))
+		die(STATUS_FAILED, "%s: exists and is not a trace: move it away, or name another directory with -o", old);
+	remove_trace(old);
+	if (rename(dir, old) < 0)
+		die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
 }
 
 /* The directory for `record`: a trace that is there already is kept as DIR.old, as perf keeps perf.data.old.  */
 static void make_trace_directory(const char *dir)
 {
-	char old[PATH_MAX];
 	struct stat st;
 
-	if (lstat(dir, &st) == 0) {
-		if (rmdir(dir) < 0) {
-			if (!S_ISDIR(st.st_mode) || !reader_is_trace(dir))
-				die(STATUS_FAILED, "%s: exists and is not a trace: name another directory with -o", dir);
-			if ((size_t)snprintf(old, sizeof old, "%s.old", dir) >= sizeof old)
-				die(STATUS_FAILED, "%s: %s", dir, strerror(ENAMETOOLONG));
-			if (lstat(old, &st) == 0 && !reader_is_trace(old))
-				die(STATUS_FAILED, "%s: exists and is not a trace: move it away, or name another directory with -o", old);
-			remove_trace(old);
-			if (rename(dir, old) < 0)
-				die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
-		}
-	}
+	if (lstat(dir, &st) == 0 && rmdir(dir) < 0)
+		keep_as_old(dir, &st);
 	if (mkdir(dir, 0700) < 0)
 		die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
 }
