@@ -236,11 +236,14 @@ takes() {
 	mkdir mine && touch mine/file
 	complains 1 'mine: exists and is not a trace*' "$EAGAIN" record -o mine true
 	[ -e mine/file ]
+	mv mine/file mine/control.txt
+	complains 1 'mine: exists and is not a trace*' "$EAGAIN" record -o mine true
+	[ -e mine/control.txt ]
 	complains 1 '/proc/trace: *' "$EAGAIN" record -o /proc/trace true
 }
 
 @test "record killed at each of its system calls: the next one goes on, and the last trace is kept" {
-	need_program strace
+	need_program strace /usr/bin/python3
 	local call n
 	"$EAGAIN" record -o recorded true
 	before() { rm -rf t t.old && cp -r recorded t && cp -r recorded t.old; }
@@ -257,6 +260,12 @@ takes() {
 		"$EAGAIN" record -o t true
 		[ "$(ls -d t*)" = "$(printf 't\nt.old')" ]
 	done <each
+	# --readiness has its socket there before.
+	rm -rf t t.old
+	mkdir t
+	/usr/bin/python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("t/observer")'
+	"$EAGAIN" record -o t true
+	[ -S t.old/observer ]
 }
 
 @test "unreadable, foreign and newer traces: one line, status 1" {

@@ -77,10 +77,20 @@ static void remove_trace(const char *dir)
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* What a recording has in its directory before there is a control file: that file's name as it is made is control.PID.  */
+static bool is_begun(const char *name)
+{
+	static const char temporary[] = TRACE_CONTROL_NAME ".";
+	size_t n = sizeof temporary - 1;
+
+	if (!strncmp(name, temporary, n))
+		return name[n] && !name[n + strspn(name + n, "0123456789")];
+	return !strcmp(name, TRACE_OBSERVER_NAME) || !strcmp(name, ".") || !strcmp(name, "..");
+}
+
 /* Whether the directory may be taken away: a trace, or what a recording leaves that is killed before it has one.  */
 static bool is_removable(const char *dir)
 {
-	static const char begun[] = TRACE_CONTROL_NAME ".";
 	const struct dirent *e;
 	bool only_begun = true;
 	DIR *d;
@@ -91,7 +101,7 @@ static bool is_removable(const char *dir)
 	if (!d)
 		return false;
 	while (only_begun && (e = readdir(d)))
-		only_begun = !strncmp(e->d_name, begun, sizeof begun - 1) || !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
+		only_begun = is_begun(e->d_name);
 	closedir(d);
 	return only_begun;
 }
