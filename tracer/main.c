@@ -56,7 +56,7 @@ static int remove_data(const char *path, const struct stat *st, int type, struct
 {
 	(void)st;
 	(void)type;
-	if (ftw->level != 1 || strcmp(path + ftw->base, TRACE_CONTROL_NAME))
+	if (ftw->level != 1 || strcmp(path + ftw->base, TRACE_CONTROL_NAME) != 0)
 		remove(path);
 	return 0;
 }
