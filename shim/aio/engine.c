@@ -182,7 +182,7 @@ static struct help find_help(void)
 
 static void *work(void *arg);
 
-/* A new thread's mask is that of who starts it.  */
+/* A new thread's mask is that of who starts it.  Where the program's thread-local data is larger than our stack, it has libc's.  */
 bool engine_start_thread(pthread_t *thread, void *(*function)(void *), void *arg)
 {
 	pthread_attr_t attributes;
@@ -191,6 +191,8 @@ bool engine_start_thread(pthread_t *thread, void *(*function)(void *), void *arg
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	error = libc.pthread_create(thread, &attributes, function, arg);
+	if (error == EINVAL)
+		error = libc.pthread_create(thread, NULL, function, arg);
 	pthread_attr_destroy(&attributes);
 	return error == 0;
 }
@@ -282,7 +284,8 @@ static struct request *take(void)
 	return r;
 }
 
-static void end(struct request *r, uint64_t began)
+/* The program is told, or is to be told by release().  */
+static void end(struct request *r, long result, uint64_t began)
 {
 	struct engine *e = engine();
 
@@ -291,11 +294,48 @@ static void end(struct request *r, uint64_t began)
 		e->quick += e->quick < 2 * QUICKS;
 	else
 		e->quick -= e->quick < QUICKS / 2 ? e->quick : QUICKS / 2;
+	if (!request_is_silent(r)) {
+		queue_leave(&e->queue, r);
+		return;
+	}
+	request_tell(r, result);
 	queue_end(&e->queue, r);
 }
 
-/* With the lock, which it gives back meanwhile: performs what is ready, one after the other.  What is over leaves the queue before
- * the program knows.  Who waits for one of many that are quick is woken when some are done: or else by the guard.  */
+/* Without the lock: what was told gives way to what had to come after it; linked by next_ready.  */
+static void release(struct request *r)
+{
+	struct request *next;
+	struct help help;
+
+	lock();
+	for (struct request *told = r; told; told = next) {
+		next = told->next_ready;
+		queue_release(&engine()->queue, told);
+	}
+	help = find_help();
+	unlock();
+	for (; r; r = next) {
+		next = r->next_ready;
+		request_free(r);
+	}
+	get(help);
+}
+
+/* Without the lock: what has ended is told, as by libc before any that has to come after it begins.  */
+static void end_told(struct request *r, long result)
+{
+	if (request_is_silent(r)) {
+		request_free(r);
+		return;
+	}
+	request_tell(r, result);
+	r->next_ready = NULL;
+	release(r);
+}
+
+/* With the lock, which it gives back meanwhile: performs what is ready, one after the other.  Who waits for one of many that are
+ * quick is woken when some are done: or else by the guard.  */
 static void perform_ready(void)
 {
 	struct engine *e = engine();
@@ -311,7 +351,7 @@ static void perform_ready(void)
 		e->looking += !r;
 		unlock();
 		if (done)
-			request_complete(done, result);
+			end_told(done, result);
 		if (done && wake)
 			requests_wake();
 		unwoken = done && !wake ? unwoken + 1 : 0;
@@ -324,7 +364,7 @@ static void perform_ready(void)
 		lock();
 		e->looking -= !r;
 		if (r)
-			end(r, began);
+			end(r, result, began);
 		done = r;
 	}
 }
@@ -605,20 +645,17 @@ int engine_cancel(int fd, const struct aiocb *block)
 {
 	bool begun;
 	uint64_t mask = enter();
-	struct request *r = queue_withdraw(&engine()->queue, fd, block, &begun), *next;
-	struct help help = find_help();
-	bool some = r;
+	struct request *first = queue_withdraw(&engine()->queue, fd, block, &begun);
 
 	unlock();
-	get(help);
-	for (; r; r = next) {
-		next = r->next_ready;
-		request_complete(r, -ECANCELED);
-	}
-	if (some)
+	for (struct request *r = first; r; r = r->next_ready)
+		request_tell(r, -ECANCELED);
+	if (first) {
+		release(first);
 		requests_wake();
+	}
 	set_mask(mask);
-	return begun ? AIO_NOTCANCELED : some ? AIO_CANCELED : AIO_ALLDONE;
+	return begun ? AIO_NOTCANCELED : first ? AIO_CANCELED : AIO_ALLDONE;
 }
 
 bool engine_has(int fd)

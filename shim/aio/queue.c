@@ -86,7 +86,7 @@ void queue_add(struct queue *q, struct request *r)
 {
 	unsigned i = list_of(r->fd);
 
-	r->ready = false;
+	r->ready = r->over = false;
 	r->held = NULL;
 	r->after = NULL;
 	r->before = q->list[i].last;
@@ -100,10 +100,7 @@ void queue_add(struct queue *q, struct request *r)
 
 void queue_leave(struct queue *q, struct request *r)
 {
-	unsigned i = list_of(r->fd);
-
-	*(r->before ? &r->before->after : &q->list[i].first) = r->after;
-	*(r->after ? &r->after->before : &q->list[i].last) = r->before;
+	r->over = true;
 	q->count--;
 	STORE(q->streams, q->streams - r->on_stream);
 }
@@ -111,8 +108,11 @@ void queue_leave(struct queue *q, struct request *r)
 /* Those that it held look for another that holds them.  */
 void queue_release(struct queue *q, struct request *r)
 {
+	unsigned i = list_of(r->fd);
 	struct request *next;
 
+	*(r->before ? &r->before->after : &q->list[i].first) = r->after;
+	*(r->after ? &r->after->before : &q->list[i].last) = r->before;
 	for (struct request *held = r->held; held; held = next) {
 		next = held->next_ready;
 		hold_or_make_ready(q, held);
@@ -178,12 +178,11 @@ static void take_out_held(const struct request *r)
 
 struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *block, bool *begun)
 {
-	struct request *first = NULL, **last = &first, *after;
+	struct request *first = NULL, **last = &first;
 
 	*begun = false;
-	for (struct request *r = q->list[list_of(fd)].first; r; r = after) {
-		after = r->after;
-		if (r->fd != fd || (block && r->block != block))
+	for (struct request *r = q->list[list_of(fd)].first; r; r = r->after) {
+		if (r->fd != fd || r->over || (block && r->block != block))
 			continue;
 		if (request_state(r->word) != REQUEST_QUEUED) {
 			*begun = true;
@@ -193,7 +192,7 @@ struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *bloc
 			take_out_ready(q, r);
 		else
 			take_out_held(r);
-		queue_end(q, r);
+		queue_leave(q, r);
 		r->next_ready = NULL;
 		*last = r;
 		last = &r->next_ready;

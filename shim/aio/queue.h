@@ -33,15 +33,15 @@ struct request *queue_take(struct queue_ready *ready);
 /* One that had begun is over.  */
 void queue_end(struct queue *q, struct request *r);
 
-/* The same in two steps, between which the program is told: so it finds the request no more, but none that was held by it is over
- * sooner.  */
+/* The same in two steps, between which the program is told: so it cannot cancel the request any more, but none that has to come after
+ * it begins, and is over, sooner.  */
 void queue_leave(struct queue *q, struct request *r);
 void queue_release(struct queue *q, struct request *r);
 
-/* Whether one of this fd has not ended.  */
+/* Whether one of this fd has not ended, or been told of.  */
 bool queue_has(const struct queue *q, int fd);
 
-/* Takes away what has not begun, of this block, or if that is NULL, of this fd; linked by next_ready.  *begun: there is more.  */
+/* What has not begun, of this block, or if that is NULL, of this fd, leaves; linked by next_ready.  *begun: there is more.  */
 struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *block, bool *begun);
 
 #endif

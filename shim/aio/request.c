@@ -356,12 +356,6 @@ void request_tell(struct request *r, long result)
 		request_leave_group(r->group, result < 0);
 }
 
-void request_complete(struct request *r, long result)
-{
-	request_tell(r, result);
-	request_free(r);
-}
-
 void request_would_block(const struct request *r)
 {
 	if (r->notice.of.number)

@@ -66,6 +66,7 @@ struct request {
 	bool buffered;                  /* a write to a file's pages in memory */
 	bool on_stream;          /* it is on a stream (streams.h) */
 	bool ready;                     /* the queue's: nothing has to come before it */
+	bool over;                      /* and: it has ended, but nobody has been told */
 	size_t moved;                   /* bytes, so far */
 	void *buffer;
 	size_t size;
@@ -169,14 +170,17 @@ bool request_has_record(const struct aiocb *block);
 void request_learn(const struct aiocb *block, enum call_id call);
 
 /* The life of a request, once it is filled in: it is the engine's, or after all not; it is being performed; the program is told
- * what came of it, and its place is given back.  */
+ * what came of it; its place is given back by request_free().  */
 void request_submit(struct request *r);
 void request_withdraw(struct request *r);
 void request_begin(struct request *r);
-void request_complete(struct request *r, long result);
-
-/* The same, but its place is given back by the caller.  */
 void request_tell(struct request *r, long result);
+
+/* Whether only who asks is told: that is a few stores.  */
+static inline bool request_is_silent(const struct request *r)
+{
+	return r->notice.how == SIGEV_NONE && !r->group;
+}
 
 /* An attempt has said that it would block; it waits no more.  */
 void request_would_block(const struct request *r);
