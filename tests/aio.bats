@@ -15,8 +15,8 @@ same_behaviours() {
 	same_behaviours read-file write-file fd-kinds streams bad-arguments bad-address sync-file direct file-size broken-pipe nonblocking
 }
 
-@test "order: what appends, streams, ranges that overlap; many at once" {
-	same_behaviours order overlaps many told-in-order
+@test "order: what appends, streams, ranges that overlap; many at once; who knows of a sync knows of what was before it" {
+	same_behaviours order overlaps many told-in-order told-before-sync
 }
 
 @test "notices: signals, threads, lists" {

@@ -2,16 +2,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "aio.h"
 
-enum { MANY = 16 };
+enum { MANY = 16, PAGE = 4096 };
 
 /* The pipes of the lists.  */
 static int ends[MANY][2];
@@ -412,8 +417,86 @@ static void told_in_order(char **argv)
 	tell("%d of %d wrong", wrong, TIMES);
 }
 
+/* A page whose writers are stopped: userfaultfd(2).  */
+static struct stalled {
+	int fault;
+	void *page;
+} stalled;
+
+static bool stall(bool on)
+{
+	struct uffdio_writeprotect protect = {
+		.range = {.start = (uintptr_t)stalled.page, .len = PAGE},
+		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
+	};
+
+	return ioctl(stalled.fault, UFFDIO_WRITEPROTECT, &protect) == 0;
+}
+
+static bool make_stalled_page(void)
+{
+	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP};
+	struct uffdio_register page = {.mode = UFFDIO_REGISTER_MODE_WP, .range.len = PAGE};
+
+	stalled.fault = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	stalled.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	page.range.start = (uintptr_t)stalled.page;
+	return stalled.fault >= 0 && ioctl(stalled.fault, UFFDIO_API, &api) == 0 && ioctl(stalled.fault, UFFDIO_REGISTER, &page) == 0 &&
+	       stall(true) && stall(false);
+}
+
+/* Who tells of what is in the page is stopped for a moment.  */
+static void *await_stall(void *arg)
+{
+	struct uffd_msg message;
+
+	(void)arg;
+	need(read(stalled.fault, &message, sizeof message) == sizeof message, "userfaultfd");
+	moment();
+	need(stall(false), "UFFDIO_WRITEPROTECT");
+	return NULL;
+}
+
+/* Two reads, the first the shorter, and a sync: who knows that this is over knows that they are.  */
+static bool sync_is_last(int fd, char *bytes, size_t size)
+{
+	struct aiocb *part = stalled.page, all = request(fd, bytes, size, 0), sync = request(fd, NULL, 0, 0);
+	pthread_t thread;
+	bool last;
+
+	*part = request(fd, bytes + size, size / 4, 0);
+	need(pthread_create(&thread, NULL, await_stall, NULL) == 0, "pthread_create");
+	need(aio_read(part) == 0 && stall(true) && aio_read(&all) == 0, "aio_read");
+	need(aio_fsync(O_DSYNC, &sync) == 0, "aio_fsync");
+	need(await(&sync) == 0, "the sync");
+	last = aio_error(part) != EINPROGRESS && aio_error(&all) != EINPROGRESS;
+	need(await(part) == (ssize_t)(size / 4) && await(&all) == (ssize_t)size, "the reads");
+	/* Perhaps it was over before it could be stopped. */
+	((volatile char *)stalled.page)[PAGE - 1] = 0;
+	need(pthread_join(thread, NULL) == 0, "pthread_join");
+	return last;
+}
+
+static void told_before_sync(char **argv)
+{
+	enum { SIZE = 16 << 20, TIMES = 8 };
+	int fd = data_file(SIZE, O_RDWR);
+	char *bytes = calloc(2, SIZE);
+	int wrong = 0;
+
+	(void)argv;
+	if (!make_stalled_page()) {
+		tell("no userfaultfd");
+		return;
+	}
+	for (int i = 0; i < TIMES; i++)
+		wrong += !sync_is_last(fd, bytes, SIZE);
+	tell("%d of %d wrong", wrong, TIMES);
+}
+
 const struct behaviour notice_behaviours[] = {
 	{"signal-for-one", signal_for_one}, {"no-such-signal", no_such_signal}, {"signal-before-end", signal_before_end},
 	{"thread-for-one", thread_for_one}, {"list-wait", list_wait}, {"list-signal", list_signal}, {"list-thread", list_thread},
-	{"list-of-both", list_of_both}, {"told-in-order", told_in_order}, {NULL, NULL},
+	{"list-of-both", list_of_both}, {"told-in-order", told_in_order},
+	{"told-before-sync", told_before_sync}, {NULL, NULL},
 };
