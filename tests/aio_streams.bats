@@ -77,3 +77,10 @@ same_behaviours() {
 	run -0 timeout 60 "$EAGAIN" run "$PROGRAMS/aio" own-table both
 	[ "$output" = $'there: 0\nread: 4 text\nhere: 0' ] || { echo "$output"; false; }
 }
+
+# The stack of a thread of the shim's is smaller than that. With libc's the thousand would never be done.
+@test "a program with much thread-local data is served, too" {
+	cd "$BATS_TEST_TMPDIR"
+	run -0 env LD_PRELOAD="$PROGRAMS/wide.so" timeout 60 "$EAGAIN" run "$PROGRAMS/aio" thousand
+	[ "$output" = $'900 done, 100 wait\n1000 done' ] || { echo "$output"; false; }
+}

@@ -1,6 +1,11 @@
 /* queue.c - lists by fd, of what has not ended; one of what can begin; and for each request, of those that it holds up.  */
 #include "queue.h"
 
+static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
 /* Whether r, which arrived after q, must not begin before q is over.  */
 static bool are_ordered(const struct request *q, const struct request *r)
 {
@@ -8,13 +13,15 @@ static bool are_ordered(const struct request *q, const struct request *r)
 		return false;
 	if (request_syncs(r))
 		return true;
+	if (q->operation != r->operation && overlap((uintptr_t)q->buffer, q->size, (uintptr_t)r->buffer, r->size))
+		return true;
 	if (q->on_stream)
 		return q->operation == r->operation;
 	if (q->operation == LIO_READ && r->operation == LIO_READ)
 		return false;
 	if (q->appends || r->appends || (q->buffered && r->buffered))
 		return true;
-	return (uint64_t)q->offset < (uint64_t)r->offset + r->size && (uint64_t)r->offset < (uint64_t)q->offset + q->size;
+	return overlap((uint64_t)q->offset, q->size, (uint64_t)r->offset, r->size);
 }
 
 /* Whether q is to be over before r begins; `later`: q arrived after r.  */

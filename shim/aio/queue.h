@@ -1,8 +1,9 @@
 /* queue.h - which request is next.
  *
  * Requests run in parallel, but for those whose order can be told: on one fd, writes that append, ranges that overlap with a
- * write among them, and, after all that came before it, a sync.  On a stream, reads, and writes.  Writes to the pages of one file
- * in memory, too: the kernel has one lock for them.  Of those that wait for each other the higher priority is first, as with libc.
+ * write among them, a write of memory that is read into, and, after all that came before it, a sync.  On a stream, reads, and
+ * writes.  Writes to the pages of one file in memory, too: the kernel has one lock for them.  Of those that wait for each other the
+ * higher priority is first, as with libc.
  *
  * No thread, no lock: the caller sees to it that there is one at a time.  */
 #ifndef EAGAIN_AIO_QUEUE_H

@@ -102,8 +102,8 @@ static void read_stream_at_once(const struct aiocb *b, struct nature *n)
 	n->is_done = n->result != -EAGAIN && !streams_cannot_tell(n->result);
 }
 
-/* Whether it can be ours.  */
-static bool look(const struct aiocb *b, int operation, struct nature *n)
+/* Whether it can be ours.  `at_once`: it is submitted now, and a read of a file that need not wait is done.  */
+static bool look(const struct aiocb *b, int operation, bool at_once, struct nature *n)
 {
 	bool syncs = operation == REQUEST_SYNC || operation == REQUEST_DSYNC;
 	struct stat st;
@@ -119,7 +119,7 @@ static bool look(const struct aiocb *b, int operation, struct nature *n)
 		give_up();
 	if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == (operation == LIO_READ ? O_WRONLY : O_RDONLY))
 		return false;
-	if (operation == LIO_READ && read_at_once(b, flags, n))
+	if (operation == LIO_READ && at_once && read_at_once(b, flags, n))
 		return true;
 	result = sys(SYS_fstat, b->aio_fildes, &st);
 	if (result < 0 && result != -EBADF)
@@ -290,7 +290,7 @@ static long enqueue(struct aiocb *b, int operation, const struct op *op)
 
 	if (!is_on())
 		return FOR_LIBC;
-	if (!serves() || !look(b, operation, &n))
+	if (!serves() || !look(b, operation, true, &n))
 		return hand_to_libc(b, operation);
 	if (n.on_stream && operation == LIO_READ)
 		read_stream_at_once(b, &n);
@@ -414,7 +414,18 @@ static bool any_is_soon_done(const struct aiocb *const *list, int n)
 
 enum whose { NOBODYS, OURS, BOTH };
 
-/* Whose those of a list are.  */
+/* Whether it is under way.  */
+static bool libc_has(const struct aiocb *b)
+{
+	static const struct timespec now;
+	int error = errno;
+	bool has = libc.aio_suspend(&b, 1, &now) != 0;
+
+	errno = error;
+	return has;
+}
+
+/* Whose those of a list are.  One that nobody has, whatever its error, ends the wait, as with libc.  */
 static enum whose whose_are(const struct aiocb *const *list, int n)
 {
 	bool ours = false, others = false;
@@ -425,8 +436,10 @@ static enum whose whose_are(const struct aiocb *const *list, int n)
 			continue;
 		if (request_of(list[i], &state))
 			ours = true;
-		else
+		else if (libc_has(list[i]))
 			others = true;
+		else
+			return NOBODYS;
 	}
 	return !ours ? NOBODYS : others ? BOTH : OURS;
 }
@@ -439,7 +452,7 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
 static struct timespec after(const struct timespec *t)
 {
 	uint64_t now = clock_ns();
-	struct timespec end = {t->tv_sec + (time_t)(now / 1000000000), t->tv_nsec + (long)(now % 1000000000)};
+	struct timespec end = {(time_t)((uint64_t)t->tv_sec + now / 1000000000), t->tv_nsec + (long)(now % 1000000000)};
 
 	if (end.tv_nsec >= 1000000000) {
 		end.tv_nsec -= 1000000000;
@@ -453,6 +466,9 @@ static long wait_for_one(const struct aiocb *const *list, int n, const struct ti
 {
 	const struct timespec slice = {.tv_nsec = 1000000};
 
+	/* What is no time any more is over, for libc. */
+	if (end && end->tv_sec < 0)
+		return -EAGAIN;
 	for (;;) {
 		struct timespec next = after(&slice);
 		uint32_t done = requests_watch();
@@ -568,7 +584,7 @@ static bool look_at_list(struct aiocb *const *list, int n)
 		if (!list[i] || list[i]->aio_lio_opcode == LIO_NOP)
 			continue;
 		if ((list[i]->aio_lio_opcode != LIO_READ && list[i]->aio_lio_opcode != LIO_WRITE) ||
-		    !look(list[i], list[i]->aio_lio_opcode, &nature))
+		    !look(list[i], list[i]->aio_lio_opcode, false, &nature))
 			return false;
 		some = true;
 	}
@@ -588,7 +604,7 @@ static struct request *submit_list(struct aiocb *const *list, int n, struct requ
 			continue;
 		r = places;
 		places = r->after;
-		look(list[i], list[i]->aio_lio_opcode, &nature);
+		look(list[i], list[i]->aio_lio_opcode, true, &nature);
 		s = note(list[i], list[i]->aio_lio_opcode, op, &nature, group->notice.of.number);
 		s.enter = s.request.number ? clock_ticks() : 0;
 		record_submission(&s);

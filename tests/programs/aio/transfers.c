@@ -427,6 +427,42 @@ static void overlaps(char **argv)
 	tell("%d wrong", wrong);
 }
 
+/* What is written before it is read into, in the order of two requests or of a list's; and what is read before it is written.  */
+static void same_memory(char **argv)
+{
+	enum { SIZE = 65536 };
+	static char bytes[SIZE], found[SIZE];
+	int fd = data_file(2 * SIZE, O_RDWR), pair[2], wrong = 0, echoed = 0;
+
+	(void)argv;
+	for (int round = 0; round < MANY; round++) {
+		struct aiocb b[2] = {request(fd, bytes, SIZE, 0), request(fd, bytes, SIZE, SIZE)};
+		struct aiocb *const list[] = {&b[0], &b[1]};
+
+		b[0].aio_lio_opcode = LIO_WRITE;
+		b[1].aio_lio_opcode = LIO_READ;
+		memset(bytes, round, SIZE);
+		if (round % 2)
+			need(aio_write(&b[0]) == 0 && aio_read(&b[1]) == 0, "aio");
+		else
+			need(lio_listio(LIO_NOWAIT, list, 2, NULL) == 0, "lio_listio");
+		wrong += await(&b[0]) != SIZE || await(&b[1]) != SIZE || (unsigned char)bytes[0] != pattern(SIZE);
+		need(pread(fd, found, SIZE, 0) == SIZE, "pread");
+		for (int i = 0; i < SIZE; i++)
+			wrong += found[i] != round;
+	}
+	tell("%d wrong", wrong);
+	need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
+	for (int round = 0; round < MANY; round++) {
+		char byte = '?', back;
+		struct aiocb in = request(pair[0], &byte, 1, 0), out = request(pair[0], &byte, 1, 0);
+
+		need(aio_read(&in) == 0 && aio_write(&out) == 0 && write(pair[1], "a", 1) == 1, "aio");
+		echoed += await(&in) == 1 && await(&out) == 1 && read(pair[1], &back, 1) == 1 && back == 'a';
+	}
+	tell("%d echoed", echoed);
+}
+
 /* Many at once, on several fds of one file.  */
 static void many(char **argv)
 {
@@ -477,5 +513,5 @@ const struct behaviour transfer_behaviours[] = {
 	{"read-file", read_file}, {"write-file", write_file}, {"fd-kinds", fd_kinds}, {"streams", streams},
 	{"bad-arguments", bad_arguments}, {"bad-address", bad_address}, {"sync-file", sync_file}, {"direct", direct},
 	{"file-size", file_size}, {"broken-pipe", broken_pipe}, {"nonblocking", nonblocking}, {"order", order},
-	{"overlaps", overlaps}, {"many", many}, {"full", full}, {NULL, NULL},
+	{"overlaps", overlaps}, {"same-memory", same_memory}, {"many", many}, {"full", full}, {NULL, NULL},
 };

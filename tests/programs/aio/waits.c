@@ -1,6 +1,7 @@
 /* waits.c - aio_suspend and aio_cancel.  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -35,9 +36,9 @@ static void suspend(char **argv)
 {
 	char bytes[20];
 	int first[2], second[2];
-	struct aiocb a, b, done = request(data_file(100, O_RDONLY), bytes, 10, 0);
-	const struct aiocb *list[] = {&a, NULL, &b}, *over[] = {&a, &done};
-	struct timespec none = {0}, little = {.tv_nsec = 20000000}, much = {.tv_sec = 1000};
+	struct aiocb a, b, done = request(data_file(100, O_RDONLY), bytes, 10, 0), copy;
+	const struct aiocb *list[] = {&a, NULL, &b}, *over[] = {&a, &done}, *copied[] = {&a, &copy};
+	struct timespec none = {0}, little = {.tv_nsec = 20000000}, much = {.tv_sec = 1000}, too_much = {.tv_sec = LONG_MAX};
 	pthread_t thread;
 
 	(void)argv;
@@ -48,6 +49,9 @@ static void suspend(char **argv)
 	tell_suspend("nothing", list, 0, &much);
 	tell_suspend("only NULL", list + 1, 1, NULL);
 	tell_suspend("less than nothing", list, -1, NULL);
+	tell_suspend("too much time", list, 3, &too_much);
+	copy = a;
+	tell_suspend("one that was never submitted", copied, 2, NULL);
 	pthread_create(&thread, NULL, write_later, &second[1]);
 	tell_suspend("one of two", list, 3, NULL);
 	tell("%s", strerrorname_np(aio_error(&a)));
