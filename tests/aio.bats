@@ -16,7 +16,7 @@ same_behaviours() {
 }
 
 @test "order: what appends, streams, ranges that overlap; many at once; who knows of a sync knows of what was before it" {
-	same_behaviours order overlaps same-memory many told-in-order told-before-sync
+	same_behaviours order overlaps same-memory beside-bad-list many told-in-order told-before-sync
 }
 
 @test "notices: signals, threads, lists" {

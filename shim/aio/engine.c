@@ -295,7 +295,7 @@ static void end(struct request *r, long result, uint64_t began)
 	else
 		e->quick -= e->quick < QUICKS / 2 ? e->quick : QUICKS / 2;
 	if (!request_is_silent(r)) {
-		queue_leave(&e->queue, r);
+		queue_leave(r);
 		return;
 	}
 	request_tell(r, result);
@@ -464,7 +464,7 @@ void engine_end(struct request *r, long result)
 	bool wake_streams, wake_workers;
 
 	lock();
-	queue_leave(&e->queue, r);
+	queue_leave(r);
 	unlock();
 	request_tell(r, result);
 	lock();
@@ -693,13 +693,12 @@ bool engine_shares_fds(void)
 
 static bool is_busy(void)
 {
-	for (uint32_t i = 0; i < LOAD(requests_there()->used); i++) {
-		enum request_state state = request_state(__atomic_load_n(&requests_there()->table[i].word, __ATOMIC_ACQUIRE));
+	uint64_t mask = enter();
+	bool busy = files();
 
-		if ((state == REQUEST_QUEUED || state == REQUEST_RUNNING) && !requests_there()->table[i].on_stream)
-			return true;
-	}
-	return false;
+	unlock();
+	set_mask(mask);
+	return busy;
 }
 
 void engine_finish(void)

@@ -105,11 +105,9 @@ void queue_add(struct queue *q, struct request *r)
 	hold_or_make_ready(q, r);
 }
 
-void queue_leave(struct queue *q, struct request *r)
+void queue_leave(struct request *r)
 {
 	r->over = true;
-	q->count--;
-	STORE(q->streams, q->streams - r->on_stream);
 }
 
 /* Those that it held look for another that holds them.  */
@@ -120,6 +118,8 @@ void queue_release(struct queue *q, struct request *r)
 
 	*(r->before ? &r->before->after : &q->list[i].first) = r->after;
 	*(r->after ? &r->after->before : &q->list[i].last) = r->before;
+	q->count--;
+	STORE(q->streams, q->streams - r->on_stream);
 	for (struct request *held = r->held; held; held = next) {
 		next = held->next_ready;
 		hold_or_make_ready(q, held);
@@ -129,7 +129,7 @@ void queue_release(struct queue *q, struct request *r)
 
 void queue_end(struct queue *q, struct request *r)
 {
-	queue_leave(q, r);
+	queue_leave(r);
 	queue_release(q, r);
 }
 
@@ -199,7 +199,7 @@ struct request *queue_withdraw(struct queue *q, int fd, const struct aiocb *bloc
 			take_out_ready(q, r);
 		else
 			take_out_held(r);
-		queue_leave(q, r);
+		queue_leave(r);
 		r->next_ready = NULL;
 		*last = r;
 		last = &r->next_ready;

@@ -36,7 +36,7 @@ void queue_end(struct queue *q, struct request *r);
 
 /* The same in two steps, between which the program is told: so it cannot cancel the request any more, but none that has to come after
  * it begins, and is over, sooner.  */
-void queue_leave(struct queue *q, struct request *r);
+void queue_leave(struct request *r);
 void queue_release(struct queue *q, struct request *r);
 
 /* Whether one of this fd has not ended, or been told of.  */

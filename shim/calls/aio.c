@@ -271,8 +271,11 @@ static int end_ours(struct op *op, long result)
 	return (int)as_libc(result);
 }
 
+/* Another thread may have given up, and what this one has submitted be under way.  */
 static long hand_to_libc(struct aiocb *b, int operation)
 {
+	if (LOAD(given_up))
+		engine_finish();
 	b->__next_prio = NULL;
 	request_is_recorded(b, 0);
 	STORE(libc_has_some, true);

@@ -1,6 +1,7 @@
 /* transfers.c - what is read and written, on each kind of fd, and in which order.  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -463,6 +464,39 @@ static void same_memory(char **argv)
 	tell("%d echoed", echoed);
 }
 
+static void *submit_bad_list(void *arg)
+{
+	char byte;
+	struct aiocb good = request(*(int *)arg, &byte, 1, 0), bad = request(-1, &byte, 1, 0);
+	struct aiocb *const list[] = {&good, &bad};
+
+	good.aio_lio_opcode = bad.aio_lio_opcode = LIO_READ;
+	need(lio_listio(LIO_WAIT, list, 2, NULL) == -1 && errno == EIO, "lio_listio");
+	return NULL;
+}
+
+/* What one thread does to its file is in order, whatever another's list makes of the rest.  */
+static void beside_bad_list(char **argv)
+{
+	enum { SIZE = 128 << 20 };
+	int fd = data_file(10, O_RDWR), other = open("/dev/zero", O_RDONLY);
+	char last = 0, *bytes = malloc(SIZE);
+	struct aiocb all = request(fd, bytes, SIZE, 0), end = request(fd, &last, 1, SIZE - 1);
+	pthread_t thread;
+
+	(void)argv;
+	need(other >= 0 && bytes, "/dev/zero");
+	memset(bytes, 'x', SIZE);
+	need(aio_write(&all) == 0, "aio_write");
+	need(pthread_create(&thread, NULL, submit_bad_list, &other) == 0, "pthread_create");
+	settle();
+	need(aio_read(&end) == 0, "aio_read");
+	tell_end("the end", &end);
+	tell("%c", last);
+	tell_end("all", &all);
+	pthread_join(thread, NULL);
+}
+
 /* Many at once, on several fds of one file.  */
 static void many(char **argv)
 {
@@ -513,5 +547,6 @@ const struct behaviour transfer_behaviours[] = {
 	{"read-file", read_file}, {"write-file", write_file}, {"fd-kinds", fd_kinds}, {"streams", streams},
 	{"bad-arguments", bad_arguments}, {"bad-address", bad_address}, {"sync-file", sync_file}, {"direct", direct},
 	{"file-size", file_size}, {"broken-pipe", broken_pipe}, {"nonblocking", nonblocking}, {"order", order},
-	{"overlaps", overlaps}, {"same-memory", same_memory}, {"many", many}, {"full", full}, {NULL, NULL},
+	{"overlaps", overlaps}, {"same-memory", same_memory}, {"beside-bad-list", beside_bad_list}, {"many", many}, {"full", full},
+	{NULL, NULL},
 };
