@@ -37,8 +37,8 @@ same_behaviours() {
 	same_behaviours children 'children /bin/echo text' children-use without-main own-table
 }
 
-@test "a sandbox that is entered while reads wait" {
-	same_behaviours enters-sandbox 'enters-sandbox all'
+@test "a sandbox that is entered while reads wait, and writes" {
+	same_behaviours enters-sandbox 'enters-sandbox all' writes-in-sandbox
 }
 
 # Natively it goes on.

@@ -157,7 +157,7 @@ static bool call_idle(void)
 /* With the lock: all workers wait for others; streams.c cannot start one that has the program's fds.  */
 static bool needs_spare(void)
 {
-	return engine()->stuck && engine()->workers == engine()->stuck;
+	return !shim_sandboxed && engine()->stuck && engine()->workers == engine()->stuck;
 }
 
 /* With the lock: whoever is to be called now, if there is more to do than is being looked for.  */
@@ -572,6 +572,16 @@ bool engine_send(struct request *r)
 	get(help);
 	set_mask(mask);
 	return serves;
+}
+
+bool engine_send_behind(struct request *r)
+{
+	uint64_t mask = enter();
+	bool behind = queue_add_behind(&engine()->queue, r);
+
+	unlock();
+	set_mask(mask);
+	return behind;
 }
 
 void engine_lock(void)

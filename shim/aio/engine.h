@@ -40,6 +40,10 @@ bool engine_make(void);
  * still.  */
 bool engine_send(struct request *r);
 
+/* The same for one on a stream, without a look at anything, if it has to come after what is under way: in a sandbox the worker that
+ * performs this goes on with it.  */
+bool engine_send_behind(struct request *r);
+
 /* Cancels what has not begun, of this block, or if that is NULL, of this fd.  AIO_CANCELED, AIO_NOTCANCELED (a request has begun),
  * or AIO_ALLDONE.  */
 int engine_cancel(int fd, const struct aiocb *block);

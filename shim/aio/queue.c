@@ -105,6 +105,15 @@ void queue_add(struct queue *q, struct request *r)
 	hold_or_make_ready(q, r);
 }
 
+bool queue_add_behind(struct queue *q, struct request *r)
+{
+	r->before = q->list[list_of(r->fd)].last;
+	if (!blocker_of(q, r))
+		return false;
+	queue_add(q, r);
+	return true;
+}
+
 void queue_leave(struct request *r)
 {
 	r->over = true;

@@ -28,6 +28,9 @@ struct queue {
 
 void queue_add(struct queue *q, struct request *r);
 
+/* The same, if another has to come before it.  */
+bool queue_add_behind(struct queue *q, struct request *r);
+
 /* One that nothing has to come before, of these that are ready; it has begun now.  NULL: there is none.  */
 struct request *queue_take(struct queue_ready *ready);
 

@@ -102,15 +102,26 @@ static void read_stream_at_once(const struct aiocb *b, struct nature *n)
 	n->is_done = n->result != -EAGAIN && !streams_cannot_tell(n->result);
 }
 
+static bool is_sync(int operation)
+{
+	return operation == REQUEST_SYNC || operation == REQUEST_DSYNC;
+}
+
+/* What is refused, whatever its fd.  */
+static bool is_invalid(const struct aiocb *b, int operation)
+{
+	return !is_sync(operation) &&
+	       (b->aio_reqprio < 0 || b->aio_reqprio > AIO_PRIO_DELTA_MAX || b->aio_offset < 0 || b->aio_nbytes > SSIZE_MAX);
+}
+
 /* Whether it can be ours.  `at_once`: it is submitted now, and a read of a file that need not wait is done.  */
 static bool look(const struct aiocb *b, int operation, bool at_once, struct nature *n)
 {
-	bool syncs = operation == REQUEST_SYNC || operation == REQUEST_DSYNC;
 	struct stat st;
 	long flags, result;
 
 	*n = (struct nature){0};
-	if (!syncs && (b->aio_reqprio < 0 || b->aio_reqprio > AIO_PRIO_DELTA_MAX || b->aio_offset < 0 || b->aio_nbytes > SSIZE_MAX))
+	if (is_invalid(b, operation))
 		return false;
 	if (unlikely(config.switching == SWITCH_FLAG))
 		flag_off(b->aio_fildes);
@@ -179,7 +190,7 @@ struct submission {
 
 static struct submission note(const struct aiocb *b, int operation, const struct op *op, const struct nature *n, uint32_t list)
 {
-	bool syncs = operation != LIO_READ && operation != LIO_WRITE;
+	bool syncs = is_sync(operation);
 	enum call_id call = syncs ? CALL_aio_fsync : operation == LIO_READ ? CALL_aio_read : CALL_aio_write;
 	struct submission s = {.enter = op->enter, .more.list = list};
 
@@ -208,7 +219,7 @@ static struct notice notice_of(const struct sigevent *e)
 static void fill(struct request *r, struct aiocb *b, int operation, const struct nature *n, struct request *group,
 		 const struct record_request *recorded)
 {
-	bool syncs = operation == REQUEST_SYNC || operation == REQUEST_DSYNC;
+	bool syncs = is_sync(operation);
 
 	if (syncs)
 		b->aio_reqprio = 0;
@@ -284,6 +295,29 @@ static long hand_to_libc(struct aiocb *b, int operation)
 	return FOR_LIBC;
 }
 
+/* What is under way on a stream when a sandbox is entered, libc cannot wait for: what comes after it stays with it.  */
+static bool stays_behind(struct aiocb *b, int operation, const struct op *op)
+{
+	const struct nature n = {.on_stream = true};
+	struct submission s;
+	struct request *r;
+
+	if (!shim_sandboxed || is_invalid(b, operation) || !requests_there() || !engine_has(b->aio_fildes))
+		return false;
+	r = request_take();
+	if (!r)
+		return false;
+	s = note(b, operation, op, &n, 0);
+	fill(r, b, operation, &n, NULL, &s.request);
+	if (engine_send_behind(r)) {
+		record_submission(&s);
+		return true;
+	}
+	r->notice.of.number = 0;
+	request_withdraw(r);
+	return false;
+}
+
 /* 0, -EAGAIN or FOR_LIBC.  */
 static long enqueue(struct aiocb *b, int operation, const struct op *op)
 {
@@ -293,7 +327,9 @@ static long enqueue(struct aiocb *b, int operation, const struct op *op)
 
 	if (!is_on())
 		return FOR_LIBC;
-	if (!serves() || !look(b, operation, true, &n))
+	if (!serves())
+		return stays_behind(b, operation, op) ? 0 : hand_to_libc(b, operation);
+	if (!look(b, operation, true, &n))
 		return hand_to_libc(b, operation);
 	if (n.on_stream && operation == LIO_READ)
 		read_stream_at_once(b, &n);

@@ -606,6 +606,43 @@ static void enters_sandbox(char **argv)
 	tell("later: %d", use_all());
 }
 
+/* Writes that wait while the program enters a sandbox, and some that come after them there: they are not mixed.  */
+static void writes_in_sandbox(char **argv)
+{
+	enum { SIZE = 300000, WRITES = 4 };
+	static char bytes[WRITES][SIZE];
+	struct aiocb b[PACKETS][WRITES];
+	int pair[PACKETS][2], wrong = 0;
+
+	(void)argv;
+	for (int i = 0; i < WRITES; i++)
+		memset(bytes[i], 'a' + i, SIZE);
+	for (int i = 0; i < WRITES; i++) {
+		if (i == WRITES / 2)
+			set_filter(unusual, sizeof unusual / sizeof *unusual, SECCOMP_RET_KILL_PROCESS, 0);
+		for (int kind = 0; kind < PACKETS; kind++) {
+			if (i == 0)
+				make(kind, pair[kind]);
+			b[kind][i] = request(pair[kind][1], bytes[i], SIZE, 0);
+			need(aio_write(&b[kind][i]) == 0, "aio_write");
+		}
+		settle();
+	}
+	for (int kind = 0; kind < PACKETS; kind++)
+		for (int n = 0, got; n < WRITES * SIZE; n += got) {
+			static char some[4096];
+
+			got = (int)read(pair[kind][0], some, sizeof some);
+			need(got > 0, "read");
+			for (int i = 0; i < got; i++)
+				wrong += some[i] != 'a' + (n + i) / SIZE;
+		}
+	tell("%d wrong", wrong);
+	for (int i = 0; i < WRITES; i++)
+		for (int kind = 0; kind < PACKETS; kind++)
+			tell_end("written", &b[kind][i]);
+}
+
 /* Waits until so many are in eagain's epoll instance, which is in the table of two threads; others have marks alone.  */
 static void await_watched(int n)
 {
@@ -726,6 +763,6 @@ const struct behaviour waiting_behaviours[] = {
 	{"other-file", other_file}, {"not-held", not_held}, {"same-fds", same_fds}, {"act-on-fds", act_on_fds},
 	{"no-numbers", no_numbers}, {"lists", lists}, {"children", children}, {"children-use", children_use},
 	{"without-main", without_main}, {"other-user", other_user}, {"own-table", own_table},
-	{"enters-sandbox", enters_sandbox}, {"loses-fd", loses_fd}, {"refused-calls", refused_calls}, {"thousand", thousand}, {"beside", beside},
-	{NULL, NULL},
+	{"enters-sandbox", enters_sandbox}, {"writes-in-sandbox", writes_in_sandbox}, {"loses-fd", loses_fd},
+	{"refused-calls", refused_calls}, {"thousand", thousand}, {"beside", beside}, {NULL, NULL},
 };
