@@ -218,11 +218,20 @@ static void end(struct request *r, long result)
 	engine_hand_over(r);
 }
 
+/* A process whose first thread has ended has no fds for pidfd_getfd(2), which calls that EBADF before Linux 6.9; nor has it memory.  */
+static bool has_first_thread(void)
+{
+	char byte;
+	struct iovec to = {&byte, 1}, from = {&streams->process, 1};
+
+	return sys(SYS_process_vm_readv, sys(SYS_getpid), &to, 1, &from, 1, 0) != -ESRCH;
+}
+
 /* Whether the program's fd is still on the file; in doubt it is.  */
 static bool is_still_its_fd(const struct request *r)
 {
 	long fd = sys(SYS_pidfd_getfd, streams->process, r->fd, 0);
-	bool is = fd < 0 ? fd != -EBADF : flag_same_description((int)fd, r->stream.fd);
+	bool is = fd < 0 ? fd != -EBADF || !has_first_thread() : flag_same_description((int)fd, r->stream.fd);
 
 	if (fd >= 0)
 		sys(SYS_close, fd);
