@@ -481,7 +481,7 @@ static void told_before_sync(char **argv)
 {
 	enum { SIZE = 16 << 20, TIMES = 8 };
 	int fd = data_file(SIZE, O_RDWR);
-	char *bytes = calloc(2, SIZE);
+	char *bytes;
 	int wrong = 0;
 
 	(void)argv;
@@ -489,8 +489,10 @@ static void told_before_sync(char **argv)
 		tell("no userfaultfd");
 		return;
 	}
+	bytes = calloc(2, SIZE);
 	for (int i = 0; i < TIMES; i++)
 		wrong += !sync_is_last(fd, bytes, SIZE);
+	free(bytes);
 	tell("%d of %d wrong", wrong, TIMES);
 }
 
