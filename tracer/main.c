@@ -1,6 +1,7 @@
 /* main.c - the `eagain` command: which verb, and what it needs.  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <signal.h>
@@ -157,11 +158,27 @@ static void need_program(char **argv, struct program *p)
 	program_check(argv[0], p);
 }
 
+/* Whether the log can be written: in the program there is nobody to say so.  A FIFO may have to wait for its reader.  */
+static void need_log(const struct options *o)
+{
+	const char *name = o->value[SETTING_log];
+	struct stat st;
+	int fd;
+
+	if (!name || !strcmp(name, "-") || (stat(name, &st) == 0 && S_ISFIFO(st.st_mode)))
+		return;
+	fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0)
+		die(STATUS_FAILED, "--log: %s: %s", name, strerror(errno));
+	close(fd);
+}
+
 static int run_verb(struct options *o, char **argv)
 {
 	struct program p;
 
 	need_program(argv, &p);
+	need_log(o);
 	options_to_environment(o);
 	return run_program(p.path, argv, false, NULL);
 }
@@ -198,6 +215,7 @@ static int record_verb(struct options *o, char **argv)
 	int status;
 
 	need_program(argv, &p);
+	need_log(o);
 	dir = without_slashes(dir);
 	make_trace_directory(dir);
 	o->value[SETTING_trace] = absolute(dir);
@@ -223,6 +241,7 @@ static int show_verb(struct options *o, char **argv)
 	pid_t pid;
 
 	need_program(argv, &p);
+	need_log(o);
 	output = open_output(o, stderr);
 	snprintf(dir, sizeof dir, "%s/eagain.XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
 	if (!mkdtemp(dir))

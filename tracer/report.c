@@ -184,6 +184,16 @@ static const char *print_lost(const char *divider, uint64_t lost, uint64_t dropp
 	return print_part(divider, dropped, "oldest overwritten", "oldest overwritten", to);
 }
 
+/* What no fd can tell: waits in poll that a timeout or a signal ended.  */
+static void print_vain_polls(const struct model_process *p, FILE *to)
+{
+	char text[16];
+
+	if (p->polls.vain_ns && p->polls.vain_ns >= p->wait_ns[DIRECTION_POLL] / 20)
+		fprintf(to, "  polls that ended with nothing ready: %" PRIu64 ", %s in all\n", p->polls.vain,
+			duration(p->polls.vain_ns, text));
+}
+
 /* Where the program polls many fds at a time.  */
 static void print_polls(const struct model_polls *polls, FILE *to)
 {
@@ -244,6 +254,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	print_last_calls(p, to);
 	if (p->faults && p->faults != MODEL_UNKNOWN)
 		fprintf(to, "  page faults that waited for the disk: %" PRIu64 "\n", p->faults);
+	print_vain_polls(p, to);
 	print_polls(&p->polls, to);
 	stalls_print(p, to);
 	for (size_t i = 0; i < p->fd_count; i++)
