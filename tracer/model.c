@@ -630,19 +630,19 @@ static void see_call(struct build *b, const struct trace_record *r)
 	see_accepted(b, r);
 }
 
-/* Who was joined was there, though it may have no record of its own: it has computed.  */
+/* Who is joined is there, though it may have no record of its own: it computes.  */
 static void see_joined(struct build *b, const struct trace_record *r)
 {
-	uint32_t by = b->thread->tid;
+	uint32_t by = b->thread->tid, tid = (uint32_t)r->fd;
 	struct model_thread *t;
 
-	if (r->fd <= 0 || (r->way != TRACE_LOCK_JOIN && r->way != TRACE_LOCK_JOIN_TIMED && r->way != TRACE_LOCK_JOIN_CLOCK))
+	if (r->fd <= 0 || (r->way != TRACE_LOCK_JOIN && r->way != TRACE_LOCK_THRD))
 		return;
-	t = find_thread(b, (uint32_t)r->fd);
-	if (t->tid == (uint32_t)r->fd && !t->start_ns) {
-		t->joined = true;
+	t = find_thread(b, tid);
+	if (t->tid == tid && !t->start_ns) {
 		t->start_ns = reader_ns(b->trace, r->t);
 		t->end_ns = reader_ns(b->trace, r->t + r->duration);
+		t->joined = r->duration != 0;
 	}
 	b->thread = find_thread(b, by);
 }
