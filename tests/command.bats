@@ -548,6 +548,17 @@ assert polls[0] == (0, 0) and polls[1][0] == 1 and polls[1][1] > 190e6, polls'
 	grep -Eq '^Where .*: of .*, python3.* \(pid [0-9]+\) (.*, )?waited .* in poll, with nothing ready' report
 }
 
+@test "the report: the other end is the process's own" {
+	need_program perl
+	"$EAGAIN" -o report perl -MSocket -e 'pipe my $r, my $w; syswrite $w, "x"; sysread $r, $x, 1;
+		socketpair my $a, my $b, AF_UNIX, SOCK_STREAM, 0; syswrite $a, "x"; sysread $b, $x, 1; print STDERR fileno $_, "\n" for $r, $w, $a, $b' 2>fds
+	mapfile -t fds <fds
+	grep -q " fd ${fds[0]}, pipe:\[[0-9]*\] <- its own fd ${fds[1]}$" report
+	grep -q " fd ${fds[1]}, pipe:\[[0-9]*\] -> its own fd ${fds[0]}$" report
+	grep -q " fd ${fds[2]}, socket:\[[0-9]*\] -> its own fd ${fds[3]}$" report
+	grep -q " fd ${fds[3]}, socket:\[[0-9]*\] <- its own fd ${fds[2]}$" report
+}
+
 @test "the report: 6 fds of a process, and how many more" {
 	"$EAGAIN" -o report perl -e 'for (0 .. 8) { pipe my $r, my $w; push @all, $r, $w; syswrite $w, "x"; sysread $r, $x, 1 }'
 	[ "$(grep -c ' fd [0-9]*, ' report)" = 6 ]

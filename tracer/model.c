@@ -1501,3 +1501,14 @@ const struct model_process *model_peer(const struct model *m, const struct model
 	free(pids);
 	return found;
 }
+
+const struct model_fd *model_own_end(const struct model *m, const struct model_process *p, const struct model_fd *fd)
+{
+	size_t count;
+	const struct model_end *ends = model_ends(m, fd, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (ends[i].process == p && ends[i].fd->calls && model_is_other_end(fd, ends[i].fd))
+			return ends[i].fd;
+	return NULL;
+}

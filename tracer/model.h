@@ -203,11 +203,14 @@ char *model_command(const struct trace_process *header);
 bool model_has_end(const struct model_fd *f, uint64_t *key);
 bool model_is_other_end(const struct model_fd *a, const struct model_fd *b);
 
-/* Who is at the other end of a pipe, or of a connection by TCP or unix socket: the process that used it most, NULL where none is known; *others is how
- * many more used it.  Where nobody uses that end, a program counts that was started with it; a
- * fork that only holds it never does.  */
+/* Who is at the other end of a pipe, or of a connection by TCP or unix socket: the other process that used it most, NULL where none
+ * is known; *others is how many more used it.  Where nobody uses that end, a program counts that was started with it; a fork that
+ * only holds it never does.  */
 const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
 				       unsigned *others);
+
+/* That end, if the process has and uses it itself, such as the pipe by which its threads wake each other; or NULL.  */
+const struct model_fd *model_own_end(const struct model *m, const struct model_process *p, const struct model_fd *fd);
 
 /* An fd that may have another end.  */
 struct model_end {

@@ -91,6 +91,7 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 {
 	unsigned others;
 	const struct model_process *peer = model_peer(m, p, f, &others);
+	const struct model_fd *own = peer ? NULL : model_own_end(m, p, f);
 	bool writes = f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ] ||
 		      (!fd_waited(f) && f->bytes[DIRECTION_WRITE] > f->bytes[DIRECTION_READ]);
 	char wait[16], longest[16], in[16], out[16];
@@ -101,6 +102,8 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	if (peer) {
 		fprintf(to, writes ? " -> " : " <- ");
 		print_peer(peer, others, COMMAND_WIDTH, to);
+	} else if (own) {
+		fprintf(to, " %s its own fd %d", writes ? "->" : "<-", own->fd);
 	}
 	fprintf(to, "\n             %s%" PRIu64 " call%s, %" PRIu64 " would block, longest wait %s", color(COLOR_DETAIL), f->calls,
 		f->calls == 1 ? "" : "s", f->would_block, duration(f->longest_ns, longest));
