@@ -383,7 +383,7 @@ void report_print(struct trace *t, FILE *to)
 	if (m->process_count)
 		print_conclusion(t, m, v, to);
 	else
-		fputs("No process recorded anything.\n", to);
+		fputs(filter_text(t) ? "Nothing of that is in the trace.\n" : "No process recorded anything.\n", to);
 	free(order);
 	overlap_free(overlap);
 	files_free(files);
