@@ -38,7 +38,17 @@ same_behaviours() {
 }
 
 @test "a sandbox that is entered while reads wait" {
-	same_behaviours enters-sandbox 'enters-sandbox all'
+	same_behaviours enters-sandbox 'enters-sandbox all' enters-alone
+}
+
+# The first call asks whether the kernel has it, 40 are for reads that wait; the others come after the end of main.
+@test "the same after main has ended, on a kernel that says EBADF then" {
+	need_program strace
+	cd "$BATS_TEST_TMPDIR"
+	"$PROGRAMS/aio" enters-alone >native
+	timeout 60 strace -f -o calls -e inject=pidfd_getfd:error=EBADF:when=42+ "$EAGAIN" run "$PROGRAMS/aio" enters-alone eagain >shim
+	grep -q 'pidfd_getfd.*INJECTED' calls
+	diff native shim
 }
 
 # Natively it goes on.

@@ -242,6 +242,14 @@ takes() {
 	complains 1 '/proc/trace: *' "$EAGAIN" record -o /proc/trace true
 }
 
+@test "records of a pipeline, whose traces have one name" {
+	for _ in {1..50}; do
+		run -0 bash -c '"$EAGAIN" record seq 1000 | "$EAGAIN" record cat | "$EAGAIN" record wc -l'
+		[ "$output" = 1000 ] || { echo "$output"; false; }
+		"$EAGAIN" log eagain.trace >/dev/null
+	done
+}
+
 @test "record killed at each of its system calls: the next one goes on, and the last trace is kept" {
 	need_program strace /usr/bin/python3
 	local call n

@@ -14,7 +14,7 @@ makes_programs='attempt_dontwait attempt_flag attempt_nowait attempt_rest_of_sen
 
 # What takes a race, a peer that goes, the right to sample (perf_event_open(2)), or a state that the programs below have not, to come to.
 seldom='copy copy_both end_samples end_second engine_shares_fds error_of_sleeper extend finish flag_same_description hand_list_to_libc has_closed
-	has_process_fds is_cut_short is_left is_on_signal_stack is_refused is_still_its_fd keep_wait_left known lock_give lock_take mux_wait open_instance peer_is_gone start_once take_stderr'
+	has_first_thread has_process_fds is_cut_short is_left is_on_signal_stack is_refused is_still_its_fd keep_wait_left known lock_give lock_take mux_wait open_instance peer_is_gone start_once take_stderr'
 
 ERRNOS=(12 24 28 5)     # ENOMEM, EMFILE, ENOSPC, EIO
 

@@ -32,6 +32,8 @@
 #include "timeline.h"
 #include "top.h"
 
+enum { TRIES = 20 };     /* where others use the same names at the same time */
+
 /* Where text goes: -o FILE, or the given stream.  */
 static FILE *open_output(const struct options *o, FILE *otherwise)
 {
@@ -71,11 +73,16 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
-/* The control file goes last: what is left by whoever is killed meanwhile is still a trace.  */
+/* The control file goes last: what is left by whoever is killed meanwhile is still a trace.  Who records there may make files until
+ * it finds that there is none.  */
 static void remove_trace(const char *dir)
 {
-	nftw(dir, remove_data, 8, FTW_DEPTH | FTW_PHYS);
-	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	for (int tries = 0; tries < TRIES; tries++) {
+		nftw(dir, remove_data, 8, FTW_DEPTH | FTW_PHYS);
+		nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+		if (access(dir, F_OK) < 0)
+			return;
+	}
 }
 
 /* What a recording has in its directory before there is a control file: that file's name as it is made is control.PID.  */
@@ -100,50 +107,55 @@ static bool is_removable(const char *dir)
 		return true;
 	d = opendir(dir);
 	if (!d)
-		return false;
+		return errno == ENOENT;
 	while (only_begun && (e = readdir(d)))
 		only_begun = is_begun(e->d_name);
 	closedir(d);
 	return only_begun;
 }
 
-/* Moves a trace to DIR.old, in the place of an older one.  */
-static void keep_as_old(const char *dir, const struct stat *kept)
+/* Takes away what is there: a trace is kept as DIR.old, as perf keeps perf.data.old.  Or tells what is in the way.  */
+static const char *take_away(const char *dir, const char *old)
 {
-	char old[PATH_MAX];
 	struct stat st;
 
-	if (!S_ISDIR(kept->st_mode) || !is_removable(dir))
-		die(STATUS_FAILED, "%s: exists and is not a trace: name another directory with -o", dir);
+	if (lstat(dir, &st) < 0 || rmdir(dir) == 0)
+		return NULL;
+	if (!S_ISDIR(st.st_mode) || !is_removable(dir))
+		return "exists and is not a trace";
+	if (lstat(old, &st) == 0 && !(S_ISDIR(st.st_mode) && is_removable(old)))
+		return "cannot be kept as .old, which exists and is not a trace";
+	remove_trace(old);
+	return rename(dir, old) == 0 || errno == ENOENT ? NULL : strerror(errno);
+}
+
+/* The directory for `record`: its absolute name.  In a pipeline others make theirs there at the same time: then it begins anew.  */
+static char *make_trace_directory(const char *dir)
+{
+	char old[PATH_MAX], *path;
+	const char *why = NULL;
+
 	if ((size_t)snprintf(old, sizeof old, "%s.old", dir) >= sizeof old)
 		die(STATUS_FAILED, "%s: %s", dir, strerror(ENAMETOOLONG));
-	if (lstat(old, &st) == 0 && !(S_ISDIR(st.st_mode) && is_removable(old)))
-		die(STATUS_FAILED, "%s: exists and is not a trace: move it away, or name another directory with -o", old);
-	remove_trace(old);
-	if (rename(dir, old) < 0)
-		die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
+	for (int tries = 0; tries < TRIES; tries++) {
+		why = take_away(dir, old);
+		if (!why && mkdir(dir, 0700) == 0) {
+			path = realpath(dir, NULL);
+			if (path)
+				return path;
+		}
+		if (!why)
+			why = strerror(errno);
+		usleep(1000);
+	}
+	die(STATUS_FAILED, "%s: %s: move it away, or name another directory with -o", dir, why);
 }
 
-/* The directory for `record`: a trace that is there already is kept as DIR.old, as perf keeps perf.data.old.  */
-static void make_trace_directory(const char *dir)
+/* As the trace's name: the program may change its directory, and as DIR/. it cannot be made anew by the shim.  */
+static char *directory_name(char *path)
 {
-	struct stat st;
+	size_t n = strlen(path);
 
-	if (lstat(dir, &st) == 0 && rmdir(dir) < 0)
-		keep_as_old(dir, &st);
-	if (mkdir(dir, 0700) < 0)
-		die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
-}
-
-/* The trace directory's absolute name, for the program may change its own.  As DIR/. it cannot be made anew by the shim.  */
-static char *absolute(const char *dir)
-{
-	char *path = realpath(dir, NULL);
-	size_t n;
-
-	if (!path)
-		die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
-	n = strlen(path);
 	if (n + 3 > CONFIG_PATH)
 		die(STATUS_FAILED, "%s: a name of %zu bytes is too long for a trace: name a directory with -o", path, n);
 	path = must_have(realloc(path, n + 3));
@@ -217,8 +229,7 @@ static int record_verb(struct options *o, char **argv)
 	need_program(argv, &p);
 	need_log(o);
 	dir = without_slashes(dir);
-	make_trace_directory(dir);
-	o->value[SETTING_trace] = absolute(dir);
+	o->value[SETTING_trace] = directory_name(make_trace_directory(dir));
 	options_to_environment(o);
 	set_switching(o);
 	if (!o->value[SETTING_readiness])
@@ -246,7 +257,7 @@ static int show_verb(struct options *o, char **argv)
 	snprintf(dir, sizeof dir, "%s/eagain.XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
 	if (!mkdtemp(dir))
 		die(STATUS_FAILED, "%s: %s: set TMPDIR to a directory that can be written", dir, strerror(errno));
-	o->value[SETTING_trace] = absolute(dir);
+	o->value[SETTING_trace] = directory_name(must_have(realpath(dir, NULL)));
 	options_to_environment(o);
 	set_switching(o);
 	if (o->value[SETTING_readiness])

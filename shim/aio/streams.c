@@ -7,27 +7,19 @@
 #include "streams.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/uio.h>
 
 #include "engine.h"
 #include "shim/clock.h"
 #include "shim/config.h"
-#include "shim/fds.h"
 #include "shim/flag.h"
 #include "shim/libc.h"
 #include "shim/sys.h"
-
-#ifndef RWF_NOWAIT
-#define RWF_NOWAIT 8
-#endif
+#include "stream.h"
 
 enum {
 	EVENTS = 64,
@@ -39,9 +31,6 @@ enum {
 	ERROR_LOOK_NS = 10000000,
 	UNSHARE = 2,                    /* CLOSE_RANGE_UNSHARE, linux/close_range.h */
 };
-
-/* How one is attempted.  */
-enum { WAY_PLAIN, WAY_NOWAIT, WAY_DONTWAIT, WAY_RECORD };
 
 enum state { GONE, STARTING, SERVING, ENDING };
 
@@ -94,97 +83,7 @@ void streams_join(void)
 	pthread_setcancelstate(state, NULL);
 }
 
-/* Attempts.  */
-
-static bool is_socket_way(unsigned way)
-{
-	return way == WAY_DONTWAIT || way == WAY_RECORD;
-}
-
-static long read_now(int fd, unsigned way, void *buffer, size_t size)
-{
-	const struct iovec v = {buffer, size};
-
-	if (is_socket_way(way))
-		return sys(SYS_recvfrom, fd, buffer, size, MSG_DONTWAIT, NULL, NULL);
-	return sys(SYS_preadv2, fd, &v, 1, -1L, -1L, RWF_NOWAIT);
-}
-
-static long write_now(int fd, unsigned way, const void *buffer, size_t size)
-{
-	const struct iovec v = {(void *)(uintptr_t)buffer, size};
-
-	if (is_socket_way(way))
-		return sys(SYS_sendto, fd, buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL | (way == WAY_RECORD ? MSG_EOR : 0), NULL, 0);
-	return sys(SYS_pwritev2, fd, &v, 1, -1L, -1L, RWF_NOWAIT);
-}
-
-bool streams_cannot_tell(long result)
-{
-	return result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM || result == -ENOTSOCK;
-}
-
-long streams_read_now(int fd, enum fd_kind kind, void *buffer, size_t size)
-{
-	long result = -EOPNOTSUPP;
-
-	if (kind == KIND_pipe)
-		result = read_now(fd, WAY_NOWAIT, buffer, size);
-	else if (kind == KIND_stream || kind == KIND_dgram || kind == KIND_seqpacket)
-		result = read_now(fd, WAY_DONTWAIT, buffer, size);
-	return result;
-}
-
-/* As much as can be done without waiting.  Bytes moved in all, 0 at the end of file, -EAGAIN, or another -errno.  */
-static long attempt(struct request *r)
-{
-	char *at = r->buffer;
-	long result;
-
-	if (r->operation == LIO_READ)
-		return read_now(r->stream.fd, r->stream.way, at, r->size);
-	result = write_now(r->stream.fd, r->stream.way, at + r->moved, r->size - r->moved);
-	if (result <= 0)
-		return result;
-	r->moved += (size_t)result;
-	r->stream.pause = 0;
-	return r->moved < r->size ? -EAGAIN : (long)r->moved;
-}
-
 /* Beginning and end.  */
-
-/* What makes a read of a stream wait for more than one byte, or reads and writes of what is neither TCP, UDP nor unix, is the plain
- * call's.  */
-static unsigned way_on_socket(struct request *r)
-{
-	enum fd_kind kind = fds_socket_kind(r->stream.fd);
-	int value = 0;
-	socklen_t size = sizeof value;
-
-	if (kind == KIND_stream && r->operation == LIO_READ &&
-	    (sys(SYS_getsockopt, r->stream.fd, SOL_SOCKET, SO_RCVLOWAT, &value, &size) < 0 || value != 1))
-		return WAY_PLAIN;
-	size = sizeof value;
-	r->stream.local = kind == KIND_stream &&
-			  sys(SYS_getsockopt, r->stream.fd, SOL_SOCKET, SO_DOMAIN, &value, &size) == 0 && value == AF_UNIX;
-	switch (kind) {
-	case KIND_stream: case KIND_dgram: return WAY_DONTWAIT;
-	case KIND_seqpacket: return WAY_RECORD;
-	default: return WAY_PLAIN;
-	}
-}
-
-/* A request of no bytes has its own meaning on each kind; one that syncs does not wait.  */
-static unsigned way_of(struct request *r)
-{
-	struct stat st;
-
-	if (request_syncs(r) || r->size == 0 || sys(SYS_fstat, r->stream.fd, &st) < 0)
-		return WAY_PLAIN;
-	if (S_ISSOCK(st.st_mode))
-		return way_on_socket(r);
-	return S_ISFIFO(st.st_mode) || (st.st_mode & S_IFMT) == 0 ? WAY_NOWAIT : WAY_PLAIN;
-}
 
 /* It is the caller's; the duplicate goes.  */
 static void let_go(struct request *r)
@@ -218,11 +117,20 @@ static void end(struct request *r, long result)
 	engine_hand_over(r);
 }
 
+/* A process whose first thread has ended has no fds for pidfd_getfd(2), which calls that EBADF before Linux 6.9; nor has it memory.  */
+static bool has_first_thread(void)
+{
+	char byte;
+	struct iovec to = {&byte, 1}, from = {&streams->process, 1};
+
+	return sys(SYS_process_vm_readv, sys(SYS_getpid), &to, 1, &from, 1, 0) != -ESRCH;
+}
+
 /* Whether the program's fd is still on the file; in doubt it is.  */
 static bool is_still_its_fd(const struct request *r)
 {
 	long fd = sys(SYS_pidfd_getfd, streams->process, r->fd, 0);
-	bool is = fd < 0 ? fd != -EBADF : flag_same_description((int)fd, r->stream.fd);
+	bool is = fd < 0 ? fd != -EBADF || !has_first_thread() : flag_same_description((int)fd, r->stream.fd);
 
 	if (fd >= 0)
 		sys(SYS_close, fd);
@@ -240,44 +148,7 @@ static void hand_over(struct request *r)
 	engine_hand_over(r);
 }
 
-/* A sender that sleeps takes the error that its peer's close has left; an attempt after it says EPIPE, and leaves it (Linux,
- * unix_stream_sendmsg, sock_alloc_send_pskb).  */
-static long error_of_sleeper(const struct request *r)
-{
-	int error = 0;
-	socklen_t size = sizeof error;
-
-	sys(SYS_getsockopt, r->stream.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-	return error ? -error : -EPIPE;
-}
-
-/* Whether it has to wait, though it is to wait no longer: a pipe asks for O_NONBLOCK each time, a socket when it begins.  */
-static bool is_over(const struct request *r, uint64_t now)
-{
-	long flags = 0;
-
-	if (r->stream.end && now >= r->stream.end)
-		return true;
-	if (r->stream.way == WAY_NOWAIT || !r->stream.watched)
-		flags = sys(SYS_fcntl, r->stream.fd, F_GETFL);
-	/* With the mark an eagain of another process has set it (flag.h). */
-	return flags > 0 && (flags & O_NONBLOCK) && !(config.switching == SWITCH_FLAG && (flags & FLAG_MARK));
-}
-
 /* Parking.  */
-
-/* SO_RCVTIMEO, SO_SNDTIMEO: from the first wait on; a writer of a unix stream begins anew with each piece (Linux,
- * sock_alloc_send_pskb).  */
-static void set_end(struct request *r, uint64_t now)
-{
-	struct timeval t = {0};
-	socklen_t size = sizeof t;
-
-	if (is_socket_way(r->stream.way) &&
-	    sys(SYS_getsockopt, r->stream.fd, SOL_SOCKET, r->operation == LIO_READ ? SO_RCVTIMEO : SO_SNDTIMEO, &t, &size) == 0 &&
-	    (t.tv_sec || t.tv_usec))
-		r->stream.end = now + (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_usec * 1000;
-}
 
 /* With the lock.  */
 static void link_parked(struct request *r)
@@ -348,26 +219,15 @@ static bool park(struct request *r, uint64_t now, bool has_error)
 	return armed;
 }
 
-/* A sender over TCP that has sent something leaves the error to who asks next (Linux, tcp_sendmsg_locked).  */
-static bool leaves_error(const struct request *r, uint32_t events)
-{
-	return r->moved && (events & EPOLLHUP) && is_socket_way(r->stream.way) && !r->stream.local;
-}
-
 /* Takes it as far as it goes; `events`: what it has been woken by.  */
 static void go_on(struct request *r, uint32_t events)
 {
 	bool waited = r->stream.watched;
 	size_t moved = r->moved;
-	long result = leaves_error(r, events) ? -EPIPE : attempt(r);
+	long result = stream_attempt(r, events);
 	uint64_t now;
 
-	if (result == -EPIPE && waited && r->stream.local)
-		result = error_of_sleeper(r);
-	/* An attempt to read datagrams never says so (Linux, __skb_wait_for_more_packets). */
-	if (result == -EAGAIN && (events & EPOLLRDHUP))
-		result = 0;
-	if (streams_cannot_tell(result)) {
+	if (stream_cannot_tell(result)) {
 		hand_over(r);
 		return;
 	}
@@ -377,8 +237,8 @@ static void go_on(struct request *r, uint32_t events)
 	}
 	now = clock_ns();
 	if (!waited || (r->stream.local && r->moved != moved))
-		set_end(r, now);
-	if (is_over(r, now)) {
+		stream_set_end(r, now);
+	if (stream_is_over(r, now)) {
 		end(r, result);
 		return;
 	}
@@ -395,11 +255,10 @@ static void begin(struct request *r)
 		hand_over(r);
 		return;
 	}
-	r->stream.way = (uint8_t)way_of(r);
-	if (r->stream.way == WAY_PLAIN)
-		hand_over(r);
-	else
+	if (stream_choose_way(r))
 		go_on(r, 0);
+	else
+		hand_over(r);
 }
 
 /* The threads.  */

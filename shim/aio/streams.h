@@ -34,10 +34,4 @@ void streams_wake(void);
 /* The process enters a sandbox: ends the two threads, once all is handed to workers.  */
 void streams_leave(void);
 
-/* Whether an attempt with this result was none: the kernel has no such, not for this file, or a sandbox refuses it (seccomp(2)).  */
-bool streams_cannot_tell(long result);
-
-/* Reads what is there, of a stream, without waiting.  -EAGAIN: nothing; another -errno: an error, or it cannot be attempted.  */
-long streams_read_now(int fd, enum fd_kind kind, void *buffer, size_t size);
-
 #endif

@@ -17,7 +17,7 @@
 
 #include "calls.h"
 #include "shim/aio/engine.h"
-#include "shim/aio/streams.h"
+#include "shim/aio/stream.h"
 #include "shim/clock.h"
 #include "shim/config.h"
 #include "shim/flag.h"
@@ -97,9 +97,9 @@ static void read_stream_at_once(const struct aiocb *b, struct nature *n)
 {
 	if (b->aio_sigevent.sigev_notify != SIGEV_NONE || b->aio_nbytes == 0 || engine_has(b->aio_fildes))
 		return;
-	n->result = streams_read_now(b->aio_fildes, HINT_KIND(fds_hint(b->aio_fildes)), (void *)(uintptr_t)b->aio_buf,
+	n->result = stream_read_now(b->aio_fildes, HINT_KIND(fds_hint(b->aio_fildes)), (void *)(uintptr_t)b->aio_buf,
 				     b->aio_nbytes < TRANSFER_MAX ? b->aio_nbytes : TRANSFER_MAX);
-	n->is_done = n->result != -EAGAIN && !streams_cannot_tell(n->result);
+	n->is_done = n->result != -EAGAIN && !stream_cannot_tell(n->result);
 }
 
 /* Whether it can be ours.  */

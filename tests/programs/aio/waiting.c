@@ -579,31 +579,42 @@ static void set_filter(const int *calls, size_t n, unsigned answer, unsigned fla
 /* What libc's AIO does not do ends the process.  */
 static const int unusual[] = {
 	SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_pidfd_getfd, SYS_pidfd_open, SYS_close_range, SYS_preadv2, SYS_pwritev2,
-	SYS_recvfrom, SYS_sendto, SYS_getsockopt, SYS_kcmp, SYS_eventfd2,
+	SYS_recvfrom, SYS_sendto, SYS_getsockopt, SYS_kcmp, SYS_eventfd2, SYS_process_vm_readv,
 };
 
 enum { WAITING = 40 };
 
+static struct aiocb waiting[WAITING];
+static int waiting_pair[WAITING][2];
+
+static void begin_waiting(void)
+{
+	static char bytes[WAITING][10];
+
+	for (int i = 0; i < WAITING; i++) {
+		make(i % KINDS, waiting_pair[i]);
+		begin(&waiting[i], waiting_pair[i][0], bytes[i]);
+	}
+	settle();
+}
+
+static void enter_sandbox(unsigned flags)
+{
+	set_filter(unusual, sizeof unusual / sizeof *unusual, SECCOMP_RET_KILL_PROCESS, flags);
+	settle();
+	tell("%s", strerrorname_np(aio_error(&waiting[0])));
+	for (int i = 0; i < WAITING; i++)
+		put(waiting_pair[i][1], "text");
+	for (int i = 0; i < WAITING; i++)
+		tell_text("read", &waiting[i]);
+	tell("later: %d", use_all());
+}
+
 /* Reads that wait while the program enters a sandbox.  */
 static void enters_sandbox(char **argv)
 {
-	static char bytes[WAITING][10];
-	static struct aiocb b[WAITING];
-	int pair[WAITING][2];
-
-	for (int i = 0; i < WAITING; i++) {
-		make(i % KINDS, pair[i]);
-		begin(&b[i], pair[i][0], bytes[i]);
-	}
-	settle();
-	set_filter(unusual, sizeof unusual / sizeof *unusual, SECCOMP_RET_KILL_PROCESS, argv[0] ? SECCOMP_FILTER_FLAG_TSYNC : 0);
-	settle();
-	tell("%s", strerrorname_np(aio_error(&b[0])));
-	for (int i = 0; i < WAITING; i++)
-		put(pair[i][1], "text");
-	for (int i = 0; i < WAITING; i++)
-		tell_text("read", &b[i]);
-	tell("later: %d", use_all());
+	begin_waiting();
+	enter_sandbox(argv[0] ? SECCOMP_FILTER_FLAG_TSYNC : 0);
 }
 
 /* Waits until so many are in eagain's epoll instance, which is in the table of two threads; others have marks alone.  */
@@ -628,6 +639,32 @@ static void await_watched(int n)
 		globfree(&all);
 		settle();
 	} while (seen != 2 * n);
+}
+
+static void *enter_alone(void *arg)
+{
+	char state = 0;
+
+	while (state != 'Z') {
+		FILE *stat = fopen("/proc/self/stat", "r");
+
+		need(stat && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1, "stat");
+		fclose(stat);
+	}
+	enter_sandbox(0);
+	return arg;
+}
+
+/* The same after main has ended.  argv: whether it is eagain where they wait.  */
+static void enters_alone(char **argv)
+{
+	pthread_t thread;
+
+	begin_waiting();
+	if (argv[0])
+		await_watched(WAITING);
+	need(pthread_create(&thread, NULL, enter_alone, NULL) == 0, "thread");
+	pthread_exit(NULL);
 }
 
 /* What waits has lost its fd, which is another's, before the sandbox.  */
@@ -726,6 +763,7 @@ const struct behaviour waiting_behaviours[] = {
 	{"other-file", other_file}, {"not-held", not_held}, {"same-fds", same_fds}, {"act-on-fds", act_on_fds},
 	{"no-numbers", no_numbers}, {"lists", lists}, {"children", children}, {"children-use", children_use},
 	{"without-main", without_main}, {"other-user", other_user}, {"own-table", own_table},
-	{"enters-sandbox", enters_sandbox}, {"loses-fd", loses_fd}, {"refused-calls", refused_calls}, {"thousand", thousand}, {"beside", beside},
+	{"enters-sandbox", enters_sandbox}, {"enters-alone", enters_alone}, {"loses-fd", loses_fd},
+	{"refused-calls", refused_calls}, {"thousand", thousand}, {"beside", beside},
 	{NULL, NULL},
 };
