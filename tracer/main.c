@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -170,7 +171,17 @@ static void need_program(char **argv, struct program *p)
 	program_check(argv[0], p);
 }
 
-/* Whether the log can be written: in the program there is nobody to say so.  A FIFO may have to wait for its reader.  */
+static bool may_make(const char *name)
+{
+	char *copy = must_have(strdup(name));
+	bool may = faccessat(AT_FDCWD, dirname(copy), W_OK | X_OK, AT_EACCESS) == 0;
+
+	free(copy);
+	return may;
+}
+
+/* Whether the log can be written: in the program there is nobody to say so.  It is made by the first line of it.  A FIFO may have to
+ * wait for its reader.  */
 static void need_log(const struct options *o)
 {
 	const char *name = o->value[SETTING_log];
@@ -179,10 +190,11 @@ static void need_log(const struct options *o)
 
 	if (!name || !strcmp(name, "-") || (stat(name, &st) == 0 && S_ISFIFO(st.st_mode)))
 		return;
-	fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-	if (fd < 0)
+	fd = open(name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && (errno != ENOENT || !may_make(name)))
 		die(STATUS_FAILED, "--log: %s: %s", name, strerror(errno));
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 }
 
 static int run_verb(struct options *o, char **argv)
