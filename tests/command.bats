@@ -440,6 +440,34 @@ takes() {
 	grep -q 'ev=return call=read fd=0' other
 }
 
+@test "a log that cannot be written: said before the program is started, and nothing is left" {
+	for verb in run record ''; do
+		# shellcheck disable=SC2086 # eagain CMD has no verb
+		complains 1 '--log: none/log: No such file or directory' "$EAGAIN" $verb --log=none/log touch started
+	done
+	complains 1 '--log: /: Is a directory' "$EAGAIN" run --log=/ touch started
+	[ -z "$(ls -A)" ]
+	mkfifo fifo
+	cat fifo >log &
+	"$EAGAIN" run --log=fifo sh -c 'exec 9>fifo; cat </dev/null'
+	wait $!
+	grep -q 'call=read fd=0' log
+}
+
+@test "the report: polls that ended with nothing ready, and how long they took; none where something was" {
+	need_program perl python3
+	"$EAGAIN" record perl -e 'pipe my $r, my $w; vec(my $set, fileno $r, 1) = 1; select my $copy = $set, undef, undef, 0.2;
+		select undef, undef, undef, 0.1; if (!fork) { select undef, undef, undef, 0.2; syswrite $w, "x"; exit } select $set, undef, undef, 9'
+	"$EAGAIN" report >report
+	grep -Eqx '  polls that ended with nothing ready: 1, 0\.[2-9][0-9]* s in all' report
+	"$EAGAIN" report --json | python3 -c '
+import json, sys
+polls = sorted((p["polls"]["vain"], p["polls"]["vain_ns"]) for p in json.load(sys.stdin)["processes"])
+assert polls[0] == (0, 0) and polls[1][0] == 1 and polls[1][1] > 190e6, polls'
+	"$EAGAIN" -o report python3 -c 'import select; select.epoll().poll(0.2)'
+	grep -q '^  polls that ended with nothing ready: 1, ' report
+}
+
 @test "the log: every line has its keys, in order of time, and an operation goes its way" {
 	"$EAGAIN" record sh -c '(echo one; sleep 0.05; echo two) | while read -r x; do :; done'
 	"$EAGAIN" log >log
@@ -526,6 +554,17 @@ takes() {
 	command -v python3 >/dev/null || skip "python3 is not installed"
 	"$EAGAIN" -o report "$(python3 -c 'import sys; print(sys.executable)')" -c 'import select; select.epoll().poll(0.2)'
 	grep -Eq '^Where .*: of .*, python3.* \(pid [0-9]+\) (.*, )?waited .* in poll, with nothing ready' report
+}
+
+@test "the report: the other end is the process's own" {
+	need_program perl
+	"$EAGAIN" -o report perl -MSocket -e 'pipe my $r, my $w; syswrite $w, "x"; sysread $r, $x, 1;
+		socketpair my $a, my $b, AF_UNIX, SOCK_STREAM, 0; syswrite $a, "x"; sysread $b, $x, 1; print STDERR fileno $_, "\n" for $r, $w, $a, $b' 2>fds
+	mapfile -t fds <fds
+	grep -q " fd ${fds[0]}, pipe:\[[0-9]*\] <- its own fd ${fds[1]}$" report
+	grep -q " fd ${fds[1]}, pipe:\[[0-9]*\] -> its own fd ${fds[0]}$" report
+	grep -q " fd ${fds[2]}, socket:\[[0-9]*\] -> its own fd ${fds[3]}$" report
+	grep -q " fd ${fds[3]}, socket:\[[0-9]*\] <- its own fd ${fds[2]}$" report
 }
 
 @test "the report: 6 fds of a process, and how many more" {

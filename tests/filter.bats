@@ -196,6 +196,7 @@ alike() {
 		run -1 grep 'could not be recorded' <("$EAGAIN" report t; "$EAGAIN" report --program="$name" whole)
 	done
 	"$EAGAIN" report t | grep -qx 'No process recorded anything.'
+	"$EAGAIN" report --program=nobody whole | grep -qx "Nothing of that is in the trace."
 	"$EAGAIN" report t | grep -qx 'recorded with --program=none'
 	pid=$(sed -n 's/.* pid=\([0-9]*\) .* call=read fd=0 .*/\1/p' log | head -n 1)
 	"$EAGAIN" log --pid="$pid" whole | diff <(grep " pid=$pid " log) -

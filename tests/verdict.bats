@@ -131,6 +131,39 @@ together() {
 	says '^  meanwhile one of its threads waited for a lock '
 }
 
+@test "a thread that computes and makes no call is there: it was joined" {
+	judge stage mute compute 300000
+	says "^Where the time went: of [0-9.]+ m?s, stage mute compute 300000 \(pid [0-9]+\) (.*, )?$BUSY"
+	run -1 grep waited verdict
+	grep -Eq '^  2 threads, together: waited [0-9.]+ m?s for locks, computed [0-9.]+ m?s$' report
+	"$EAGAIN" timeline | grep -Eq '^  tid [0-9]+ +#+'
+}
+
+# threads_of ROLE EXPRESSION: four threads compute on one CPU; what python says of them is true.  compute: how much of the run the
+# verdict says that the process computed.
+threads_of() {
+	"$EAGAIN" record taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')" stage "$1" compute 150000 4
+	"$EAGAIN" report --json | python3 -c '
+import json, sys
+report = json.load(sys.stdin)
+process = [p for p in report["processes"] if p["command"].startswith("stage")][0]
+did = [p for p in report["verdict"]["critical_path"] if p["command"].startswith("stage")][0]["did"]
+threads, cpu, compute = process["threads"], process["cpu_ns"], did["compute_ns"]
+print(cpu, threads, did)
+assert cpu > 600e6
+assert eval(sys.argv[1])' "$2"
+}
+
+@test "threads that take turns on a CPU: while one has it, their process computes" {
+	need_program taskset python3
+	threads_of team 'compute > 0.8 * cpu'
+}
+
+@test "a thread was there before its first call, if it has used a CPU for so long" {
+	need_program taskset python3
+	threads_of late 'all(t["cpu_in_waits_ns"] < 10e6 and t["wall_ns"] >= t["cpu_ns"] for t in threads) and did["lock_ns"] < 100e6'
+}
+
 @test "a program alone: it computes, sleeps, or waits for somebody whom the trace does not show" {
 	judge stage source compute 3000 60
 	says "^Where the time went: of [0-9.]+ m?s, stage source compute 3000 60 \(pid [0-9]+\) (.*, )?$BUSY"

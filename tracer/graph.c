@@ -249,10 +249,10 @@ static void add_thread(struct graph *g, size_t image, uint32_t tid, const struct
 
 	if (t)
 		new.sign_ns = t->end_ns;
-	/* One that ended by itself has told its CPU time. */
+	/* One that ended by itself has told its CPU time, or was joined. */
 	if (t && tid != i->process->pid) {
 		new.start_ns = t->start_ns;
-		new.end_ns = t->cpu_ns == MODEL_UNKNOWN ? i->end_ns : t->end_ns;
+		new.end_ns = t->cpu_ns == MODEL_UNKNOWN && !t->joined ? i->end_ns : t->end_ns;
 	}
 	g->threads[g->thread_count++] = new;
 }
@@ -659,6 +659,13 @@ void graph_look(const struct graph *g, size_t thread, size_t bucket, struct grap
 		add_own(m, ACTIVITY_POLL, NULL, alone - run_inside(t, alone, m));
 	}
 	add_rest(t, gone > born ? (double)(gone - born) : 0, silent, m);
+}
+
+double graph_crowded(double off_ns, double run_ns, double room_ns)
+{
+	double idle = room_ns > run_ns ? room_ns - run_ns : 0;
+
+	return off_ns > idle ? off_ns - idle : 0;
 }
 
 double graph_busy(const struct graph *g, size_t thread, const struct graph_moment *m)

@@ -113,6 +113,10 @@ void graph_look(const struct graph *g, size_t thread, size_t bucket, struct grap
 /* A thread that seems to run, but is on a CPU for less than this share of it, waits for something that is not seen.  */
 #define GRAPH_HARDLY_RUNS 0.1
 
+/* A process is on a CPU while one of its threads is.  Its threads together ran for run_ns, in a time of room_ns: how much of
+ * off_ns, in which one of them was off the CPU, is no more than that others of them had it.  */
+double graph_crowded(double off_ns, double run_ns, double room_ns);
+
 /* How long it did something in which others may have had to wait for it.  */
 double graph_busy(const struct graph *g, size_t thread, const struct graph_moment *m);
 

@@ -88,8 +88,9 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 
 static void print_polls(const struct model_polls *polls, FILE *to)
 {
-	fprintf(to, ",\"polls\":{\"kept\":%" PRIu64 ",\"corrected\":%" PRIu64 ",\"bound_ns\":%" PRIu64 ",\"left\":{\"small\":%" PRIu64,
-		polls->kept, polls->corrected, polls->bound_ns, polls->left[TRACE_WHY_NONE]);
+	fprintf(to, ",\"polls\":{\"kept\":%" PRIu64 ",\"corrected\":%" PRIu64 ",\"bound_ns\":%" PRIu64 ",\"vain\":%" PRIu64
+		    ",\"vain_ns\":%" PRIu64 ",\"left\":{\"small\":%" PRIu64,
+		polls->kept, polls->corrected, polls->bound_ns, polls->vain, polls->vain_ns, polls->left[TRACE_WHY_NONE]);
 	for (unsigned why = TRACE_WHY_NONE + 1; why < TRACE_WHY_COUNT; why++)
 		fprintf(to, ",\"%s\":%" PRIu64, model_why_name(why), polls->left[why]);
 	fputs("}}", to);

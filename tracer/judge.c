@@ -169,6 +169,12 @@ static void see_bucket(struct look *l, size_t image, size_t bucket)
 			own_ns += l->moment.own[a];
 		}
 	}
+	if (i->thread_count > 1) {
+		double crowded = graph_crowded(own[ACTIVITY_OFF], own[ACTIVITY_RUN], room);
+
+		own[ACTIVITY_OFF] -= crowded;
+		own_ns -= crowded;
+	}
 	busy_ns = least(busy_ns, room);
 	p->busy_ns += busy_ns;
 	for (size_t a = 0; p->member && a < ACTIVITY_COUNT; a++)

@@ -1,7 +1,9 @@
 /* main.c - the `eagain` command: which verb, and what it needs.  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -169,11 +171,38 @@ static void need_program(char **argv, struct program *p)
 	program_check(argv[0], p);
 }
 
+static bool may_make(const char *name)
+{
+	char *copy = must_have(strdup(name));
+	bool may = faccessat(AT_FDCWD, dirname(copy), W_OK | X_OK, AT_EACCESS) == 0;
+
+	free(copy);
+	return may;
+}
+
+/* Whether the log can be written: in the program there is nobody to say so.  It is made by the first line of it.  A FIFO may have to
+ * wait for its reader.  */
+static void need_log(const struct options *o)
+{
+	const char *name = o->value[SETTING_log];
+	struct stat st;
+	int fd;
+
+	if (!name || !strcmp(name, "-") || (stat(name, &st) == 0 && S_ISFIFO(st.st_mode)))
+		return;
+	fd = open(name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 && (errno != ENOENT || !may_make(name)))
+		die(STATUS_FAILED, "--log: %s: %s", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 static int run_verb(struct options *o, char **argv)
 {
 	struct program p;
 
 	need_program(argv, &p);
+	need_log(o);
 	options_to_environment(o);
 	return run_program(p.path, argv, false, NULL);
 }
@@ -210,6 +239,7 @@ static int record_verb(struct options *o, char **argv)
 	int status;
 
 	need_program(argv, &p);
+	need_log(o);
 	dir = without_slashes(dir);
 	o->value[SETTING_trace] = directory_name(make_trace_directory(dir));
 	options_to_environment(o);
@@ -234,6 +264,7 @@ static int show_verb(struct options *o, char **argv)
 	pid_t pid;
 
 	need_program(argv, &p);
+	need_log(o);
 	output = open_output(o, stderr);
 	snprintf(dir, sizeof dir, "%s/eagain.XXXXXX", tmp && *tmp == '/' ? tmp : "/tmp");
 	if (!mkdtemp(dir))

@@ -622,14 +622,36 @@ static void see_call(struct build *b, const struct trace_record *r)
 	waits = model_call_waits(r, f ? f->kind : KIND_unknown, reader_duration(b->trace, r->duration));
 	if (waits)
 		add_wait(b, b->thread, f, d, r->t, r->t + r->duration, false);
+	if (waits && (model_is_poll(r->call) || class == OP_EPOLL) && d == DIRECTION_POLL && r->result <= 0) {
+		b->process->polls.vain++;
+		b->process->polls.vain_ns += reader_duration(b->trace, r->duration);
+	}
 	note_stalling(b, r, d, f, waits);
 	see_accepted(b, r);
+}
+
+/* Who is joined is there, though it may have no record of its own: it computes.  */
+static void see_joined(struct build *b, const struct trace_record *r)
+{
+	uint32_t by = b->thread->tid, tid = (uint32_t)r->fd;
+	struct model_thread *t;
+
+	if (r->fd <= 0 || (r->way != TRACE_LOCK_JOIN && r->way != TRACE_LOCK_THRD))
+		return;
+	t = find_thread(b, tid);
+	if (t->tid == tid && !t->start_ns) {
+		t->start_ns = reader_ns(b->trace, r->t);
+		t->end_ns = reader_ns(b->trace, r->t + r->duration);
+		t->joined = r->duration != 0;
+	}
+	b->thread = find_thread(b, by);
 }
 
 static void see_lock(struct build *b, const struct trace_record *r)
 {
 	uint64_t end = r->t + r->duration;
 
+	see_joined(b, r);
 	if (!r->duration) {
 		b->thread->lock = r;
 		return;
@@ -969,6 +991,23 @@ static void note_unended(struct build *b, struct model_thread *t)
 	end_stall(b, t);
 }
 
+/* A thread that computes has no record before its first call: it began at least so long before its end as it had a CPU, or slept.  */
+static void date_threads(struct model_process *p)
+{
+	for (size_t i = 0; i < p->thread_count; i++) {
+		struct model_thread *t = &p->threads[i];
+		uint64_t life = t->wait_ns[DIRECTION_LOCK] + t->wait_ns[DIRECTION_SLEEP] + t->wait_ns[DIRECTION_CHILD];
+
+		if (t->tid == p->pid || t->cpu_ns == MODEL_UNKNOWN)
+			continue;
+		life += t->cpu_ns;
+		if (t->end_ns < p->start_ns + life)
+			t->start_ns = p->start_ns;
+		else if (t->end_ns - t->start_ns < life)
+			t->start_ns = t->end_ns - life;
+	}
+}
+
 /* An operation without an end waited until its thread did something else, its process ended, or the trace.  */
 static void close_operations(struct build *b)
 {
@@ -1036,6 +1075,7 @@ static void build_process(struct build *b, struct model_process *p, const struct
 	stalls_close(&p->stalls);
 	p->start_ns = reader_ns(t, b->first);
 	p->end_ns = reader_ns(t, b->last);
+	date_threads(p);
 }
 
 static int by_child(const void *a, const void *b)
@@ -1460,4 +1500,15 @@ const struct model_process *model_peer(const struct model *m, const struct model
 		*others += pids[i] != pids[i - 1];
 	free(pids);
 	return found;
+}
+
+const struct model_fd *model_own_end(const struct model *m, const struct model_process *p, const struct model_fd *fd)
+{
+	size_t count;
+	const struct model_end *ends = model_ends(m, fd, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (ends[i].process == p && ends[i].fd->calls && model_is_other_end(fd, ends[i].fd))
+			return ends[i].fd;
+	return NULL;
 }

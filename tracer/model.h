@@ -46,6 +46,7 @@ struct model_polls {
 	uint64_t kept, left[TRACE_WHY_COUNT];
 	uint64_t corrected;             /* fds of which a kept set had to learn that they were others by now */
 	uint64_t bound_ns;              /* within which that happens: once round the largest set (keep_round_ns) */
+	uint64_t vain, vain_ns;         /* those that waited, and had nothing ready at their end: timeouts, signals */
 };
 
 struct open_op;
@@ -57,6 +58,7 @@ struct model_thread {
 	uint64_t start_ns, end_ns;      /* first and last sign of it */
 	uint64_t wait_ns[DIRECTION_COUNT];
 	bool waiting;                   /* as model_fd's */
+	bool joined;                    /* its end is known, by who waited for it */
 	unsigned in_call;               /* enum call_id: its last sign is that it is in this one; 0: none */
 	uint64_t polled_from, polled_to;        /* while the model is built: ticks of its last poll or select */
 	struct open_op *ops;            /* its operations that have not returned */
@@ -201,11 +203,14 @@ char *model_command(const struct trace_process *header);
 bool model_has_end(const struct model_fd *f, uint64_t *key);
 bool model_is_other_end(const struct model_fd *a, const struct model_fd *b);
 
-/* Who is at the other end of a pipe, or of a connection by TCP or unix socket: the process that used it most, NULL where none is known; *others is how
- * many more used it.  Where nobody uses that end, a program counts that was started with it; a
- * fork that only holds it never does.  */
+/* Who is at the other end of a pipe, or of a connection by TCP or unix socket: the other process that used it most, NULL where none
+ * is known; *others is how many more used it.  Where nobody uses that end, a program counts that was started with it; a fork that
+ * only holds it never does.  */
 const struct model_process *model_peer(const struct model *m, const struct model_process *p, const struct model_fd *fd,
 				       unsigned *others);
+
+/* That end, if the process has and uses it itself, such as the pipe by which its threads wake each other; or NULL.  */
+const struct model_fd *model_own_end(const struct model *m, const struct model_process *p, const struct model_fd *fd);
 
 /* An fd that may have another end.  */
 struct model_end {

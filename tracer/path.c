@@ -37,6 +37,11 @@ struct walk {
 	size_t visit_count, visit_room;
 	size_t *visit_of;               /* by thread: index + 1 in visits */
 	size_t *came_from;              /* by unit: the thread that was left for it last, + 1 */
+	struct crowd {
+		size_t bucket;          /* + 1; 0: none yet */
+		double run_ns;          /* all threads together were so long on a CPU in it */
+	} *crowds;                      /* by image */
+	struct graph_moment scratch;
 	size_t recent[STUCK];           /* threads */
 	unsigned stuck, jumps;
 	size_t first_step;              /* of this bucket */
@@ -87,17 +92,39 @@ static void charge(struct walk *w, size_t image, enum activity a, const struct m
 		vote(&w->path->shares[image], outside, ns);
 }
 
+/* How much of a time off the CPU other threads of the image had it.  */
+static double crowded(struct walk *w, size_t image, double off_ns)
+{
+	const struct graph_image *i = &w->g->images[image];
+	struct crowd *c = &w->crowds[image];
+
+	if (i->thread_count <= 1 || off_ns <= 0)
+		return 0;
+	if (c->bucket != w->bucket + 1) {
+		*c = (struct crowd){w->bucket + 1, 0};
+		for (size_t k = i->first_thread; k < i->first_thread + i->thread_count; k++) {
+			graph_look(w->g, k, w->bucket, &w->scratch);
+			c->run_ns += w->scratch.own[ACTIVITY_RUN];
+		}
+	}
+	return graph_crowded(off_ns, c->run_ns, (double)w->g->bucket_ns);
+}
+
 /* The path stays with what the thread does itself, for so long.  */
 static void stay(struct walk *w, size_t thread, const struct graph_moment *m, uint64_t ns)
 {
 	size_t image = w->g->threads[thread].image, most = ACTIVITY_RUN;
+	double own[ACTIVITY_COUNT], crowd = crowded(w, image, m->own[ACTIVITY_OFF]);
 	uint64_t left = ns;
 
+	memcpy(own, m->own, sizeof own);
+	own[ACTIVITY_OFF] -= crowd;
+	own[ACTIVITY_RUN] += crowd;
 	for (size_t a = 0; a < ACTIVITY_COUNT; a++)
-		if (m->own[a] > m->own[most])
+		if (own[a] > own[most])
 			most = a;
 	for (size_t a = 0; a < ACTIVITY_COUNT; a++) {
-		uint64_t part = a == most || m->own_ns <= 0 ? 0 : (uint64_t)((double)ns * m->own[a] / m->own_ns);
+		uint64_t part = a == most || m->own_ns <= 0 ? 0 : (uint64_t)((double)ns * own[a] / m->own_ns);
 
 		if (part > left)
 			part = left;
@@ -345,6 +372,8 @@ static void step(struct walk *w)
 		ns = (uint64_t)(v->moment.own_ns / v->moment.ended);
 	else if (v->moment.ended <= 0 && v->moment.count && v->moment.own_ns < (double)w->g->bucket_ns / 100)
 		ns = 0;
+	else if (v->moment.ended <= 0 && v->moment.count && v->moment.own_ns < (double)ns)
+		ns = (uint64_t)v->moment.own_ns;
 	stay(w, w->thread, &v->moment, ns);
 	if (w->t > floor && v->moment.count) {
 		const struct graph_option *o = choose(v);
@@ -426,6 +455,7 @@ void path_find(struct path *p, const struct graph *g)
 		return;
 	w.visit_of = must_have(calloc(g->thread_count + 1, sizeof *w.visit_of));
 	w.came_from = must_have(calloc(g->unit_count + 1, sizeof *w.came_from));
+	w.crowds = must_have(calloc(g->image_count + 1, sizeof *w.crowds));
 	w.thread = graph_main_thread(g, p->end);
 	p->end_ns = w.t = g->images[p->end].end_ns;
 	while (!w.done && w.t > 0)
@@ -434,6 +464,8 @@ void path_find(struct path *p, const struct graph *g)
 	sum_shares(p);
 	for (size_t i = 0; i < w.visit_room; i++)
 		free(w.visits[i].moment.options);
+	free(w.scratch.options);
+	free(w.crowds);
 	free(w.visits);
 	free(w.visit_of);
 	free(w.came_from);

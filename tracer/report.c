@@ -91,6 +91,7 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 {
 	unsigned others;
 	const struct model_process *peer = model_peer(m, p, f, &others);
+	const struct model_fd *own = peer ? NULL : model_own_end(m, p, f);
 	bool writes = f->wait_ns[DIRECTION_WRITE] > f->wait_ns[DIRECTION_READ] ||
 		      (!fd_waited(f) && f->bytes[DIRECTION_WRITE] > f->bytes[DIRECTION_READ]);
 	char wait[16], longest[16], in[16], out[16];
@@ -101,6 +102,8 @@ static void print_fd(const struct model *m, const struct model_process *p, const
 	if (peer) {
 		fprintf(to, writes ? " -> " : " <- ");
 		print_peer(peer, others, COMMAND_WIDTH, to);
+	} else if (own) {
+		fprintf(to, " %s its own fd %d", writes ? "->" : "<-", own->fd);
 	}
 	fprintf(to, "\n             %s%" PRIu64 " call%s, %" PRIu64 " would block, longest wait %s", color(COLOR_DETAIL), f->calls,
 		f->calls == 1 ? "" : "s", f->would_block, duration(f->longest_ns, longest));
@@ -184,6 +187,16 @@ static const char *print_lost(const char *divider, uint64_t lost, uint64_t dropp
 	return print_part(divider, dropped, "oldest overwritten", "oldest overwritten", to);
 }
 
+/* What no fd can tell: waits in poll that a timeout or a signal ended.  */
+static void print_vain_polls(const struct model_process *p, FILE *to)
+{
+	char text[16];
+
+	if (p->polls.vain_ns && p->polls.vain_ns >= p->wait_ns[DIRECTION_POLL] / 20)
+		fprintf(to, "  polls that ended with nothing ready: %" PRIu64 ", %s in all\n", p->polls.vain,
+			duration(p->polls.vain_ns, text));
+}
+
 /* Where the program polls many fds at a time.  */
 static void print_polls(const struct model_polls *polls, FILE *to)
 {
@@ -244,6 +257,7 @@ static void print_process(const struct model *m, const struct model_process *p, 
 	print_last_calls(p, to);
 	if (p->faults && p->faults != MODEL_UNKNOWN)
 		fprintf(to, "  page faults that waited for the disk: %" PRIu64 "\n", p->faults);
+	print_vain_polls(p, to);
 	print_polls(&p->polls, to);
 	stalls_print(p, to);
 	for (size_t i = 0; i < p->fd_count; i++)
@@ -369,7 +383,7 @@ void report_print(struct trace *t, FILE *to)
 	if (m->process_count)
 		print_conclusion(t, m, v, to);
 	else
-		fputs("No process recorded anything.\n", to);
+		fputs(filter_text(t) ? "Nothing of that is in the trace.\n" : "No process recorded anything.\n", to);
 	free(order);
 	overlap_free(overlap);
 	files_free(files);

@@ -8,6 +8,9 @@
  *     stage proxy PORT                 as server, and asks the one at PORT for each block
  *     stage client HOW US BLOCKS PORT  asks so many times
  *     stage lock HOW US BLOCKS         two threads take turns; one works with the lock held
+ *     stage mute HOW US                a thread works, without any call that is seen
+ *     stage late HOW US THREADS        so many do, side by side, and make a call then
+ *     stage team HOW US THREADS        the same, and a call before, too
  *
  * HOW: compute (CPU time), sleep, or disk (a block is written to ./disk and synced, US is ignored).  */
 #include <arpa/inet.h>
@@ -173,6 +176,41 @@ static void wait_for_lock(void)
 	pthread_join(holder, NULL);
 }
 
+static void *work_mutely(void *arg)
+{
+	work();
+	return arg;
+}
+
+static void *work_and_call(void *fd)
+{
+	work();
+	if (read(*(int *)fd, &(char){0}, 1) < 0)
+		err(1, "read");
+	return NULL;
+}
+
+static void *call_and_work(void *fd)
+{
+	if (read(*(int *)fd, &(char){0}, 1) < 0)
+		err(1, "read");
+	return work_and_call(fd);
+}
+
+static void work_in_threads(long count, void *(*begin)(void *))
+{
+	enum { MOST = 16 };
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	pthread_t threads[MOST];
+
+	if (count > MOST)
+		errx(2, "too many threads");
+	for (long i = 0; i < count; i++)
+		pthread_create(&threads[i], NULL, begin, &fd);
+	for (long i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *role = argc > 1 ? argv[1] : "";
@@ -202,7 +240,13 @@ int main(int argc, char **argv)
 	else if (!strcmp(role, "lock")) {
 		blocks_left = blocks;
 		wait_for_lock();
-	} else
+	} else if (!strcmp(role, "mute"))
+		work_in_threads(1, work_mutely);
+	else if (!strcmp(role, "late"))
+		work_in_threads(blocks, work_and_call);
+	else if (!strcmp(role, "team"))
+		work_in_threads(blocks, call_and_work);
+	else
 		errx(2, "which role?");
 	return 0;
 }
