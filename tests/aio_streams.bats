@@ -30,7 +30,7 @@ same_behaviours() {
 }
 
 @test "what waits stays on its file; the program has the same fds, in its threads, too; lists" {
-	same_behaviours other-file not-held same-fds act-on-fds no-numbers 'no-numbers 6' lists
+	same_behaviours other-file was-file was-stream not-held same-fds act-on-fds no-numbers 'no-numbers 6' lists
 }
 
 @test "children, exec, exit, the end of main, threads with other fds, while reads wait" {

@@ -102,6 +102,7 @@ static bool is_removable(const char *dir)
 {
 	const struct dirent *e;
 	bool only_begun = true;
+	struct stat st;
 	DIR *d;
 
 	if (reader_is_trace(dir))
@@ -110,7 +111,8 @@ static bool is_removable(const char *dir)
 	if (!d)
 		return errno == ENOENT;
 	while (only_begun && (e = readdir(d)))
-		only_begun = is_begun(e->d_name);
+		only_begun = is_begun(e->d_name) &&
+			     (e->d_name[0] == '.' || (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode)));
 	closedir(d);
 	return only_begun;
 }

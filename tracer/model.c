@@ -1001,7 +1001,7 @@ static void date_threads(struct model_process *p)
 		if (t->tid == p->pid || t->cpu_ns == MODEL_UNKNOWN)
 			continue;
 		life += t->cpu_ns;
-		if (t->end_ns < p->start_ns + life)
+		if (t->end_ns <= p->start_ns || t->end_ns - p->start_ns < life)
 			t->start_ns = p->start_ns;
 		else if (t->end_ns - t->start_ns < life)
 			t->start_ns = t->end_ns - life;

@@ -59,10 +59,12 @@ struct engine {
 	struct worker worker[WORKERS];
 };
 
-/* What is there to help: nobody, an idle worker, or a new one.  */
+/* Whom the state of the queue concerns.  */
 struct help {
-	bool call;
-	struct worker *start;
+	bool streams;                   /* the first thread of streams.c: there is more to begin, or nothing to wait for */
+	bool all;                       /* the idle: none has to remain */
+	bool call;                      /* an idle worker */
+	struct worker *start;           /* or a new one */
 };
 
 static struct engine *the_engine;
@@ -135,11 +137,6 @@ static struct request *take_stray(void)
 	return r;
 }
 
-static unsigned files(void)
-{
-	return engine()->queue.count - engine()->queue.streams;
-}
-
 /* With the lock: an idle worker, if there is one.  */
 static bool call_idle(void)
 {
@@ -160,17 +157,28 @@ static bool needs_spare(void)
 	return !shim_sandboxed && engine()->stuck && engine()->workers == engine()->stuck;
 }
 
-/* With the lock: whoever is to be called now, if there is more to do than is being looked for.  */
-static struct help find_help(void)
+/* With the lock: as long as something is on a stream it may have to be handed over.  */
+static bool needs_one(void)
+{
+	return engine()->queue.streams || streams_need_worker();
+}
+
+/* With the lock: whoever is to be called now, if there is more to do than is being looked for.  What was held may be of the other
+ * kind than who held it: an fd's number may be a file's first, and then a stream's.  `starts`: the caller may start a worker.  */
+static struct help find_help(bool starts)
 {
 	struct engine *e = engine();
-	struct help help = {0};
+	struct help help = {
+		.streams = (e->queue.ready_streams.count || !e->queue.streams) && streams_must_wake(),
+		.all = e->remains && !needs_one(),
+	};
 
+	e->told += help.all;
 	if (e->looking || (!has_stray() && !needs_spare() &&
-			   (has_enough() ? e->guarded || files() == e->busy : e->queue.ready.count == 0)))
+			   (has_enough() ? e->guarded || e->queue.files == e->busy : e->queue.ready.count == 0)))
 		return help;
 	help.call = call_idle();
-	if (help.call || e->leaves)
+	if (help.call || e->leaves || !starts)
 		return help;
 	for (struct worker *w = e->worker; w < e->worker + WORKERS && !help.start; w++)
 		if (!w->is_there)
@@ -191,9 +199,12 @@ bool engine_start_thread(pthread_t *thread, void *(*function)(void *), void *arg
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	error = libc.pthread_create(thread, &attributes, function, arg);
-	if (error == EINVAL)
-		error = libc.pthread_create(thread, NULL, function, arg);
 	pthread_attr_destroy(&attributes);
+	if (error == EINVAL) {
+		pthread_attr_init(&attributes);
+		error = libc.pthread_create(thread, &attributes, function, arg);
+		pthread_attr_destroy(&attributes);
+	}
 	return error == 0;
 }
 
@@ -207,8 +218,10 @@ static bool start_thread(struct worker *w)
 /* Without the lock.  Where no thread can be had, those that are there have to do.  */
 static void get(struct help help)
 {
-	if (help.call)
-		request_futex(&engine()->told, FUTEX_WAKE, 1, NULL);
+	if (help.streams)
+		streams_wake();
+	if (help.call || help.all)
+		request_futex(&engine()->told, FUTEX_WAKE, help.all ? INT_MAX : 1, NULL);
 	if (!help.start || start_thread(help.start))
 		return;
 	lock();
@@ -302,8 +315,8 @@ static void end(struct request *r, long result, uint64_t began)
 	queue_end(&e->queue, r);
 }
 
-/* Without the lock: what was told gives way to what had to come after it; linked by next_ready.  */
-static void release(struct request *r)
+/* Without the lock: what was told gives way to what had to come after it; linked by next_ready.  `starts`: as find_help()'s.  */
+static void release(struct request *r, bool starts)
 {
 	struct request *next;
 	struct help help;
@@ -313,7 +326,7 @@ static void release(struct request *r)
 		next = told->next_ready;
 		queue_release(&engine()->queue, told);
 	}
-	help = find_help();
+	help = find_help(starts);
 	unlock();
 	for (; r; r = next) {
 		next = r->next_ready;
@@ -331,7 +344,7 @@ static void end_told(struct request *r, long result)
 	}
 	request_tell(r, result);
 	r->next_ready = NULL;
-	release(r);
+	release(r, true);
 }
 
 /* With the lock, which it gives back meanwhile: performs what is ready, one after the other.  Who waits for one of many that are
@@ -344,8 +357,8 @@ static void perform_ready(void)
 	unsigned unwoken = 0;
 
 	while ((r = take()) || done) {
-		struct help help = find_help();
-		bool wake = !r || !has_enough() || !e->guarded || (unwoken + 1) * 2 >= files() || unwoken == WAKE_AFTER;
+		struct help help = find_help(true);
+		bool wake = !r || !has_enough() || !e->guarded || (unwoken + 1) * 2 >= e->queue.files || unwoken == WAKE_AFTER;
 		uint64_t began;
 
 		e->looking += !r;
@@ -404,12 +417,6 @@ static bool guards(void)
 	return e->queue.ready.first && !e->called;
 }
 
-/* With the lock: as long as something is on a stream it may have to be handed over.  */
-static bool needs_one(void)
-{
-	return engine()->queue.streams || streams_need_worker();
-}
-
 /* With the lock, which it gives back meanwhile.  True: for a second, or since none has to remain, nobody has called.  */
 static bool is_idle(void)
 {
@@ -456,29 +463,17 @@ static bool wait_for_call(struct worker *self)
 	return false;
 }
 
-/* The request is over.  Libc's thread tells of it before it begins the next: so nothing that it held is ready before.  Nor is it to
- * be woken: the first thread of streams.c, or the workers that remain as long as there is one.  Not under the lock.  */
+/* The request is over.  Libc's thread tells of it before it begins the next: so nothing that it held is ready before.  Not under the
+ * lock; the threads of streams.c can start none that has the program's fds.  */
 void engine_end(struct request *r, long result)
 {
-	struct engine *e = engine();
-	bool wake_streams, wake_workers;
-
 	lock();
 	queue_leave(r);
 	unlock();
 	request_tell(r, result);
-	lock();
-	queue_release(&e->queue, r);
-	wake_streams = streams_are_served() && (e->queue.ready_streams.count || !e->queue.streams) && streams_must_wake();
-	wake_workers = e->remains && !needs_one();
-	e->told += wake_workers;
-	unlock();
-	request_free(r);
+	r->next_ready = NULL;
+	release(r, false);
 	requests_wake();
-	if (wake_streams)
-		streams_wake();
-	if (wake_workers)
-		request_futex(&e->told, FUTEX_WAKE, INT_MAX, NULL);
 }
 
 /* With the lock, which it gives back meanwhile.  */
@@ -489,7 +484,7 @@ static void perform_stray(struct request *r)
 	long result;
 
 	STORE(e->stuck, e->stuck + 1);
-	help = find_help();
+	help = find_help(true);
 	unlock();
 	get(help);
 	result = r->stream.over ? r->stream.result : perform(r);
@@ -552,7 +547,7 @@ bool engine_send(struct request *r)
 	struct help help = {0};
 	struct request *after;
 	uint64_t mask;
-	bool serves, wake;
+	bool serves;
 
 	if (unlikely(!LOAD(e->workers) && !streams_are_served()))
 		prepare_for_threads();
@@ -564,11 +559,8 @@ bool engine_send(struct request *r)
 		after = r->after;
 		queue_add(&e->queue, r);
 	}
-	wake = e->queue.ready_streams.count && streams_must_wake();
-	help = find_help();
+	help = find_help(true);
 	unlock();
-	if (wake)
-		streams_wake();
 	get(help);
 	set_mask(mask);
 	return serves;
@@ -661,7 +653,7 @@ int engine_cancel(int fd, const struct aiocb *block)
 	for (struct request *r = first; r; r = r->next_ready)
 		request_tell(r, -ECANCELED);
 	if (first) {
-		release(first);
+		release(first, true);
 		requests_wake();
 	}
 	set_mask(mask);
@@ -701,19 +693,10 @@ bool engine_shares_fds(void)
 	return shares;
 }
 
-static bool is_busy(void)
-{
-	uint64_t mask = enter();
-	bool busy = files();
-
-	unlock();
-	set_mask(mask);
-	return busy;
-}
-
+/* Nothing but a look, if there is nothing: in a sandbox, each request that goes to libc comes by here.  */
 void engine_finish(void)
 {
-	while (requests_there() && is_busy())
+	while (requests_there() && __atomic_load_n(&engine()->queue.files, __ATOMIC_ACQUIRE))
 		requests_doze();
 }
 
@@ -741,7 +724,7 @@ static void leave_streams(void)
 
 	streams_leave();
 	lock();
-	help = find_help();
+	help = find_help(true);
 	unlock();
 	get(help);
 	for (int i = 0; i < LEAVE_TRIES && LOAD(e->stuck) < STUCK_MAX && (LOAD(e->strays) || LOAD(e->queue.ready_streams.first)); i++)

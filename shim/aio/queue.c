@@ -89,6 +89,13 @@ static void hold_or_make_ready(struct queue *q, struct request *r)
 		make_ready(q, r);
 }
 
+static void count(struct queue *q, const struct request *r, unsigned change)
+{
+	unsigned *number = r->on_stream ? &q->streams : &q->files;
+
+	__atomic_store_n(number, *number + change, __ATOMIC_RELEASE);
+}
+
 void queue_add(struct queue *q, struct request *r)
 {
 	unsigned i = list_of(r->fd);
@@ -99,8 +106,7 @@ void queue_add(struct queue *q, struct request *r)
 	r->before = q->list[i].last;
 	*(r->before ? &r->before->after : &q->list[i].first) = r;
 	q->list[i].last = r;
-	q->count++;
-	STORE(q->streams, q->streams + r->on_stream);
+	count(q, r, 1);
 	q->has_priorities |= r->priority != 0;
 	hold_or_make_ready(q, r);
 }
@@ -127,8 +133,7 @@ void queue_release(struct queue *q, struct request *r)
 
 	*(r->before ? &r->before->after : &q->list[i].first) = r->after;
 	*(r->after ? &r->after->before : &q->list[i].last) = r->before;
-	q->count--;
-	STORE(q->streams, q->streams - r->on_stream);
+	count(q, r, -1u);
 	for (struct request *held = r->held; held; held = next) {
 		next = held->next_ready;
 		hold_or_make_ready(q, held);

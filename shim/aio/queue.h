@@ -22,7 +22,7 @@ struct queue {
 		struct request *first, *last;   /* whether there is one can be seen from outside */
 		unsigned count;
 	} ready, ready_streams;
-	unsigned count, streams;                /* of all, and of those on streams */
+	unsigned files, streams;                /* how many of each there are: can be seen from outside, too */
 	bool has_priorities;                    /* or had once */
 };
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -94,6 +95,64 @@ static void other_file(char **argv)
 		close(new[1]);
 		tell_text("end", &b[0]);
 	}
+}
+
+/* A write of what a large read of a file reads, on what was the file's number: it comes after that, as nothing else of the stream's
+ * begins or ends, for longer than eagain's thread for streams waits in vain.  */
+static void was_file(char **argv)
+{
+	enum { PIECE = 4 << 20, PIECES = 256 };
+	int file = open("/dev/zero", O_RDWR), memory = memfd_create("piece", MFD_CLOEXEC), pair[2], other[2];
+	char bytes[10], *buffer = mmap(NULL, (size_t)PIECE * PIECES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct aiocb b, large, small;
+
+	(void)argv;
+	need(file >= 0 && buffer != MAP_FAILED && ftruncate(memory, PIECE) == 0, "memory");
+	for (size_t i = 0; i < PIECES; i++)
+		need(mmap(buffer + i * PIECE, PIECE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory, 0) != MAP_FAILED,
+		     "mmap");
+	make(PIPE, pair);
+	make(PIPE, other);
+	begin(&b, other[0], bytes);
+	for (int i = 0; i < 50; i++)
+		moment();
+	large = request(file, buffer, (size_t)PIECE * PIECES, 0);
+	need(aio_read(&large) == 0, "aio_read");
+	settle();
+	need(dup2(pair[1], file) == file, "dup2");
+	small = request(file, buffer, 8, 0);
+	need(aio_write(&small) == 0, "aio_write");
+	tell("%s", is_over(&small) ? "over" : "not over");
+	tell_end("large", &large);
+	tell_end("small", &small);
+	put(other[1], "text");
+	tell_text("other", &b);
+}
+
+/* A write to a file on what was the number of a stream, on which a write waits.  */
+static void was_stream(char **argv)
+{
+	static char full[1 << 16];
+	FILE *file = tmpfile();
+	int pair[2];
+	struct aiocb first, second;
+
+	(void)argv;
+	make(PIPE, pair);
+	need(file && fcntl(pair[1], F_SETPIPE_SZ, (int)sizeof full) == sizeof full, "pipe");
+	need(write(pair[1], full, sizeof full) == sizeof full, "write");
+	first = request(pair[1], full, 8, 0);
+	need(aio_write(&first) == 0, "aio_write");
+	moment();
+	need(dup2(fileno(file), pair[1]) == pair[1], "dup2");
+	second = request(pair[1], full, 8, 0);
+	need(aio_write(&second) == 0, "aio_write");
+	moment();
+	tell("%s", strerrorname_np(aio_error(&second)));
+	need(read(pair[0], full, sizeof full) == sizeof full, "read");
+	tell("%s", is_over(&second) ? "over" : "not over");
+	tell_end("first", &first);
+	tell_end("second", &second);
 }
 
 /* Once it is over, nobody has the file any more.  */
@@ -211,7 +270,8 @@ static void act_on_fds(char **argv)
 		need(aio_read(&b) == 0, "aio_read");
 		settle();
 		put(pair[1], "text");
-		need(read(results[0], text, sizeof text) == sizeof text && read(results[0], seen, sizeof seen) == sizeof seen, "read");
+		need(read(results[0], text, sizeof text) == sizeof text && read(results[0], seen, sizeof seen) == sizeof seen,
+		     "read");
 		tell("%s, %d", text, strcmp(here, seen));
 		tell_text("read", &b);
 		need(pread(given, text, 6, 0) == 6, "pread");
@@ -578,8 +638,8 @@ static void set_filter(const int *calls, size_t n, unsigned answer, unsigned fla
 
 /* What libc's AIO does not do ends the process.  */
 static const int unusual[] = {
-	SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_pidfd_getfd, SYS_pidfd_open, SYS_close_range, SYS_preadv2, SYS_pwritev2,
-	SYS_recvfrom, SYS_sendto, SYS_getsockopt, SYS_kcmp, SYS_eventfd2, SYS_process_vm_readv,
+	SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_pidfd_getfd, SYS_pidfd_open, SYS_close_range, SYS_preadv2,
+	SYS_pwritev2,	   SYS_recvfrom,  SYS_sendto,	   SYS_getsockopt,  SYS_kcmp,	    SYS_eventfd2,    SYS_process_vm_readv,
 };
 
 enum { WAITING = 40 };
@@ -797,9 +857,25 @@ static void beside(char **argv)
 }
 
 const struct behaviour waiting_behaviours[] = {
-	{"other-file", other_file}, {"not-held", not_held}, {"same-fds", same_fds}, {"act-on-fds", act_on_fds},
-	{"no-numbers", no_numbers}, {"lists", lists}, {"children", children}, {"children-use", children_use},
-	{"without-main", without_main}, {"other-user", other_user}, {"own-table", own_table},
-	{"enters-sandbox", enters_sandbox}, {"enters-alone", enters_alone}, {"writes-in-sandbox", writes_in_sandbox},
-	{"loses-fd", loses_fd}, {"refused-calls", refused_calls}, {"thousand", thousand}, {"beside", beside}, {NULL, NULL},
+	{"other-file", other_file},
+	{"was-file", was_file},
+	{"was-stream", was_stream},
+	{"not-held", not_held},
+	{"same-fds", same_fds},
+	{"act-on-fds", act_on_fds},
+	{"no-numbers", no_numbers},
+	{"lists", lists},
+	{"children", children},
+	{"children-use", children_use},
+	{"without-main", without_main},
+	{"other-user", other_user},
+	{"own-table", own_table},
+	{"enters-sandbox", enters_sandbox},
+	{"enters-alone", enters_alone},
+	{"writes-in-sandbox", writes_in_sandbox},
+	{"loses-fd", loses_fd},
+	{"refused-calls", refused_calls},
+	{"thousand", thousand},
+	{"beside", beside},
+	{NULL, NULL},
 };
