@@ -164,13 +164,14 @@ static bool needs_one(void)
 }
 
 /* With the lock: whoever is to be called now, if there is more to do than is being looked for.  What was held may be of the other
- * kind than who held it: an fd's number may be a file's first, and then a stream's.  `starts`: the caller may start a worker.  */
-static struct help find_help(bool starts)
+ * kind than who held it: an fd's number may be a file's first, and then a stream's.  `stream_ended`: by streams.c, whose threads can
+ * start no worker that has the program's fds.  */
+static struct help find_help(bool stream_ended)
 {
 	struct engine *e = engine();
 	struct help help = {
-		.streams = (e->queue.ready_streams.count || !e->queue.streams) && streams_must_wake(),
-		.all = e->remains && !needs_one(),
+		.streams = (e->queue.ready_streams.count || (stream_ended && !e->queue.streams)) && streams_must_wake(),
+		.all = stream_ended && e->remains && !needs_one(),
 	};
 
 	e->told += help.all;
@@ -178,7 +179,7 @@ static struct help find_help(bool starts)
 			   (has_enough() ? e->guarded || e->queue.files == e->busy : e->queue.ready.count == 0)))
 		return help;
 	help.call = call_idle();
-	if (help.call || e->leaves || !starts)
+	if (help.call || e->leaves || stream_ended)
 		return help;
 	for (struct worker *w = e->worker; w < e->worker + WORKERS && !help.start; w++)
 		if (!w->is_there)
@@ -315,8 +316,8 @@ static void end(struct request *r, long result, uint64_t began)
 	queue_end(&e->queue, r);
 }
 
-/* Without the lock: what was told gives way to what had to come after it; linked by next_ready.  `starts`: as find_help()'s.  */
-static void release(struct request *r, bool starts)
+/* Without the lock: what was told gives way to what had to come after it; linked by next_ready.  `stream_ended`: as find_help()'s.  */
+static void release(struct request *r, bool stream_ended)
 {
 	struct request *next;
 	struct help help;
@@ -326,7 +327,7 @@ static void release(struct request *r, bool starts)
 		next = told->next_ready;
 		queue_release(&engine()->queue, told);
 	}
-	help = find_help(starts);
+	help = find_help(stream_ended);
 	unlock();
 	for (; r; r = next) {
 		next = r->next_ready;
@@ -344,7 +345,7 @@ static void end_told(struct request *r, long result)
 	}
 	request_tell(r, result);
 	r->next_ready = NULL;
-	release(r, true);
+	release(r, false);
 }
 
 /* With the lock, which it gives back meanwhile: performs what is ready, one after the other.  Who waits for one of many that are
@@ -357,7 +358,7 @@ static void perform_ready(void)
 	unsigned unwoken = 0;
 
 	while ((r = take()) || done) {
-		struct help help = find_help(true);
+		struct help help = find_help(false);
 		bool wake = !r || !has_enough() || !e->guarded || (unwoken + 1) * 2 >= e->queue.files || unwoken == WAKE_AFTER;
 		uint64_t began;
 
@@ -472,7 +473,7 @@ void engine_end(struct request *r, long result)
 	unlock();
 	request_tell(r, result);
 	r->next_ready = NULL;
-	release(r, false);
+	release(r, true);
 	requests_wake();
 }
 
@@ -484,7 +485,7 @@ static void perform_stray(struct request *r)
 	long result;
 
 	STORE(e->stuck, e->stuck + 1);
-	help = find_help(true);
+	help = find_help(false);
 	unlock();
 	get(help);
 	result = r->stream.over ? r->stream.result : perform(r);
@@ -559,7 +560,7 @@ bool engine_send(struct request *r)
 		after = r->after;
 		queue_add(&e->queue, r);
 	}
-	help = find_help(true);
+	help = find_help(false);
 	unlock();
 	get(help);
 	set_mask(mask);
@@ -653,7 +654,7 @@ int engine_cancel(int fd, const struct aiocb *block)
 	for (struct request *r = first; r; r = r->next_ready)
 		request_tell(r, -ECANCELED);
 	if (first) {
-		release(first, true);
+		release(first, false);
 		requests_wake();
 	}
 	set_mask(mask);
@@ -724,7 +725,7 @@ static void leave_streams(void)
 
 	streams_leave();
 	lock();
-	help = find_help(true);
+	help = find_help(false);
 	unlock();
 	get(help);
 	for (int i = 0; i < LEAVE_TRIES && LOAD(e->stuck) < STUCK_MAX && (LOAD(e->strays) || LOAD(e->queue.ready_streams.first)); i++)

@@ -270,8 +270,7 @@ static void act_on_fds(char **argv)
 		need(aio_read(&b) == 0, "aio_read");
 		settle();
 		put(pair[1], "text");
-		need(read(results[0], text, sizeof text) == sizeof text && read(results[0], seen, sizeof seen) == sizeof seen,
-		     "read");
+		need(read(results[0], text, sizeof text) == sizeof text && read(results[0], seen, sizeof seen) == sizeof seen, "read");
 		tell("%s, %d", text, strcmp(here, seen));
 		tell_text("read", &b);
 		need(pread(given, text, 6, 0) == 6, "pread");
@@ -638,8 +637,8 @@ static void set_filter(const int *calls, size_t n, unsigned answer, unsigned fla
 
 /* What libc's AIO does not do ends the process.  */
 static const int unusual[] = {
-	SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_pidfd_getfd, SYS_pidfd_open, SYS_close_range, SYS_preadv2,
-	SYS_pwritev2,	   SYS_recvfrom,  SYS_sendto,	   SYS_getsockopt,  SYS_kcmp,	    SYS_eventfd2,    SYS_process_vm_readv,
+	SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_pidfd_getfd, SYS_pidfd_open, SYS_close_range, SYS_preadv2, SYS_pwritev2,
+	SYS_recvfrom, SYS_sendto, SYS_getsockopt, SYS_kcmp, SYS_eventfd2, SYS_process_vm_readv,
 };
 
 enum { WAITING = 40 };
@@ -857,25 +856,10 @@ static void beside(char **argv)
 }
 
 const struct behaviour waiting_behaviours[] = {
-	{"other-file", other_file},
-	{"was-file", was_file},
-	{"was-stream", was_stream},
-	{"not-held", not_held},
-	{"same-fds", same_fds},
-	{"act-on-fds", act_on_fds},
-	{"no-numbers", no_numbers},
-	{"lists", lists},
-	{"children", children},
-	{"children-use", children_use},
-	{"without-main", without_main},
-	{"other-user", other_user},
-	{"own-table", own_table},
-	{"enters-sandbox", enters_sandbox},
-	{"enters-alone", enters_alone},
-	{"writes-in-sandbox", writes_in_sandbox},
-	{"loses-fd", loses_fd},
-	{"refused-calls", refused_calls},
-	{"thousand", thousand},
-	{"beside", beside},
-	{NULL, NULL},
+	{"other-file", other_file}, {"not-held", not_held}, {"same-fds", same_fds}, {"act-on-fds", act_on_fds},
+	{"was-file", was_file}, {"was-stream", was_stream},
+	{"no-numbers", no_numbers}, {"lists", lists}, {"children", children}, {"children-use", children_use},
+	{"without-main", without_main}, {"other-user", other_user}, {"own-table", own_table},
+	{"enters-sandbox", enters_sandbox}, {"enters-alone", enters_alone}, {"writes-in-sandbox", writes_in_sandbox},
+	{"loses-fd", loses_fd}, {"refused-calls", refused_calls}, {"thousand", thousand}, {"beside", beside}, {NULL, NULL},
 };
