@@ -85,15 +85,17 @@ static void interrupted(char **argv)
 	(void)argv;
 	begin_read(&a, ends, bytes);
 	need(sigaction(SIGALRM, &action, NULL) == 0, "sigaction");
-	ualarm(100000, 0);
+	/* Again and again, for the first may come before the call. */
+	ualarm(100000, 100000);
 	tell_suspend("for ever", list, 1, NULL);
-	ualarm(100000, 0);
 	tell_suspend("with an end", list, 1, &much);
+	ualarm(0, 0);
 	action.sa_flags = SA_RESTART;
 	need(sigaction(SIGALRM, &action, NULL) == 0, "sigaction");
 	alarms = 0;
-	ualarm(100000, 0);
+	ualarm(100000, 100000);
 	tell_suspend("restarted, with an end", list, 1, &much);
+	ualarm(0, 0);
 	alarms = 0;
 	end_of_alarm = ends[1];
 	ualarm(50000, 50000);
