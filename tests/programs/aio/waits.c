@@ -167,12 +167,6 @@ static const char *cancel_text(int result)
 	       : result_text(result);
 }
 
-static void wait_taken(void)
-{
-	for (int i = 0; i < 3; i++)
-		moment();
-}
-
 static void cancel(char **argv)
 {
 	char bytes[60] = "";
@@ -188,7 +182,7 @@ static void cancel(char **argv)
 	tell("done: %s", cancel_text(aio_cancel(fd, NULL)));
 	tell("bad fd: %s", cancel_text(aio_cancel(77, NULL)));
 	begin_read(&first, ends, bytes);
-	wait_taken();
+	moment();
 	tell("another fd: %s", cancel_text(aio_cancel(fd, &first)));
 	tell("begun: %s", cancel_text(aio_cancel(ends[0], &first)));
 	tell("begun: %s", cancel_text(aio_cancel(ends[0], NULL)));
@@ -196,7 +190,7 @@ static void cancel(char **argv)
 		b[i] = request(ends[0], bytes + 20 + i, 1, 0);
 		need(aio_read(&b[i]) == 0, "aio_read");
 	}
-	wait_taken();
+	moment();
 	tell("one: %s", cancel_text(aio_cancel(ends[0], &b[0])));
 	tell("%s", strerrorname_np(aio_error(&b[0])));
 	tell("suspend: %s", result_text(aio_suspend(list, 1, NULL)));
@@ -232,14 +226,14 @@ static void cancel_with_notice(char **argv)
 	(void)argv;
 	signal(SIGRTMIN, notice);
 	begin_read(&first, ends, bytes);
-	wait_taken();
+	moment();
 	for (int i = 0; i < 2; i++) {
 		b[i] = request(ends[0], bytes + 20 + i, 1, 0);
 		b[i].aio_lio_opcode = LIO_READ;
 		b[i].aio_sigevent = e;
 	}
 	need(lio_listio(LIO_NOWAIT, list, 2, &e) == 0, "lio_listio");
-	wait_taken();
+	moment();
 	tell("one: %s", cancel_text(aio_cancel(ends[0], &b[0])));
 	for (int i = 0; i < 100 && notices < 1; i++)
 		moment();
