@@ -253,13 +253,16 @@ assert {r["call"] for r in t["requests"]} == {"aio_write"}'
 	command -v chromium >/dev/null || skip "chromium is not installed"
 	recorded lists
 	"$EAGAIN" export html -o page.html
-	python3 - <<-'PYTHON'
+	# In the middle between the last submission and the last completion.
+	AT=$(awk -v end="$("$EAGAIN" report --json | jq .wall_ns)" '/ ev=submitted / { from = substr($1, 3) } / ev=completed / { to = substr($1, 3) }
+		END { print (from + to) / 2 * 1e9 / end }' log) python3 - <<-'PYTHON'
+		from os import environ
 		from browser import Browser
 		with Browser() as b:
 		    b.open("page.html")
 		    assert any("requests in flight" in t for t in b.texts("#labels .label")), b.texts("#labels .label")
 		    x, y, width, height = b.box("#lanes-canvas")
-		    b.move(x + width * 0.95, y + 36)
+		    b.move(x + width * float(environ["AT"]), y + 36)
 		    assert "aio_write() of 16,777,216 bytes" in b.text("#tip"), b.text("#tip")
 		    b.press("#tab-requests")
 		    assert len(b.texts("#table tbody tr")) == 4

@@ -253,6 +253,7 @@ observers_of() {
 	"$EAGAIN" record --readiness -o trace sh -c 'trap "exit 9" TERM; exec 5<>fifo; echo ready >&4; read -r _ <&5' 4>started &
 	pid=$!
 	until [ -s started ]; do kill -0 $pid; done
+	"$PROGRAMS/asleep" $pid
 	kill -TERM $pid
 	ends_with 9 $pid
 	program='echo $$; read -r line; echo "$line" >&2; exit 6'

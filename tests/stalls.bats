@@ -250,7 +250,7 @@ parts() {
 }
 
 @test "a thread that waits in its reads: what came between is in the log, and no stall" {
-	"$EAGAIN" record perl -e 'pipe R, W; if (!fork) { select undef, undef, undef, 0.05; syswrite W, "abc"; exit }
+	"$EAGAIN" record perl -e 'pipe R, W; if (!fork) { system "$ENV{PROGRAMS}/asleep", getppid; syswrite W, "abc"; exit }
 		sysread R, $x, 3; my $t = times; 1 while times - $t < 0.1; syswrite W, "d"; sysread R, $x, 3'
 	"$EAGAIN" log | grep -q 'ev=away call=\(write\|read\) .* loop=park cpu='
 	run -1 grep 'stalled' <("$EAGAIN" report)

@@ -42,7 +42,7 @@ plain() {
 }
 
 @test "lanes: the width of \$COLUMNS, of the terminal, or 100; the same into a file" {
-	"$EAGAIN" record bash -c '(sleep 0.1; echo one) | cat | (read -r x; exec tail -n 1) |
+	"$EAGAIN" record bash -c '("$PROGRAMS/asleep"; echo one) | cat | (read -r x; exec tail -n 1) |
 		bash -c "read -r a_long_command_line; true; true; true"'
 	for width in 60 80 200; do
 		for view in '' --by=fd "--op=$(number call=read)"; do
@@ -228,7 +228,7 @@ os.wait()'
 }
 
 @test "one operation: a read on a pipe" {
-	"$EAGAIN" record bash -c '(sleep 0.1; echo one) | cat' >/dev/null
+	"$EAGAIN" record bash -c '("$PROGRAMS/asleep"; echo one) | cat' >/dev/null
 	run -0 env COLUMNS=80 "$EAGAIN" timeline --op "$(number call=read)"
 	ordered ': read() on fd 0, pipe:[' 'by cat (pid ' 'returned 4 after ' 'RWF_NOWAIT: attempted first' \
 		'User space' '(not to scale)' 'read() ' 'EWOULDBLOCK, kept from the program' 'returns 4' '==|==' \
@@ -236,14 +236,14 @@ os.wait()'
 		'data arrives, data copied' 'Kernel space' 't0 ' t1 t2 t3 $'\nt0 ' 'read() called' $'\nt1 ' 'no data: EWOULDBLOCK' $'\nt2 ' \
 		'parked in the plain read()' $'\nt3 ' 'ready, and read() returns 4'
 	[[ $output != *t4* ]]
-	"$EAGAIN" record --switch=flag bash -c '(sleep 0.1; echo one) | cat' >/dev/null
+	"$EAGAIN" record --switch=flag bash -c '("$PROGRAMS/asleep"; echo one) | cat' >/dev/null
 	run -0 env COLUMNS=80 "$EAGAIN" timeline --op "$(number call=read)"
 	ordered 'returned 4 after ' 'O_NONBLOCK on the fd' 'ready: once' 'returns 4' 'waiting in ppoll()' 'data arrives' \
 		$'\nt3 ' 'ready: data arrives' $'\nt4 ' 'read() returns 4'
 }
 
 @test "one operation: its texts stand apart, however narrow" {
-	"$EAGAIN" record --switch=flag bash -c '(sleep 0.1; echo one) | cat' >/dev/null
+	"$EAGAIN" record --switch=flag bash -c '("$PROGRAMS/asleep"; echo one) | cat' >/dev/null
 	for width in 60 64 70 80 100; do
 		COLUMNS=$width "$EAGAIN" timeline --op "$(number call=read)" | sed -n '/^User space/,/^Kernel space/p' | grep '[a-z]' >out
 		# Two columns between words of neighbouring texts are too few; of one text, there is one.
