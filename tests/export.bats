@@ -196,7 +196,8 @@ sys.exit(not any(n.endswith("/" + name) for n in names) and ascii(name))' "$name
 		if (!fork) { system "$ENV{PROGRAMS}/asleep", getppid; syswrite W, "x"; exit }
 		vec($v, fileno R, 1) = 1;
 		select $v, undef, undef, undef;
-		sysread R, $b, 10;'
+		sysread R, $b, 10;
+		wait'
 	same_tracks
 	[ "$(told '[a[3] for a in d["arrows"] if a[0] == "ready to read"]')" = "['read']" ]
 	[[ "$(told '[a[1] for a in d["arrows"] if a[0] == "ready to read"]')" == "['fd "*' pipe:['*"]']" ]]

@@ -310,8 +310,14 @@ parts() {
 
 @test "locks: each function in each state does what it does natively" {
 	same "$PROGRAMS/locks"
+	: >waited
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/native/stdout")" -gt 900 ]
-	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.record.auto" | sed -n 's/.*ev=lock call=\([a-z_]*\) .*/\1/p' | sort -u >waited
+	# On a busy machine a lock may be free again before it is asked for: then once more.
+	for _ in 1 2 3 4 5; do
+		"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.record.auto" | sed -n 's/.*ev=lock call=\([a-z_]*\) .*/\1/p' | sort -u - waited -o waited
+		[ "$(wc -l <waited)" -lt 25 ] || break
+		observe record.auto "$PROGRAMS/locks"
+	done
 	[ "$(wc -l <waited)" = 25 ] || { cat waited; false; }
 }
 
