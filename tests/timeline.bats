@@ -136,7 +136,7 @@ plain() {
 		tenth=$("$EAGAIN" log | awk -v pid="pid=$pid" '$2 == pid && / call=[a-z_]*nanosleep / { print int(10 * substr($1, 3)) + 2; exit }')
 		[ "$tenth" -ge 9 ] || break
 	done
-	run -0 "$EAGAIN" timeline --from=${tenth}00ms --to=0.$((tenth + 1))
+	run -0 "$EAGAIN" timeline --from="${tenth}00ms" --to="0.$((tenth + 1))"
 	ordered " in all, shown ${tenth}00 ms to $((tenth + 1))00 ms, " "${tenth}00 ms " "${tenth}20 ms " '|---'
 	# In it, all that is there waits, the second sleep is not there yet, and no wait ends.
 	[ "$(grep -c '^[a-z].*(pid' <<<"$output")" = "$(grep -Ec '\) +(c+|r+|s+) *$' <<<"$output")" ]
@@ -149,7 +149,7 @@ plain() {
 		"$EAGAIN" timeline $range | diff - <(echo "$output")
 	done
 	# So close that a column is a nanosecond; labels stand apart.
-	run -0 "$EAGAIN" timeline --from=${tenth}00000us --to=${tenth}00000050ns
+	run -0 "$EAGAIN" timeline --from="${tenth}00000us" --to="${tenth}00000050ns"
 	ordered " in all, shown ${tenth}00 ms to ${tenth}00.00005 ms, 1 ns a character" "${tenth}00 ms  " "${tenth}00.00002 ms  "
 	# The end is the trace's.
 	"$EAGAIN" timeline --to=1000000 | diff - <("$EAGAIN" timeline)

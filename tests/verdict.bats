@@ -27,8 +27,7 @@ find_verdict() {
 # says REGEX...: each is in the verdict.  What a busy machine adds may be too much all the same: then what was judged is judged once
 # more, up to three times.
 says() {
-	local try
-	for try in 1 2 3; do
+	for _ in 1 2 3; do
 		! has_all "$@" || return 0
 		[ "${#judged[@]}" != 0 ] || return
 		judge "${judged[@]}"

@@ -1,5 +1,6 @@
-/* asleep [PID] - waits until the process sleeps: it has come to where it waits.  Without PID, until all do that read from the pipe that is
- * stdout, and those that read from theirs: what is written now, or the end, is what they wait for.  Ends with 1 where there is none.  */
+/* asleep [PID] - waits until the process sleeps: it has come to where it waits.  Without PID, until all do that read from the
+ * pipe that is stdout, and those that read from theirs: what is written now, or the end, is what they wait for.  Ends with 1 where
+ * there is none.  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -56,7 +57,9 @@ static enum found look_behind(const char *pipe_name)
 		char in[64], out[64];
 		enum found one;
 
-		if (e->d_name[0] < '1' || e->d_name[0] > '9' || !get_pipe(e->d_name, 0, in, sizeof in) || strcmp(in, pipe_name) != 0)
+		if (e->d_name[0] < '1' || e->d_name[0] > '9' || !get_pipe(e->d_name, 0, in, sizeof in))
+			continue;
+		if (strcmp(in, pipe_name) != 0)
 			continue;
 		one = look_at(e->d_name);
 		if (one == ASLEEP && get_pipe(e->d_name, 1, out, sizeof out) && strcmp(in, out) != 0 && look_behind(out) == AWAKE)

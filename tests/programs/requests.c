@@ -1,7 +1,7 @@
 /* requests.c - requests NAME...: programs that use POSIX AIO in one way each, on a file "data", for what a trace says of them.
  *
- * What is to take its time are large writes to one place of the file, of which each waits for the one before.  Where the machine was
- * too busy for what is to be shown, it ends with ONCE_MORE.  */
+ * What is to take its time are large writes to one place of the file, of which each waits for the one before.  Where the machine
+ * was too busy for what is to be shown, it ends with ONCE_MORE.  */
 #include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
