@@ -15,8 +15,9 @@ sampled() {
 	for _ in 1 2 3 4 5; do
 		"$EAGAIN" record --stacks "$@" >said
 		"$EAGAIN" report >report
-		[ "$(grep -c 'computed in (\|could not be sampled\|is not known' report)" -lt "$count" ] || break
+		[ "$(grep -c 'computed in (\|could not be sampled\|is not known' report)" -lt "$count" ] || return 0
 	done
+	! grep -q 'switched out while others ran' report || skip "the machine is too busy"
 }
 
 @test "stacks: of a wait for a lock, of a sleep, of another call" {
@@ -36,7 +37,8 @@ sampled() {
 }
 
 @test "stacks: where sampling is refused, the report says so, and the rest is there" {
-	(ulimit -v 8000000; sampled 1 "$PROGRAMS/stalls" poll compute)
+	ulimit -v 8000000
+	sampled 1 "$PROGRAMS/stalls" poll compute
 	grep -q 'stalled 1 time' report
 	grep -q '^ *where it computed is not known: it could not be sampled: Cannot allocate memory$' report
 }
