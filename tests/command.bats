@@ -218,7 +218,7 @@ takes() {
 }
 
 @test "eagain CMD: the report goes to stderr, or to -o FILE; nothing else is left" {
-	run --separate-stderr -5 env TMPDIR="$PWD" "$EAGAIN" -o report sh -c 'sleep 0.1 | cat; exit 5'
+	run --separate-stderr -5 env TMPDIR="$PWD" "$EAGAIN" -o report sh -c '"$PROGRAMS/asleep" | cat; exit 5'
 	[ -z "$output$stderr" ]
 	grep -q 'waited .* to read' report
 	[ "$(ls -A)" = report ]
@@ -357,9 +357,10 @@ takes() {
 
 @test "signals to eagain reach the program, and its answer is eagain's" {
 	mkfifo fifo
-	"$EAGAIN" -o report sh -c 'trap "exit 9" TERM; exec 5<>fifo; echo ready >&4; read -r _ <&5' 4>started &
+	"$EAGAIN" -o report sh -c 'trap "exit 9" TERM; exec 5<>fifo; echo $$ >&4; read -r _ <&5' 4>started &
 	pid=$!
 	until [ -s started ]; do kill -0 $pid; done
+	"$PROGRAMS/asleep" "$(cat started)"
 	kill -TERM $pid
 	ends_with 9 $pid
 }
@@ -415,28 +416,28 @@ takes() {
 @test "LD_PRELOAD alone serves; with EAGAIN_TRACE it records; other preloads stay" {
 	run -0 env LD_PRELOAD="$LIBRARY" sh -c 'echo "$LD_PRELOAD" | cat'
 	[ "$output" = "$LIBRARY" ]
-	env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace sh -c 'sleep 0.3 | cat; cd /; sleep 0.3 | cat'
+	env LD_PRELOAD="$LIBRARY" EAGAIN_TRACE=trace sh -c '"$PROGRAMS/asleep" | cat; cd /; "$PROGRAMS/asleep" | cat'
 	[ "$("$EAGAIN" log trace | grep -c 'ev=EWOULDBLOCK call=read')" = 2 ]
 	run --separate-stderr -0 env LD_PRELOAD="$PROGRAMS/early.so" "$EAGAIN" run sh -c 'echo "$LD_PRELOAD"'
 	[[ $output == *libeagain.so*early.so* || $output == *early.so*libeagain.so* ]]
 }
 
 @test "the shim and its settings reach children that got another environment" {
-	"$EAGAIN" record env -i "$(type -P sh)" -c "$(type -P sleep) 0.3 | $(type -P cat)"
+	"$EAGAIN" record env -i "$(type -P sh)" -c "$PROGRAMS/asleep | $(type -P cat)"
 	"$EAGAIN" report | grep -q 'cat (pid'
 	"$EAGAIN" log | grep -q 'ev=EWOULDBLOCK call=read'
 	rm -rf eagain.trace
-	"$EAGAIN" record --no-follow sh -c 'sleep 0.3 | cat; true'
+	"$EAGAIN" record --no-follow sh -c '"$PROGRAMS/asleep" | cat; true'
 	"$EAGAIN" report >report
 	grep -q ' 1 process image' report
 }
 
 @test "EAGAIN_LOG writes the log while the program runs, to a file or to stderr" {
-	env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=log sh -c 'sleep 0.3 | cat'
+	env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=log sh -c '"$PROGRAMS/asleep" | cat'
 	grep -q 'ev=EWOULDBLOCK call=read fd=0' log
-	run --separate-stderr -0 env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=- sh -c 'sleep 0.3 | cat'
+	run --separate-stderr -0 env LD_PRELOAD="$LIBRARY" EAGAIN_LOG=- sh -c '"$PROGRAMS/asleep" | cat'
 	[[ $stderr == *'ev=EWOULDBLOCK call=read fd=0'* ]] && [ -z "$output" ]
-	"$EAGAIN" run --log=other sh -c 'sleep 0.3 | cat'
+	"$EAGAIN" run --log=other sh -c '"$PROGRAMS/asleep" | cat'
 	grep -q 'ev=return call=read fd=0' other
 }
 
@@ -469,7 +470,7 @@ assert polls[0] == (0, 0) and polls[1][0] == 1 and polls[1][1] > 190e6, polls'
 }
 
 @test "the log: every line has its keys, in order of time, and an operation goes its way" {
-	"$EAGAIN" record sh -c '(echo one; sleep 0.05; echo two) | while read -r x; do :; done'
+	"$EAGAIN" record sh -c '(echo one; "$PROGRAMS/asleep"; echo two) | while read -r x; do :; done'
 	"$EAGAIN" log >log
 	run -1 grep -vE '^t=[0-9]+\.[0-9]{9} pid=[0-9]+ tid=[0-9]+ op=([0-9]+|-) ev=[A-Za-z]+ call=[a-z0-9_-]+ fd=([0-9]+|-) name=("[^"]*"|[^ "=]+) ret=(-?[0-9]+|-) errno=([A-Z0-9]+|-)( [a-z]+=[^ ]+)*$' log
 	sort -t= -k2,2 -s -c <(sed 's/^t=\([0-9.]*\) .*/t=\1/' log)
@@ -480,9 +481,9 @@ assert polls[0] == (0, 0) and polls[1][0] == 1 and polls[1][1] > 190e6, polls'
 
 @test "the report: who waits for whom" {
 	"$EAGAIN" -o report bash -c '(for i in 1 2 3; do echo $i; sleep 0.1; done) | cat | tail -n 1'
-	grep -Eq '^    0\.[23][0-9]* s  fd 0, pipe:\[[0-9]+\] <- bash -c .* \(pid [0-9]+\)$' report
-	grep -Eq '^Bottleneck: bash -c .* \(pid [0-9]+\): others waited for it for [0-9]+ % of 0\.[0-9]+ s;$' report
-	tail -n 1 report | grep -Eq '^  in that time its children slept 0\.[23][0-9]* s.*: sleep 0\.1 \(3 processes\)\.$'
+	grep -Eq '^    [0-9.]+ m?s  fd 0, pipe:\[[0-9]+\] <- bash -c .* \(pid [0-9]+\)$' report
+	grep -Eq '^Bottleneck: bash -c .* \(pid [0-9]+\): others waited for it for [0-9]+ % of [0-9.]+ s;$' report
+	tail -n 1 report | grep -Eq '^  in that time its children slept [0-9.]+ m?s.*: sleep 0\.1 \(3 processes\)\.$'
 }
 
 @test "the report: what accept returns is no bytes" {
@@ -540,7 +541,8 @@ assert polls[0] == (0, 0) and polls[1][0] == 1 and polls[1][1] > 190e6, polls'
 	command -v script >/dev/null || skip "script is not installed"
 	script -qc "exec '$EAGAIN' -o report sh -c 'trap \"echo >hup; exit\" HUP; echo \$\$ >program; mkfifo wait; read -r x <wait'" /dev/null </dev/null >/dev/null &
 	pid=$!
-	until [ -s program ]; do kill -0 $pid; done
+	until [ -s program ] && [ -p wait ]; do kill -0 $pid; done
+	"$PROGRAMS/asleep" "$(cat program)"
 	kill -9 $pid
 	ends_with 137 $pid
 	while kill -0 "$(cat program)" 2>/dev/null; do :; done
@@ -549,7 +551,7 @@ assert polls[0] == (0, 0) and polls[1][0] == 1 and polls[1][1] > 190e6, polls'
 
 @test "the report: a server that only waited for clients, or in epoll, did wait" {
 	"$EAGAIN" -o report perl -MIO::Socket::UNIX -e '$l = IO::Socket::UNIX->new(Local => "s", Listen => 1);
-		if (!fork) { select undef, undef, undef, 0.2; IO::Socket::UNIX->new(Peer => "s"); exit } $l->accept; wait'
+		if (!fork) { system "$ENV{PROGRAMS}/asleep", getppid; IO::Socket::UNIX->new(Peer => "s"); exit } $l->accept; wait'
 	grep -A 1 ' fd [0-9]*, unix:s$' report | grep -Eq '1 call, 1 would block, longest wait [0-9.]+ m?s'
 	command -v python3 >/dev/null || skip "python3 is not installed"
 	"$EAGAIN" -o report "$(python3 -c 'import sys; print(sys.executable)')" -c 'import select; select.epoll().poll(0.2)'
@@ -575,7 +577,7 @@ assert polls[0] == (0, 0) and polls[1][0] == 1 and polls[1][1] > 190e6, polls'
 
 @test "report --json: valid, with the keys that are promised, and the same numbers" {
 	command -v python3 >/dev/null || skip "python3 is not installed"
-	"$EAGAIN" record bash -c $'(printf "a\\tb"; sleep 0.1; echo "\\"q\\"") | cat | cat >/dev/null'
+	"$EAGAIN" record bash -c $'(printf "a\\tb"; "$PROGRAMS/asleep"; sleep 0.1; echo "\\"q\\"") | cat | cat >/dev/null'
 	"$EAGAIN" report --json >report.json
 	python3 - <<-'PYTHON'
 		import json

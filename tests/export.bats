@@ -146,7 +146,7 @@ sys.exit(not any(n.endswith("/" + name) for n in names) and ascii(name))' "$name
 		my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1") or die;
 		if (!fork) {
 			my $c = IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $s->sockport) or die;
-			select undef, undef, undef, 0.02;
+			system "$ENV{PROGRAMS}/asleep", getppid;
 			syswrite $c, "x" x 100;
 			exit;
 		}
@@ -193,10 +193,11 @@ sys.exit(not any(n.endswith("/" + name) for n in names) and ascii(name))' "$name
 	need_protobuf
 	"$EAGAIN" record perl -e '
 		pipe R, W;
-		if (!fork) { select undef, undef, undef, 0.02; syswrite W, "x"; exit }
+		if (!fork) { system "$ENV{PROGRAMS}/asleep", getppid; syswrite W, "x"; exit }
 		vec($v, fileno R, 1) = 1;
 		select $v, undef, undef, undef;
-		sysread R, $b, 10;'
+		sysread R, $b, 10;
+		wait'
 	same_tracks
 	[ "$(told '[a[3] for a in d["arrows"] if a[0] == "ready to read"]')" = "['read']" ]
 	[[ "$(told '[a[1] for a in d["arrows"] if a[0] == "ready to read"]')" == "['fd "*' pipe:['*"]']" ]]
@@ -250,7 +251,7 @@ sys.exit(not any(n.endswith("/" + name) for n in names) and ascii(name))' "$name
 }
 
 @test "folded: the sum is what the report says that was waited" {
-	"$EAGAIN" record bash -c '(sleep 0.05; echo one) | cat | perl -e "vec(\$v, 0, 1) = 1; select \$v, undef, undef, undef; print <>"'
+	"$EAGAIN" record bash -c '(sleep 0.05; "$PROGRAMS/asleep"; echo one) | cat | perl -e "vec(\$v, 0, 1) = 1; select \$v, undef, undef, undef; print <>"'
 	"$EAGAIN" export folded >folded
 	grep -q '^cat;cat;read;fd 0 pipe:\[[0-9]*\] [1-9]' folded
 	grep -q '^perl .*;perl;[p]\?select;fd 0 pipe:\[[0-9]*\] [1-9]' folded

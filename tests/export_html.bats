@@ -17,18 +17,20 @@ record_pipeline() {
 	"$EAGAIN" record -o trace bash -c '(sleep 0.2; echo one; sleep 0.2; seq 50000) | cat | (read -r x; sleep 0.1; exec tail -n 1)' >out
 }
 
-# An event loop, a thread, and a callback that is slow twice: it computes, and it waits to read what another thread writes.
+# An event loop, a thread, and a callback that is slow twice: it computes, and it waits to read what another thread writes, once it is asked.
 record_loop() {
 	"$EAGAIN" record -o trace "$(python3 -c 'import sys; print(sys.executable)')" -c '
 import os, select, threading, time
 reader, writer = os.pipe()
 slow, answer = os.pipe()
+asked, question = os.pipe()
 def feed():
     for i in range(10):
         time.sleep(0.005)
         os.write(writer, b"x")
         if i == 6:
-            time.sleep(0.05)
+            os.read(asked, 1)
+            time.sleep(0.1)
             os.write(answer, b"y")
 thread = threading.Thread(target=feed)
 thread.start()
@@ -42,6 +44,7 @@ for i in range(10):
         while time.monotonic() < end:
             pass
     if i == 6:
+        os.write(question, b"?")
         os.read(slow, 1)
 thread.join()
 '

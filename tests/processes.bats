@@ -57,8 +57,8 @@ make_root() {
 
 @test "a user, mount and pid namespace without cgroups" {
 	unshare -Urpf --mount-proc true 2>/dev/null || skip "no right to unshare"
-	same unshare -Urpf --mount-proc sh -c 'echo "$$"; id -u; echo one | cat; (sleep 0.05; echo two) | cat; set -- /proc/[0-9]*; echo $#'
-	"$EAGAIN" record unshare -Urpf --mount-proc sh -c '(sleep 0.05; echo two) | cat' >out
+	same unshare -Urpf --mount-proc sh -c 'echo "$$"; id -u; echo one | cat; ("$PROGRAMS/asleep"; echo two) | cat; set -- /proc/[0-9]*; echo $#'
+	"$EAGAIN" record unshare -Urpf --mount-proc sh -c '("$PROGRAMS/asleep"; echo two) | cat' >out
 	"$EAGAIN" log | grep -q 'ev=EWOULDBLOCK call=read fd=0'
 }
 
@@ -127,7 +127,7 @@ for i in range(2500):
 @test "strace under eagain, and eagain under strace" {
 	need_program strace
 	strace -o /dev/null true || skip "no right to trace"
-	session='(sleep 0.05; echo one) | cat; "$PROGRAMS/traps" vfork-and-dup2; exit 3'
+	session='("$PROGRAMS/asleep"; echo one) | cat; "$PROGRAMS/traps" vfork-and-dup2; exit 3'
 	same strace -f -o /dev/null sh -c "$session"
 	mv native wanted
 	observe native strace -f -o /dev/null "$EAGAIN" record -o "$PWD/trace" sh -c "$session"

@@ -148,6 +148,7 @@ os.read(os.open("file", os.O_RDONLY), 1)'
 	"$EAGAIN" record python3 -c '
 import os, time
 if os.fork() == 0:
+    os.system(os.environ["PROGRAMS"] + "/asleep %d" % os.getppid())
     time.sleep(0.1)
     os.open("fifo", os.O_WRONLY)
     os._exit(0)
@@ -408,7 +409,7 @@ killed_in() {
 }
 
 @test "two traces in one tree: the inner one is its own" {
-	"$EAGAIN" record -o outer sh -c '"$EAGAIN" record -o inner "$PROGRAMS/load" calls 10; sleep 0.01 | cat'
+	"$EAGAIN" record -o outer sh -c '"$EAGAIN" record -o inner "$PROGRAMS/load" calls 10; "$PROGRAMS/asleep" | cat'
 	[ "$(recorded 'call=read fd=[0-9]* name=pipe.* ret=1 ' inner)" = 10 ]
 	[ "$(recorded 'call=read fd=[0-9]* name=pipe.* ret=1 ' outer)" = 0 ]
 	[ "$(recorded 'ev=EWOULDBLOCK call=read' outer)" = 1 ]

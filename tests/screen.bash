@@ -34,7 +34,7 @@ shown() {
 
 # shows PATTERN...: waits until each matches a line of the same screen, which is then in "seen".
 shows() {
-	local pattern all deadline=$((SECONDS + 20))
+	local pattern all deadline=$((SECONDS + 100))
 	while [ $SECONDS -le $deadline ]; do
 		shown >seen
 		all=yes

@@ -250,7 +250,7 @@ parts() {
 }
 
 @test "a thread that waits in its reads: what came between is in the log, and no stall" {
-	"$EAGAIN" record perl -e 'pipe R, W; if (!fork) { select undef, undef, undef, 0.05; syswrite W, "abc"; exit }
+	"$EAGAIN" record perl -e 'pipe R, W; if (!fork) { system "$ENV{PROGRAMS}/asleep", getppid; syswrite W, "abc"; exit }
 		sysread R, $x, 3; my $t = times; 1 while times - $t < 0.1; syswrite W, "d"; sysread R, $x, 3'
 	"$EAGAIN" log | grep -q 'ev=away call=\(write\|read\) .* loop=park cpu='
 	run -1 grep 'stalled' <("$EAGAIN" report)
@@ -310,8 +310,14 @@ parts() {
 
 @test "locks: each function in each state does what it does natively" {
 	same "$PROGRAMS/locks"
+	: >waited
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/native/stdout")" -gt 900 ]
-	"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.record.auto" | sed -n 's/.*ev=lock call=\([a-z_]*\) .*/\1/p' | sort -u >waited
+	# On a busy machine a lock may be free again before it is asked for: then once more.
+	for _ in 1 2 3 4 5; do
+		"$EAGAIN" log "$BATS_TEST_TMPDIR/trace.record.auto" | sed -n 's/.*ev=lock call=\([a-z_]*\) .*/\1/p' | sort -u - waited -o waited
+		[ "$(wc -l <waited)" -lt 25 ] || break
+		observe record.auto "$PROGRAMS/locks"
+	done
 	[ "$(wc -l <waited)" = 25 ] || { cat waited; false; }
 }
 

@@ -42,7 +42,7 @@ plain() {
 }
 
 @test "lanes: the width of \$COLUMNS, of the terminal, or 100; the same into a file" {
-	"$EAGAIN" record bash -c '(sleep 0.1; echo one) | cat | (read -r x; exec tail -n 1) |
+	"$EAGAIN" record bash -c '("$PROGRAMS/asleep"; echo one) | cat | (read -r x; exec tail -n 1) |
 		bash -c "read -r a_long_command_line; true; true; true"'
 	for width in 60 80 200; do
 		for view in '' --by=fd "--op=$(number call=read)"; do
@@ -128,22 +128,29 @@ plain() {
 }
 
 @test "a stretch of the trace: --from and --to" {
-	"$EAGAIN" record bash -c '(sleep 0.3; echo one; sleep 0.3; echo two) | cat' >/dev/null
-	run -0 "$EAGAIN" timeline --from=100ms --to=0.2
-	ordered ' in all, shown 100 ms to 200 ms, ' '100 ms ' '120 ms ' '|---'
+	local tenth=9 pid
+	# 100 ms that begin when all have been waiting for as long, from a whole tenth of a second on.
+	for _ in {1..20}; do
+		"$EAGAIN" record bash -c '("$PROGRAMS/asleep"; sleep 1; echo one; sleep 0.3; echo two) | cat' >/dev/null
+		pid=$("$EAGAIN" timeline | sed -n 's/^sleep 1 (pid \([0-9]*\)).*/\1/p')
+		tenth=$("$EAGAIN" log | awk -v pid="pid=$pid" '$2 == pid && / call=[a-z_]*nanosleep / { print int(10 * substr($1, 3)) + 2; exit }')
+		[ "$tenth" -ge 9 ] || break
+	done
+	run -0 "$EAGAIN" timeline --from="${tenth}00ms" --to="0.$((tenth + 1))"
+	ordered " in all, shown ${tenth}00 ms to $((tenth + 1))00 ms, " "${tenth}00 ms " "${tenth}20 ms " '|---'
 	# In it, all that is there waits, the second sleep is not there yet, and no wait ends.
 	[ "$(grep -c '^[a-z].*(pid' <<<"$output")" = "$(grep -Ec '\) +(c+|r+|s+) *$' <<<"$output")" ]
-	[ "$(grep -c '^sleep 0.3' <<<"$output")" = 1 ]
+	[ "$(grep -c '^sleep ' <<<"$output")" = 1 ]
 	[[ $output != *capital* ]]
 	# All units, and a part of a second, are the same moments.
-	for range in '--from=0.1s --to=200ms' '--from=100000us --to=0.200000000s' '--from .1' '--from=100000000ns --to=0.2000'; do
-		[[ $range != '--from .1' ]] || continue
+	for range in "--from=0.${tenth}s --to=$((tenth + 1))00ms" "--from=${tenth}00000us --to=0.$((tenth + 1))00000000s" \
+		"--from=${tenth}00000000ns --to=0.$((tenth + 1))000"; do
 		# shellcheck disable=SC2086 # two words
 		"$EAGAIN" timeline $range | diff - <(echo "$output")
 	done
 	# So close that a column is a nanosecond; labels stand apart.
-	run -0 "$EAGAIN" timeline --from=100000us --to=100000050ns
-	ordered ' in all, shown 100 ms to 100.00005 ms, 1 ns a character' '100 ms  ' '100.00002 ms  '
+	run -0 "$EAGAIN" timeline --from="${tenth}00000us" --to="${tenth}00000050ns"
+	ordered " in all, shown ${tenth}00 ms to ${tenth}00.00005 ms, 1 ns a character" "${tenth}00 ms  " "${tenth}00.00002 ms  "
 	# The end is the trace's.
 	"$EAGAIN" timeline --to=1000000 | diff - <("$EAGAIN" timeline)
 	run --separate-stderr -1 "$EAGAIN" timeline --from=100
@@ -228,7 +235,7 @@ os.wait()'
 }
 
 @test "one operation: a read on a pipe" {
-	"$EAGAIN" record bash -c '(sleep 0.1; echo one) | cat' >/dev/null
+	"$EAGAIN" record bash -c '("$PROGRAMS/asleep"; echo one) | cat' >/dev/null
 	run -0 env COLUMNS=80 "$EAGAIN" timeline --op "$(number call=read)"
 	ordered ': read() on fd 0, pipe:[' 'by cat (pid ' 'returned 4 after ' 'RWF_NOWAIT: attempted first' \
 		'User space' '(not to scale)' 'read() ' 'EWOULDBLOCK, kept from the program' 'returns 4' '==|==' \
@@ -236,14 +243,14 @@ os.wait()'
 		'data arrives, data copied' 'Kernel space' 't0 ' t1 t2 t3 $'\nt0 ' 'read() called' $'\nt1 ' 'no data: EWOULDBLOCK' $'\nt2 ' \
 		'parked in the plain read()' $'\nt3 ' 'ready, and read() returns 4'
 	[[ $output != *t4* ]]
-	"$EAGAIN" record --switch=flag bash -c '(sleep 0.1; echo one) | cat' >/dev/null
+	"$EAGAIN" record --switch=flag bash -c '("$PROGRAMS/asleep"; echo one) | cat' >/dev/null
 	run -0 env COLUMNS=80 "$EAGAIN" timeline --op "$(number call=read)"
 	ordered 'returned 4 after ' 'O_NONBLOCK on the fd' 'ready: once' 'returns 4' 'waiting in ppoll()' 'data arrives' \
 		$'\nt3 ' 'ready: data arrives' $'\nt4 ' 'read() returns 4'
 }
 
 @test "one operation: its texts stand apart, however narrow" {
-	"$EAGAIN" record --switch=flag bash -c '(sleep 0.1; echo one) | cat' >/dev/null
+	"$EAGAIN" record --switch=flag bash -c '("$PROGRAMS/asleep"; echo one) | cat' >/dev/null
 	for width in 60 64 70 80 100; do
 		COLUMNS=$width "$EAGAIN" timeline --op "$(number call=read)" | sed -n '/^User space/,/^Kernel space/p' | grep '[a-z]' >out
 		# Two columns between words of neighbouring texts are too few; of one text, there is one.

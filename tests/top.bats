@@ -6,12 +6,17 @@ load screen
 setup() {
 	mkdir "$BATS_TEST_TMPDIR/here"
 	cd "$BATS_TEST_TMPDIR/here" || return
+	# Whoever watches how long the test takes.
+	others=" $(jobs -p | paste -sd' ') "
 }
 
 teardown() {
+	local job
 	close_screen
-	# shellcheck disable=SC2046 # none, or several
-	{ kill -9 $(jobs -p) && wait; } 2>/dev/null || true
+	for job in $(jobs -p); do
+		[[ $others == *" $job "* ]] || { kill -9 "$job" && wait "$job"; }
+	done 2>/dev/null
+	true
 }
 
 # record_blocked: cat waits for the fifo, which fd 5 holds open, and tail for cat.

@@ -243,7 +243,7 @@ trap_same() {
 	need_program strace
 	strace -o /dev/null true || skip "no right to trace"
 	cat >"$BATS_TEST_TMPDIR/slowly" <<-END
-		exec strace -f -o /dev/null -e trace=tgkill -e inject=tgkill:delay_enter=200000 "\$@"
+		exec strace -f -o /dev/null -e trace=tgkill -e inject=tgkill:delay_enter=1000000 "\$@"
 	END
 	same sh "$BATS_TEST_TMPDIR/slowly" "$PROGRAMS/traps" canceled-late
 	grep -x 'ended 0, cleaned 0' "$BATS_TEST_TMPDIR/native/stdout"

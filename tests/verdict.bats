@@ -13,6 +13,7 @@ setup() {
 
 # judge CMD...: records it; its verdict goes to the file `verdict`.
 judge() {
+	judged=("$@")
 	"$EAGAIN" record "$@" >/dev/null
 	"$EAGAIN" report >report
 	find_verdict
@@ -23,11 +24,21 @@ find_verdict() {
 	cat verdict
 }
 
-# says REGEX...: each is in the verdict.
+# says REGEX...: each is in the verdict.  What a busy machine adds may be too much all the same: then what was judged is judged once
+# more, up to three times.
 says() {
+	for _ in 1 2 3; do
+		! has_all "$@" || return 0
+		[ "${#judged[@]}" != 0 ] || return
+		judge "${judged[@]}"
+	done
+	has_all "$@"
+}
+
+has_all() {
 	local regex
 	for regex; do
-		grep -Eq -- "$regex" verdict || { echo "does not say: $regex"; false; }
+		grep -Eq -- "$regex" verdict || { echo "does not say: $regex"; return 1; }
 	done
 }
 
@@ -172,6 +183,8 @@ assert eval(sys.argv[1])' "$2"
 	mkfifo fifo
 	(sleep 0.2; echo) >fifo &
 	judge cat fifo
+	# Nobody writes a second time.
+	judged=()
 	says "^Where it waits: .*, cat fifo \(pid [0-9]+\) waited .* to read from $PWD/fifo, whose other end the trace does not show\.$"
 }
 

@@ -644,6 +644,8 @@ static void see_joined(struct build *b, const struct trace_record *r)
 		t->end_ns = reader_ns(b->trace, r->t + r->duration);
 		t->joined = r->duration != 0;
 	}
+	/* That may have moved them all. */
+	b->thread = NULL;
 	b->thread = find_thread(b, by);
 }
 

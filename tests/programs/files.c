@@ -352,7 +352,8 @@ static void look_at_it(int unused)
 static void interrupted(char **unused)
 {
 	struct sigaction action = {.sa_handler = look_at_it};
-	struct itimerval soon = {.it_value.tv_usec = 20000}, sooner = {.it_value.tv_usec = 200};
+	/* Again and again, for the first may come before the call. */
+	struct itimerval soon = {{0, 20000}, {0, 20000}}, sooner = {.it_value.tv_usec = 200}, never = {{0, 0}, {0, 0}};
 	int fd;
 
 	(void)unused;
@@ -363,6 +364,7 @@ static void interrupted(char **unused)
 		fail("mkfifo");
 	setitimer(ITIMER_REAL, &soon, NULL);
 	tell("open", open("fifo", O_RDONLY));
+	setitimer(ITIMER_REAL, &never, NULL);
 	unlink("fifo");
 	pwrite(fd, buffer, SIZE, 0);
 	setitimer(ITIMER_REAL, &sooner, NULL);

@@ -49,10 +49,16 @@ static void sleep_in_handler(int signal)
 
 static void wait_for_signal(void)
 {
+	sigset_t alarm, none;
+
 	signal(SIGALRM, sleep_in_handler);
+	sigemptyset(&none);
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm, NULL);
 	for (int i = 0; i < 3; i++) {
 		setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 50000}, NULL);
-		pause();
+		sigsuspend(&none);
 	}
 }
 

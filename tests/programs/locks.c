@@ -671,7 +671,8 @@ static void c11_conditions(void)
 static void c11_sleeps(void)
 {
 	struct timespec soon = {.tv_nsec = SOON_US * 1000L}, bad = {.tv_nsec = -1}, left = {5, 6};
-	struct itimerval alarm = {.it_value.tv_usec = SOON_US};
+	/* Again and again, for the first may come before the call. */
+	struct itimerval alarm = {{0, SOON_US}, {0, SOON_US}}, never = {{0, 0}, {0, 0}};
 	struct sigaction a = {.sa_handler = handler};
 
 	errno = UNTOUCHED;
@@ -681,6 +682,7 @@ static void c11_sleeps(void)
 	setitimer(ITIMER_REAL, &alarm, NULL);
 	soon.tv_sec = 60;
 	say("thrd_sleep", "interrupted", thrd_sleep(&soon, &left));
+	setitimer(ITIMER_REAL, &never, NULL);
 	printf("left: %d\n", left.tv_sec == 59 || left.tv_sec == 60);
 }
 
@@ -789,12 +791,15 @@ static void file_lock(const char *what, bool with_flock)
 	waitpid(child, NULL, 0);
 	for (int restart = 0; restart < 2; restart++) {
 		struct sigaction a = {.sa_handler = handler, .sa_flags = restart ? SA_RESTART : 0};
-		struct itimerval alarm = {.it_value.tv_usec = SOON_US};
+		struct itimerval alarm = {{0, SOON_US}, {0, SOON_US}}, never = {{0, 0}, {0, 0}};
 
 		sigaction(SIGALRM, &a, NULL);
-		child = hold_file(with_flock, 10 * SOON_US);
+		child = hold_file(with_flock, restart ? 10 * SOON_US : 60000000);
 		setitimer(ITIMER_REAL, &alarm, NULL);
 		say_errno(what, restart ? "SA_RESTART" : "no SA_RESTART", lock_file(with_flock, file));
+		setitimer(ITIMER_REAL, &never, NULL);
+		if (!restart)
+			kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
 		unlock_file(with_flock, file);
 	}

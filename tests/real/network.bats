@@ -87,11 +87,16 @@ SESSION
 	need_program ncat
 	cat >"$BATS_TEST_TMPDIR/session" <<'SESSION'
 . "$SESSION"
-ncat -lk 127.0.0.1 0 --sh-exec 'tr a-z A-Z; echo done' &
+# answer LAST WHERE...: what an ncat says to stdin, up to LAST.  Once it sees the end of what it is told it says no more.
+answer() {
+	{ cat; until grep -sqx "$1" "$dir/answer"; do :; done; } | ncat "${@:2}" >"$dir/answer"
+	cat "$dir/answer"
+}
+ncat -lk 127.0.0.1 0 --sh-exec 'while read -r x; do echo "got $x"; done' &
 servers+=($!)
 port=$(port_of $!)
-echo hello | ncat 127.0.0.1 "$port"
-(echo one; sleep 0.05; echo two) | ncat 127.0.0.1 "$port"
+echo hello | answer 'got hello' 127.0.0.1 "$port"
+(echo one; sleep 0.05; echo two) | answer 'got two' 127.0.0.1 "$port"
 ncat -lk 127.0.0.1 0 --sh-exec 'seq 200000' &
 servers+=($!)
 ncat --recv-only 127.0.0.1 "$(port_of $!)" | cksum
@@ -101,10 +106,10 @@ seq 200000 | ncat --send-only 127.0.0.1 "$(port_of $!)"
 wait $!; echo "ncat: $?"
 cksum <"$dir/got"
 
-ncat -lkU "$dir/s" --sh-exec 'read -r x; echo "got $x"' &
+ncat -lkU "$dir/s" --sh-exec 'read -r x && echo "got $x"' &
 servers+=($!)
 until_done $! ncat -zU "$dir/s"
-echo there | ncat -U "$dir/s"
+echo there | answer 'got there' -U "$dir/s"
 ncat -U "$dir/none" </dev/null 2>/dev/null; echo "refused: $?"
 SESSION
 	same bash "$BATS_TEST_TMPDIR/session"

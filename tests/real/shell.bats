@@ -29,7 +29,7 @@ END'
 	same sh -c 'cat | tee a b | sort -u | uniq -c | tail -n 5; wc a b; cmp a b; md5sum a; split -l 20 a part.; cat part.* | cmp - a'
 	same sh -c 'dd bs=7 count=100 status=none; dd if=/dev/zero bs=1M count=8 2>/dev/null | dd bs=64k iflag=fullblock 2>/dev/null | cksum'
 	same sh -c 'head -c 1000 | od -c | tail -n 2; timeout 0.1 sleep 5; echo $?; timeout -s KILL 0.1 cat /dev/zero >/dev/null; echo $?'
-	same sh -c '(echo a; sleep 0.1; echo b) | tail -f --pid=$$ -n +1 & sleep 0.3; seq 5 | shuf --random-source=/dev/zero | paste -sd,; nohup echo x 2>/dev/null'
+	same sh -c '(echo a; sleep 0.1; echo b) | tail -f --pid=$$ -n +1 & wait; seq 5 | shuf --random-source=/dev/zero | paste -sd,; nohup echo x 2>/dev/null'
 }
 
 @test "grep, sed, awk" {

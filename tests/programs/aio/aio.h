@@ -43,10 +43,10 @@ bool is_over(const struct aiocb *b);
 /* What came of it, after a wait: "what: 5", "what: -1 EBADF".  */
 void tell_end(const char *what, struct aiocb *b);
 
-/* Sleeps for a moment: where something must not happen.  */
+/* Sleeps for a moment, and until all other threads do: where something must not happen.  */
 void moment(void);
 
-/* For less: so that what was begun is likely to wait by now.  */
+/* For less: so that what was begun waits by now.  */
 void settle(void);
 
 #endif

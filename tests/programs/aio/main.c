@@ -1,12 +1,14 @@
 /* main.c - aio NAME [ARGUMENT...]: shows that behaviour; aio list: all names.  */
 #include "aio.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,18 +94,59 @@ bool is_over(const struct aiocb *b)
 	return aio_error(b) != EINPROGRESS;
 }
 
-void moment(void)
+/* proc(5), "state".  */
+static bool sleeps(const char *tid)
 {
-	struct timespec pause = {.tv_nsec = 50000000};
+	char path[300], text[512], *state;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/self/task/%s/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	n = read(fd, text, sizeof text - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	state = strrchr(text, ')');
+	return !state || strchr("SZX", state[2]);
+}
+
+static bool others_sleep(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	bool all = true;
+
+	for (struct dirent *e; dir && all && (e = readdir(dir));)
+		all = e->d_name[0] == '.' || atoi(e->d_name) == (pid_t)syscall(SYS_gettid) || sleeps(e->d_name);
+	if (dir)
+		closedir(dir);
+	return all;
+}
+
+static void pause_for(long us)
+{
+	struct timespec pause = {.tv_nsec = us * 1000};
 
 	nanosleep(&pause, NULL);
 }
 
+/* Who serves may have the processor only now.  */
+static void pause_until_others_sleep(long us)
+{
+	pause_for(us);
+	for (int looks = 0; looks < 3; looks = others_sleep() ? looks + 1 : 0)
+		pause_for(100);
+}
+
+void moment(void)
+{
+	pause_until_others_sleep(50000);
+}
+
 void settle(void)
 {
-	struct timespec pause = {.tv_nsec = 10000000};
-
-	nanosleep(&pause, NULL);
+	pause_until_others_sleep(10000);
 }
 
 void tell_end(const char *what, struct aiocb *b)

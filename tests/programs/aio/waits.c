@@ -89,15 +89,17 @@ static void interrupted(char **argv)
 	(void)argv;
 	begin_read(&a, ends, bytes);
 	need(sigaction(SIGALRM, &action, NULL) == 0, "sigaction");
-	ualarm(100000, 0);
+	/* Again and again, for the first may come before the call. */
+	ualarm(100000, 100000);
 	tell_suspend("for ever", list, 1, NULL);
-	ualarm(100000, 0);
 	tell_suspend("with an end", list, 1, &much);
+	ualarm(0, 0);
 	action.sa_flags = SA_RESTART;
 	need(sigaction(SIGALRM, &action, NULL) == 0, "sigaction");
 	alarms = 0;
-	ualarm(100000, 0);
+	ualarm(100000, 100000);
 	tell_suspend("restarted, with an end", list, 1, &much);
+	ualarm(0, 0);
 	alarms = 0;
 	end_of_alarm = ends[1];
 	ualarm(50000, 50000);
@@ -169,12 +171,6 @@ static const char *cancel_text(int result)
 	       : result_text(result);
 }
 
-static void wait_taken(void)
-{
-	for (int i = 0; i < 3; i++)
-		moment();
-}
-
 static void cancel(char **argv)
 {
 	char bytes[60] = "";
@@ -190,7 +186,7 @@ static void cancel(char **argv)
 	tell("done: %s", cancel_text(aio_cancel(fd, NULL)));
 	tell("bad fd: %s", cancel_text(aio_cancel(77, NULL)));
 	begin_read(&first, ends, bytes);
-	wait_taken();
+	moment();
 	tell("another fd: %s", cancel_text(aio_cancel(fd, &first)));
 	tell("begun: %s", cancel_text(aio_cancel(ends[0], &first)));
 	tell("begun: %s", cancel_text(aio_cancel(ends[0], NULL)));
@@ -198,7 +194,7 @@ static void cancel(char **argv)
 		b[i] = request(ends[0], bytes + 20 + i, 1, 0);
 		need(aio_read(&b[i]) == 0, "aio_read");
 	}
-	wait_taken();
+	moment();
 	tell("one: %s", cancel_text(aio_cancel(ends[0], &b[0])));
 	tell("%s", strerrorname_np(aio_error(&b[0])));
 	tell("suspend: %s", result_text(aio_suspend(list, 1, NULL)));
@@ -234,14 +230,14 @@ static void cancel_with_notice(char **argv)
 	(void)argv;
 	signal(SIGRTMIN, notice);
 	begin_read(&first, ends, bytes);
-	wait_taken();
+	moment();
 	for (int i = 0; i < 2; i++) {
 		b[i] = request(ends[0], bytes + 20 + i, 1, 0);
 		b[i].aio_lio_opcode = LIO_READ;
 		b[i].aio_sigevent = e;
 	}
 	need(lio_listio(LIO_NOWAIT, list, 2, &e) == 0, "lio_listio");
-	wait_taken();
+	moment();
 	tell("one: %s", cancel_text(aio_cancel(ends[0], &b[0])));
 	for (int i = 0; i < 100 && notices < 1; i++)
 		moment();

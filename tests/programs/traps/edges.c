@@ -61,10 +61,21 @@ static void make_ready(int signal)
 	need(write(self_pipe, "x", 1) == 1, "write");
 }
 
+/* A child that sends SIGALRM once this process sleeps.  */
+static pid_t alarm_asleep(void)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0) {
+		wait_asleep(parent);
+		_exit(kill(parent, SIGALRM) != 0);
+	}
+	return pid;
+}
+
 /* The handler makes the call ready that it interrupts: EINTR all the same.  */
 static void interrupted_and_ready(char **argv)
 {
-	struct itimerval timer = {.it_value.tv_usec = 20000};
 	struct rlimit none = {0, 0};
 	char c;
 
@@ -73,12 +84,12 @@ static void interrupted_and_ready(char **argv)
 	self_pipe = open("fifo", O_RDWR);
 	unlink("fifo");
 	handle(SIGALRM, make_ready, 0);
-	setitimer(ITIMER_REAL, &timer, NULL);
+	alarm_asleep();
 	tell("read: %s", result_text(read(self_pipe, &c, 1)));
 	tell_read("afterwards", self_pipe, 1);
 	handle(SIGALRM, no_handler, 0);
+	alarm_asleep();
 	need(setrlimit(RLIMIT_NOFILE, &none) == 0, "setrlimit");
-	setitimer(ITIMER_REAL, &timer, NULL);
 	tell("read, where no fd may be opened: %s", result_text(read(self_pipe, &c, 1)));
 }
 

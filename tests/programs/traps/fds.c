@@ -44,19 +44,21 @@ static void fifo_without_writer(char **argv)
 {
 	char c;
 	int fd;
+	pid_t pid;
 
 	(void)argv;
 	need(mkfifo("fifo", 0600) == 0, "mkfifo");
 	fd = open("fifo", O_RDONLY | O_NONBLOCK);
 	need(fcntl(fd, F_SETFL, 0) == 0, "F_SETFL");
 	tell("no writer: %s", result_text(read(fd, &c, 1)));
-	if (fork() == 0) {
+	pid = fork();
+	if (pid == 0) {
 		int out = open("fifo", O_WRONLY);
 
 		wait_asleep(getppid());
 		_exit(write(out, "x", 1) != 1);
 	}
-	wait_asleep(getpid() + 1);
+	wait_asleep(pid);
 	while (read(fd, &c, 1) == 0)
 		;
 	tell("then: %c", c);

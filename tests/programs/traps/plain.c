@@ -18,11 +18,19 @@
 
 #include "traps.h"
 
+/* Again and again, for the first may come before the call that it is to end.  */
 static void start_timer(void)
 {
-	struct itimerval timer = {.it_value.tv_usec = 5000};
+	const struct itimerval timer = {{0, 5000}, {0, 5000}};
 
 	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void stop_timer(void)
+{
+	const struct itimerval never = {{0, 0}, {0, 0}};
+
+	setitimer(ITIMER_REAL, &never, NULL);
 }
 
 static void polls(const int fds[2])
@@ -48,12 +56,14 @@ static void polls(const int fds[2])
 	handle(SIGALRM, no_handler, SA_RESTART);
 	start_timer();
 	tell("poll, a signal: %s", result_text(poll(p, 1, -1)));
+	stop_timer();
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	start_timer();
 	sigemptyset(&set);
 	tell("ppoll, its mask: %s", result_text(ppoll(p, 1, NULL, &set)));
+	stop_timer();
 	sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
@@ -193,8 +203,8 @@ static void sleeping_and_waiting(char **argv)
 	t.tv_sec = 100;
 	tell("interrupted: %s", result_text(nanosleep(&t, &left)));
 	tell("left: %ld", (long)left.tv_sec);
-	start_timer();
 	tell("sleep, interrupted: %u", sleep(100));
+	stop_timer();
 	tell("wait, no child: %s", result_text(wait(&status)));
 	pid = child_with(3);
 	tell("wait: %d", wait(&status) == pid);

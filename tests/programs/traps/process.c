@@ -351,6 +351,7 @@ static void sandboxed_fifo(char **argv)
 	(void)argv;
 	need(fd >= 0, "a FIFO");
 	if (fork() == 0) {
+		wait_asleep(getppid());
 		usleep(100000);
 		_exit(write(fd, "x", 1) != 1);
 	}
