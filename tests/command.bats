@@ -238,6 +238,9 @@ takes() {
 	[ -e mine/file ]
 	mv mine/file mine/control.txt
 	complains 1 'mine: exists and is not a trace*' "$EAGAIN" record -o mine true
+	rm mine/control.txt && mkdir mine/control.1
+	complains 1 'mine: exists and is not a trace*' "$EAGAIN" record -o mine true
+	rmdir mine/control.1 && touch mine/control.txt
 	[ -e mine/control.txt ]
 	complains 1 '/proc/trace: *' "$EAGAIN" record -o /proc/trace true
 }

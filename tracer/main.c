@@ -86,15 +86,21 @@ static void remove_trace(const char *dir)
 	}
 }
 
-/* What a recording has in its directory before there is a control file: that file's name as it is made is control.PID.  */
-static bool is_begun(const char *name)
+/* What a recording has in its directory before there is a control file: that file's name as it is made is control.PID.  What is in
+ * a directory is somebody's data.  */
+static bool is_begun(int dir, const char *name)
 {
 	static const char temporary[] = TRACE_CONTROL_NAME ".";
 	size_t n = sizeof temporary - 1;
+	struct stat st;
 
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return true;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+		return false;
 	if (!strncmp(name, temporary, n))
 		return name[n] && !name[n + strspn(name + n, "0123456789")];
-	return !strcmp(name, TRACE_OBSERVER_NAME) || !strcmp(name, ".") || !strcmp(name, "..");
+	return !strcmp(name, TRACE_OBSERVER_NAME);
 }
 
 /* Whether the directory may be taken away: a trace, or what a recording leaves that is killed before it has one.  */
@@ -102,7 +108,6 @@ static bool is_removable(const char *dir)
 {
 	const struct dirent *e;
 	bool only_begun = true;
-	struct stat st;
 	DIR *d;
 
 	if (reader_is_trace(dir))
@@ -111,8 +116,7 @@ static bool is_removable(const char *dir)
 	if (!d)
 		return errno == ENOENT;
 	while (only_begun && (e = readdir(d)))
-		only_begun = is_begun(e->d_name) &&
-			     (e->d_name[0] == '.' || (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode)));
+		only_begun = is_begun(dirfd(d), e->d_name);
 	closedir(d);
 	return only_begun;
 }
