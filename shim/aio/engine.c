@@ -164,8 +164,8 @@ static bool needs_one(void)
 }
 
 /* With the lock: whoever is to be called now, if there is more to do than is being looked for.  What was held may be of the other
- * kind than who held it: an fd's number may be a file's first, and then a stream's.  `stream_ended`: by streams.c, whose threads can
- * start no worker that has the program's fds.  */
+ * kind than who held it: an fd's number may be a file's first, and then a stream's.  `stream_ended`: in engine_end(), which threads
+ * call that can start no worker with the program's fds.  */
 static struct help find_help(bool stream_ended)
 {
 	struct engine *e = engine();
@@ -316,7 +316,7 @@ static void end(struct request *r, long result, uint64_t began)
 	queue_end(&e->queue, r);
 }
 
-/* Without the lock: what was told gives way to what had to come after it; linked by next_ready.  `stream_ended`: as find_help()'s.  */
+/* Without the lock: what was told gives way to what had to come after it; linked by next_ready.  */
 static void release(struct request *r, bool stream_ended)
 {
 	struct request *next;
