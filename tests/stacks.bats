@@ -155,8 +155,15 @@ os.wait()'
 
 @test "stacks: of a process with threads, the first is sampled, and no other: that would need an fd" {
 	EAGAIN_STACKS=1 MODES=record.auto same "$PROGRAMS/stacks" threads
-	sampled 2 "$PROGRAMS/stacks" threads
+	# A busy machine may leave the first no tenth of its stall: then once more.
+	for _ in 1 2 3 4 5; do
+		"$EAGAIN" record --stacks "$PROGRAMS/stacks" threads
+		"$EAGAIN" report >report
+		"$EAGAIN" report --json >json
+		! grep -q '"samples":\[\[.*"function":"begin_threads"' json || break
+		! grep -q 'could not be sampled' report || break
+	done
 	grep -q '^ *where it computed is not known\( of threads but the first, which alone can be sampled$\|: \)' report
 	! grep 'could not be sampled' report || skip "the kernel does not allow it (perf_event_paranoid)"
-	"$EAGAIN" report --json | grep -q '"samples":\[\[.*"function":"begin_threads"'
+	grep -q '"samples":\[\[.*"function":"begin_threads"' json
 }
