@@ -79,6 +79,8 @@ programs: $(PROGRAMS) $(LIBRARIES)
 
 TEST_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread -Wl,-z,now
 
+$(BUILD)/tests/asleep $(BUILD)/tests/aio: tests/programs/state.h
+
 $(BUILD)/tests/%: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(TEST_CFLAGS) -o $@ $<

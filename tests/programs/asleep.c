@@ -2,7 +2,6 @@
  * pipe that is stdout, and those that read from theirs: what is written now, or the end, is what they wait for.  Ends with 1 where
  * there is none.  */
 #include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,28 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "state.h"
+
 enum { LOOKS = 3 };
 
 enum found { NONE, AWAKE, ASLEEP };
 
-/* proc(5), "state".  */
 static enum found look_at(const char *pid)
 {
-	char path[PATH_MAX], text[512], *state;
-	ssize_t n;
-	int fd;
+	char state = state_of(pid);
 
-	snprintf(path, sizeof path, "/proc/%s/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return NONE;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	state = strrchr(text, ')');
-	if (!state || strchr("ZX", state[2]))
-		return NONE;
-	return state[2] == 'S' ? ASLEEP : AWAKE;
+	return !state || strchr("ZX", state) ? NONE : state == 'S' ? ASLEEP : AWAKE;
 }
 
 /* The pipe that it is, if it is one.  */

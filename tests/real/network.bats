@@ -96,7 +96,7 @@ ncat -lk 127.0.0.1 0 --sh-exec 'while read -r x; do echo "got $x"; done' &
 servers+=($!)
 port=$(port_of $!)
 echo hello | answer 'got hello' 127.0.0.1 "$port"
-(echo one; sleep 0.05; echo two) | answer 'got two' 127.0.0.1 "$port"
+(echo one; until grep -sqx 'got one' "$dir/answer"; do :; done; echo two) | answer 'got two' 127.0.0.1 "$port"
 ncat -lk 127.0.0.1 0 --sh-exec 'seq 200000' &
 servers+=($!)
 ncat --recv-only 127.0.0.1 "$(port_of $!)" | cksum

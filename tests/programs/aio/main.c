@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../state.h"
+
 static const struct behaviour *const tables[] = {
 	life_behaviours, notice_behaviours, transfer_behaviours, wait_behaviours, stream_behaviours,
 	waiting_behaviours, NULL,
@@ -94,22 +96,12 @@ bool is_over(const struct aiocb *b)
 	return aio_error(b) != EINPROGRESS;
 }
 
-/* proc(5), "state".  */
 static bool sleeps(const char *tid)
 {
-	char path[300], text[512], *state;
-	ssize_t n;
-	int fd;
+	char task[300];
 
-	snprintf(path, sizeof path, "/proc/self/task/%s/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return true;
-	n = read(fd, text, sizeof text - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	state = strrchr(text, ')');
-	return !state || strchr("SZX", state[2]);
+	snprintf(task, sizeof task, "self/task/%s", tid);
+	return strchr("SZX", state_of(task));
 }
 
 static bool others_sleep(void)

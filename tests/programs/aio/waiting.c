@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../state.h"
 #include "aio.h"
 
 enum { PIPE, STREAM, PACKETS, KINDS };
@@ -739,14 +740,8 @@ static void await_watched(int n)
 
 static void *enter_alone(void *arg)
 {
-	char state = 0;
-
-	while (state != 'Z') {
-		FILE *stat = fopen("/proc/self/stat", "r");
-
-		need(stat && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1, "stat");
-		fclose(stat);
-	}
+	while (state_of("self") != 'Z')
+		;
 	enter_sandbox(0);
 	return arg;
 }
